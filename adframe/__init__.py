@@ -1,0 +1,47 @@
+"""adframe: a plugin-based framework for contrastive image anomaly detection.
+
+Everything here is imported when first used, so that ``import adframe`` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from adframe.assemble import build as build
+    from adframe.config import load_config as load_config
+    from adframe.detector import Detector as Detector
+    from adframe.detector import load as load
+    from adframe.errors import UserError as UserError
+    from adframe.hookspecs import Add as Add
+    from adframe.hookspecs import hookimpl as hookimpl
+    from adframe.images import read_images as read_images
+    from adframe.nearest import max_cosine as max_cosine
+    from adframe.run import run as run
+    from adframe.values import Views as Views
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Add": "hookspecs",
+    "Detector": "detector",
+    "UserError": "errors",
+    "Views": "values",
+    "build": "assemble",
+    "hookimpl": "hookspecs",
+    "load": "detector",
+    "load_config": "config",
+    "max_cosine": "nearest",
+    "read_images": "images",
+    "run": "run",
+}
+__all__ = sorted(_HOME)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'adframe' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f"adframe.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,106 @@
+"""A trained detector, for scoring images of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adframe import checkpoint
+from adframe.assemble import assemble
+from adframe.config import RunConfig, load_config
+from adframe.errors import UserError
+from adframe.evaluate import fit, score
+from adframe.images import read_images
+from adframe.interfaces import Images, Method, Scorer, Shift
+
+ImagesLike = Tensor | np.ndarray | Sequence[str | Path]
+
+
+class Detector:
+    """A trained method with its first scorer. ``adframe.load`` makes it from a run folder."""
+
+    def __init__(
+        self, config: RunConfig, method: Method, scorers: list[Scorer], size: Sequence[int]
+    ) -> None:
+        self.config = config
+        self.method = method
+        self.scorers = scorers
+        self.size = tuple(size)
+
+    def fit(self, images: ImagesLike) -> Detector:
+        """Fit the scorers anew, on other images of what is normal; the network stays.
+
+        Args:
+            images: as for ``score``.
+        """
+        pixels = self._pixels(images)
+        nothing = torch.full((len(pixels),), -1)
+        names = [str(index) for index in range(len(pixels))]
+        train = Images(pixels, nothing, nothing > 0, names)
+        for scorer in self.scorers:
+            fit(scorer, self.method, self._shifts(), train, self.config.seed)
+        return self
+
+    def score(self, images: ImagesLike) -> np.ndarray:
+        """(N,) float32 anomaly scores; higher = more anomalous.
+
+        Args:
+            images: image files, resized and cropped as in training; or uint8 pixels of the
+                training images' size, (N, H, W, 3) as an array or tensor.
+
+        Raises:
+            UserError: a file is unreadable, or pixels have another shape or type.
+        """
+        pixels = self._pixels(images)
+        seed = self.config.seed
+        return score(self.scorers[0], self.method, self._shifts(), pixels, seed).numpy()
+
+    def _shifts(self) -> list[Shift]:
+        return list(getattr(self.method, "shifts", []))
+
+    def _pixels(self, images: ImagesLike) -> Tensor:
+        if isinstance(images, Tensor | np.ndarray):
+            pixels = torch.as_tensor(images)
+            expected = (*self.size[1:], self.size[0])
+            if pixels.dtype != torch.uint8 or tuple(pixels.shape[1:]) != expected:
+                raise UserError(
+                    f"expected uint8 pixels of shape (N, {', '.join(map(str, expected))}), "
+                    f"not {pixels.dtype} of shape {tuple(pixels.shape)}"
+                )
+            return pixels.permute(0, 3, 1, 2).contiguous()
+        if self.size[1] != self.size[2]:
+            raise UserError("image files can be scored only by a detector of square images")
+        return read_images(list(images), self.size[1])
+
+
+def load(
+    folder: str | Path,
+    *,
+    plugins: Sequence[str | Path] = (),
+    without: Iterable[str] = (),
+    allow_code: bool = False,
+) -> Detector:
+    """The detector of a finished run.
+
+    Args:
+        folder: a run folder.
+        plugins, without, allow_code: as for ``load_config``.
+
+    Raises:
+        UserError: the folder holds no finished run, or a file of it is damaged.
+    """
+    folder = Path(folder)
+    tensors, facts = checkpoint.model_facts(folder)
+    config = load_config(
+        folder / "config.yaml", plugins=plugins, without=without, allow_code=allow_code
+    )
+    assembly = assemble(config, classes=len(facts["classes"]))
+    checkpoint.restore_model(folder, tensors, assembly.method, assembly.scorers)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    assembly.method.to(device=torch.device(device), memory_format=torch.channels_last)
+    assembly.method.eval()
+    return Detector(config, assembly.method, assembly.scorers, facts["image_size"])

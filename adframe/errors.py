@@ -1,0 +1,50 @@
+"""What a user did wrong, said in lines they can act on.
+
+``UserError`` and its subclass end a command with exit status 2 and no traceback; every other
+exception is a fault of adframe or of a plugin and keeps its traceback and exit status 1.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class UserError(Exception):
+    """Something the user can mend; the message is one line (or one line per problem)."""
+
+
+class UnknownComponent(UserError):
+    """No installed plugin offers a component of that kind and name."""
+
+
+class PluginFault(Exception):
+    """A component that breaks the rules plugins live by; the message names the component."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a config: where it was written, which key, what, and a way out."""
+
+    path: tuple[str | int, ...]
+    message: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        key = ".".join(str(part) for part in self.path)
+        return ": ".join(text for text in (self.where, key, self.message) if text)
+
+
+class ConfigError(UserError):
+    """Every problem found in a config, one line each, in the order of the file."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``; did you mean 'x'?`` for the nearest known word, or nothing where none is near."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean '{near[0]}'?" if near else ""

@@ -1,0 +1,162 @@
+"""From a trained method to scores, and from scores to AUROC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from adframe.draws import Draws, seed_of
+from adframe.errors import UserError
+from adframe.interfaces import Features, Images, Look, Method, Scorer, Shift
+from adframe.nearest import max_cosine
+
+ROWS = 512  # images in one pass through the network at test time, views and shifts counted
+
+
+@dataclass
+class Outcome:
+    """The scores of one scorer on every test image, and what they are worth.
+
+    Attributes:
+        scores: outlier set -> (N,) float32, inliers of the test split first, then the outliers.
+        auroc: outlier set -> area under the ROC curve, 0..1.
+    """
+
+    auroc: dict[str, float]
+    scores: dict[str, Tensor] = field(repr=False)
+
+    @property
+    def mean(self) -> float:
+        """Mean AUROC over the outlier sets."""
+        return float(np.mean(list(self.auroc.values())))
+
+
+def test_sets(title: str, test: Images, outliers: dict[str, Images]) -> dict[str, Images]:
+    """The test images as named parts: ``inliers`` and one part for each outlier set.
+
+    Raises:
+        UserError: there is nothing to tell apart.
+    """
+    parts = {"inliers": _where(test, ~test.outlier)}
+    if bool(test.outlier.any()):
+        parts[title] = _where(test, test.outlier)
+    for name, images in outliers.items():
+        parts[name] = images
+    for name, images in parts.items():
+        if not len(images):
+            raise UserError(f"the test split holds no {name}; AUROC needs inliers and outliers")
+    if len(parts) == 1:
+        raise UserError(
+            "the test split holds no outliers and 'outliers' names no other data set; "
+            "AUROC needs both"
+        )
+    return parts
+
+
+def _where(images: Images, chosen: Tensor) -> Images:
+    rows = torch.nonzero(chosen).flatten()
+    names = [images.names[row] for row in rows.tolist()]
+    return Images(images.pixels[rows], images.label[rows], images.outlier[rows], names)
+
+
+def content_draws(seed: int, pixels: Tensor) -> Draws:
+    """Draws keyed by what an image shows: its test-time views are the same in any company."""
+    count = pixels[0].numel()
+    generator = torch.Generator().manual_seed(count)
+    factors = torch.randint(-(2**62), 2**62, (count,), generator=generator).to(pixels.device)
+    digest = (pixels.flatten(1).to(torch.int64) * factors).sum(1)
+    return Draws.of(seed_of(seed, "views"), digest)
+
+
+@torch.no_grad()
+def look_at(
+    method: Method, shifts: Sequence[Shift], pixels: Tensor, look: Look, seed: int
+) -> Iterator[dict[str, Tensor]]:
+    """Features of images as a scorer wants to see them, a few images at a time.
+
+    Yields:
+        output name -> (n, views, shifts + 1 or 1, D) float32 on the CPU, in the order of
+        ``pixels`` (N, 3, H, W) uint8; memory does not grow with N.
+    """
+    device = next(method.parameters()).device
+    variants = 1 + (sum(shift.variants for shift in shifts) if look.shifted else 0)
+    chunk = max(1, ROWS // (look.views * variants))
+    was_training = method.training
+    method.eval()
+    try:
+        for start in range(0, len(pixels), chunk):
+            block = pixels[start : start + chunk].to(device, non_blocking=True)
+            seen = [block]
+            if look.shifted:
+                seen += [s(block, v + 1) for s in shifts for v in range(s.variants)]
+            draws = content_draws(seed, block) if look.transform else None
+            outputs = [
+                method.embed(_view(images, look, draws.fork(view) if draws else None))
+                for view in range(look.views)
+                for images in seen
+            ]
+            yield {
+                name: torch.stack([output[name].float() for output in outputs], dim=1)
+                .view(len(block), look.views, variants, -1)
+                .cpu()
+                for name in look.outputs
+            }
+    finally:
+        method.train(was_training)
+
+
+def _view(images: Tensor, look: Look, draws: Draws | None) -> Tensor:
+    if look.transform is not None and draws is not None:
+        view = look.transform(images, draws)
+    else:
+        view = images.float() / 255
+    return view.contiguous(memory_format=torch.channels_last)
+
+
+def fit(
+    scorer: Scorer, method: Method, shifts: Sequence[Shift], train: Images, seed: int
+) -> None:
+    """Fit a scorer on the features of the training images."""
+    blocks = list(look_at(method, shifts, train.pixels, scorer.look(), seed))
+    features: Features = {name: torch.cat([b[name] for b in blocks]) for name in blocks[0]}
+    scorer.fit({**features, "label": train.label})
+
+
+def score(
+    scorer: Scorer, method: Method, shifts: Sequence[Shift], pixels: Tensor, seed: int
+) -> Tensor:
+    """(N,) float32 anomaly scores of (N, 3, H, W) uint8 images; higher = more anomalous."""
+    blocks = look_at(method, shifts, pixels, scorer.look(), seed)
+    return torch.cat([scorer.score(block).float().cpu() for block in blocks])
+
+
+def auroc(scores: dict[str, Tensor]) -> dict[str, float]:
+    """AUROC of each outlier set against the inliers, from the scores of the parts."""
+    inliers = scores["inliers"].numpy()
+    values = {}
+    for name, outliers in scores.items():
+        if name != "inliers":
+            both = np.concatenate([inliers, outliers.numpy()])
+            truth = np.repeat([0, 1], [len(inliers), len(outliers)])
+            values[name] = float(roc_auc_score(truth, both))
+    return values
+
+
+def pixel_floor(train: Images, parts: dict[str, Images]) -> Outcome:
+    """What cosine distance to the nearest training image gets on raw pixels, untrained."""
+    bank = _unit_pixels(train.pixels)
+    scores = {}
+    for name, images in parts.items():
+        rows = range(0, len(images), ROWS)
+        blocks = (_unit_pixels(images.pixels[row : row + ROWS]) for row in rows)
+        scores[name] = torch.cat([1 - max_cosine(block, bank) for block in blocks])
+    return Outcome(auroc(scores), scores)
+
+
+def _unit_pixels(pixels: Tensor) -> Tensor:
+    return torch.nn.functional.normalize(pixels.flatten(1).float(), dim=1)

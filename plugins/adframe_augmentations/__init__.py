@@ -1,0 +1,1 @@
+"""Bundled augmentations: batched random transforms, every image with its own parameters."""

@@ -1,0 +1,8 @@
+"""What adframe_augmentations brings."""
+
+from adframe import Add, hookimpl
+
+
+@hookimpl
+def adframe_register(add: Add) -> None:
+    add("augmentation", "simclr", ".simclr:SimCLR", default=True)

@@ -1,0 +1,8 @@
+"""What adframe_backbones brings."""
+
+from adframe import Add, hookimpl
+
+
+@hookimpl
+def adframe_register(add: Add) -> None:
+    add("backbone", "resnet18", ".resnet:ResNet18", default=True)

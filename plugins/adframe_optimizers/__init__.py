@@ -1,0 +1,1 @@
+"""Bundled optimisers with their learning-rate schedules."""

@@ -1,0 +1,8 @@
+"""What adframe_optimizers brings."""
+
+from adframe import Add, hookimpl
+
+
+@hookimpl
+def adframe_register(add: Add) -> None:
+    add("optimizer", "sgd", ".sgd:SGD", default=True)

@@ -1,0 +1,1 @@
+"""Bundled shifting transformations: what turns inliers into virtual outliers."""
