@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from adframe.errors import UserError as UserError
     from adframe.hookspecs import Add as Add
     from adframe.hookspecs import hookimpl as hookimpl
+    from adframe.images import find_images as find_images
     from adframe.images import read_images as read_images
     from adframe.nearest import max_cosine as max_cosine
+    from adframe.report import Report as Report
+    from adframe.run import Run as Run
     from adframe.run import run as run
     from adframe.values import Views as Views
 
@@ -26,9 +29,12 @@ __version__ = "0.1.0"
 _HOME = {
     "Add": "hookspecs",
     "Detector": "detector",
+    "Report": "report",
+    "Run": "run",
     "UserError": "errors",
     "Views": "values",
     "build": "assemble",
+    "find_images": "images",
     "hookimpl": "hookspecs",
     "load": "detector",
     "load_config": "config",

@@ -10,10 +10,10 @@ import torch
 
 from adframe.config import RunConfig
 from adframe.draws import seed_of
-from adframe.errors import ConfigError, Problem
-from adframe.interfaces import Dataset, Loss, Method, Objective, Optimizer, Parts, Scorer
+from adframe.errors import ConfigError, Path_, Problem
+from adframe.interfaces import Dataset, Loss, Method, Objective, Optimizer, Parts, Scorer, Shift
 from adframe.plugins import Host, load_plugins
-from adframe.schema import Path_, Spec, resolve
+from adframe.schema import Spec, resolve
 
 
 @dataclass
@@ -22,6 +22,7 @@ class Assembly:
 
     dataset: Dataset
     outliers: list[Dataset]
+    shifts: list[Shift]
     method: Method
     optimizer: Optimizer
     scorers: list[Scorer]
@@ -88,7 +89,7 @@ def assemble(config: RunConfig, classes: int = 1) -> Assembly:
         build.problems += _missing_outputs(config, method, scorers)
     if build.problems:
         raise config.located(ConfigError(build.problems))
-    return Assembly(dataset, outliers, method, optimizer, scorers)
+    return Assembly(dataset, outliers, shifts, method, optimizer, scorers)
 
 
 def _maker(spec: Spec, index: int) -> Callable[[], Loss]:

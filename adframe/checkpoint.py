@@ -20,7 +20,7 @@ from torch import Tensor
 from adframe import __version__
 from adframe.config import RunConfig
 from adframe.errors import UserError
-from adframe.files import read_json, read_tensors, write, write_json, write_tensors
+from adframe.files import read_tensors, write, write_json, write_tensors
 from adframe.interfaces import Images, Method, Scorer
 
 FORMAT = 1
@@ -183,9 +183,3 @@ def environment(config: RunConfig, train: Images, device: torch.device) -> dict[
         "train_images": len(train),
         "train_sha256": hashlib.sha256(train.pixels.numpy().tobytes()).hexdigest(),
     }
-
-
-def read_result(folder: Path) -> dict[str, Any]:
-    """A finished run's ``result.json``."""
-    result: dict[str, Any] = read_json(folder / "result.json")
-    return result

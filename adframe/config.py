@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Interval
-from pydantic import BeforeValidator, PrivateAttr, ValidationInfo, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema
 from ruamel.yaml import YAML
 
 from adframe import tree
-from adframe.errors import ConfigError, Problem, UserError
+from adframe.compose import compose, set_value
+from adframe.errors import ConfigError, Path_, Problem
 from adframe.plugins import Host, load_plugins
-from adframe.schema import _NESTED, DEFAULT, Component, Settings, Spec, resolve, validate
+from adframe.problems import nested
+from adframe.schema import DEFAULT, Component, Settings, Spec, resolve, validate
 
 Weight = Annotated[float, Ge(0)]
 
@@ -40,16 +41,16 @@ class Train(Settings):
 
 def _one_or_many(value: Any, info: ValidationInfo) -> list[Spec]:
     """Scorers as a list; a single one keeps its place in the file (``scorer``, no index)."""
+    registry: Any = info.context
     problems, specs = [], []
     for index, item in enumerate(value if isinstance(value, list) else [value]):
         try:
-            specs.append(resolve("scorer", item, info.context))
+            specs.append(resolve("scorer", item, registry))
         except ConfigError as error:
             at = (index,) if isinstance(value, list) else ()
             problems += [Problem((*at, *sub.path), sub.message) for sub in error.problems]
     if problems or not specs:
-        problems = problems or [Problem((), "name at least one scorer")]
-        raise PydanticCustomError(_NESTED, "", {"problems": problems})
+        raise nested(problems or [Problem((), "name at least one scorer")])
     return specs
 
 
@@ -66,16 +67,16 @@ class RunConfig(Settings):
 
     seed: Annotated[int, Interval(ge=0, lt=2**63)] = 0
     dataset: Annotated[Spec, Component("dataset")]
-    outliers: list[Annotated[Spec, Component("dataset")]] = []
+    outliers: list[Annotated[Spec, Component("dataset")]] = Field(default_factory=list)
     backbone: Annotated[Spec, Component("backbone")] = DEFAULT
-    shifts: list[Annotated[Spec, Component("shift")]] = []
+    shifts: list[Annotated[Spec, Component("shift")]] = Field(default_factory=list)
     schedule: Annotated[Spec, Component("schedule")] = DEFAULT
     objective: list[Term]
     method: Annotated[Spec, Component("method")] = DEFAULT
     scorer: Scorers = DEFAULT
     optimizer: Annotated[Spec, Component("optimizer")] = DEFAULT
     train: Train
-    plugins: list[str] = []
+    plugins: list[str] = Field(default_factory=list)
 
     _host: Host = PrivateAttr()
     _tree: tree.Node = PrivateAttr()
@@ -100,13 +101,13 @@ class RunConfig(Settings):
         stream = io.StringIO()
         writer = YAML(typ="safe", pure=True)
         writer.default_flow_style = False
-        writer.sort_base_mapping_type_on_output = False
+        writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
         writer.dump(self.dump(), stream)
         return stream.getvalue()
 
     def located(self, error: ConfigError) -> ConfigError:
         """The same problems, each with where the config was written."""
-        return ConfigError(_locate(problem, self._tree) for problem in error.problems)
+        return _located(error.problems, self._tree)
 
 
 def _plain(value: Any) -> Any:
@@ -143,13 +144,16 @@ def load_config(
     """
     node = compose(Path(path))
     for setting in settings:
-        node = tree.set_value(node, setting)
-    return validate_tree(node, str(path), plugins, without, allow_code, host)
+        node = set_value(node, setting)
+    return validate_tree(
+        node, str(path), plugins=plugins, without=without, allow_code=allow_code, host=host
+    )
 
 
 def validate_tree(
     node: tree.Node,
     source: str,
+    *,
     plugins: Sequence[str | Path] = (),
     without: Iterable[str] = (),
     allow_code: bool = False,
@@ -157,62 +161,60 @@ def validate_tree(
 ) -> RunConfig:
     """A config from its composed tree; see ``load_config``."""
     table = node.plain()
-    wanted = table.get("plugins", [])
-    wanted = [item for item in wanted if isinstance(item, str)] if isinstance(wanted, list) else []
-    files = {str(Path(file).resolve()): file for file in plugins}
-    asked = {str((Path(source).parent / file).resolve()): file for file in wanted}
-    strange = [file for full, file in asked.items() if full not in files]
-    if strange and not allow_code:
-        line = node.origin_of(["plugins"])
-        raise ConfigError(
-            Problem(("plugins",), f"would run {file}; pass --allow-code if you trust it", line)
-            for file in strange
-        )
-    every = {**files, **asked}
-    host = host or load_plugins(list(every), without)
+    given = [str(Path(file).resolve()) for file in plugins]
+    asked = _plugin_files(node)
+    files = list(dict.fromkeys([*given, *asked.values()]))
+    if host is None:
+        problems = []
+        for path, file in asked.items():
+            if not Path(file).is_file():
+                problems.append(Problem(path, f"no such file: {file}"))
+            elif file not in given and not allow_code:
+                say = f"would run {file}; pass --allow-code if you trust it"
+                problems.append(Problem(path, say))
+        if problems:
+            raise _located(problems, node)
+        host = load_plugins(files, without)
     try:
         fields = validate(RunConfig, table, host.registry)
     except ConfigError as error:
-        raise ConfigError(_locate(problem, node) for problem in error.problems) from None
-    config = RunConfig.model_construct(**{**fields, "plugins": list(every)})
+        raise _located(error.problems, node) from None
+    config = RunConfig.model_construct(**{**fields, "plugins": files})
     config._host, config._tree, config._source = host, node, source
     return config
 
 
-def compose(path: Path, above: tuple[Path, ...] = ()) -> tree.Node:
-    """The tree of a file laid upon all it ``extends``, base first.
-
-    Raises:
-        UserError: a file cannot be read, or extends itself.
-    """
-    node = tree.read_file(path)
-    extends = node.value.pop("extends", None)
-    if extends is None:
-        return node
-    items = extends.value if isinstance(extends.value, list) else [extends]
-    base: tree.Node | None = None
-    for item in items:
-        if not isinstance(item.value, str):
-            raise UserError(f"{item.origin}: extends: expected a path or a list of paths")
-        file = path.parent / item.value
-        if not file.is_file():
-            raise UserError(f"{item.origin}: extends: no such file: {file}")
-        chain = (*above, path)
-        if file.resolve() in [link.resolve() for link in chain]:
-            cycle = " -> ".join(str(link) for link in (*chain, file))
-            raise UserError(f"{item.origin}: extends: a file extends itself: {cycle}")
-        below = compose(file, chain)
-        base = tree.merge(base, below) if base else below
-    return tree.merge(base, node) if base else node
+def _plugin_files(node: tree.Node) -> dict[Path_, str]:
+    """The files that ``plugins:`` names, by where; validation speaks of what is no name."""
+    plugins = node.value.get("plugins")
+    items = plugins.value if plugins is not None and isinstance(plugins.value, list) else []
+    return {
+        ("plugins", index): str(Path(item.value).resolve())
+        for index, item in enumerate(items)
+        if isinstance(item.value, str)
+    }
 
 
-def _locate(problem: Problem, node: tree.Node) -> Problem:
-    return Problem(problem.path, problem.message, node.origin_of(problem.path))
+def _located(problems: Iterable[Problem], node: tree.Node) -> ConfigError:
+    """The problems with file and line, in the order in which the files were written."""
+
+    def order(problem: Problem) -> tuple[str, int]:
+        file, _, line = problem.where.rpartition(":")
+        return (file, int(line)) if line.isdecimal() else (problem.where, 0)
+
+    located = []
+    single = not isinstance(node.plain().get("scorer"), list)
+    for problem in problems:
+        path = problem.path
+        if single and path[:2] == ("scorer", 0):
+            path = ("scorer", *path[2:])
+        located.append(Problem(path, problem.message, node.origin_of(path)))
+    return ConfigError(sorted(located, key=order))
 
 
 def from_mapping(table: Mapping[str, Any], host: Host | None = None) -> RunConfig:
     """A config from plain values, as a test or a notebook has them."""
     import json
 
-    node = tree.parse(json.dumps(table), "config")
+    node = tree.parse(json.dumps(table, ensure_ascii=False), "config")
     return validate_tree(node, "config", host=host)

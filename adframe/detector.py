@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from adframe import checkpoint
-from adframe.assemble import assemble
+from adframe.assemble import Assembly, assemble
 from adframe.config import RunConfig, load_config
 from adframe.errors import UserError
 from adframe.evaluate import fit, score
 from adframe.images import read_images
-from adframe.interfaces import Images, Method, Scorer, Shift
+from adframe.interfaces import Images
 
 ImagesLike = Tensor | np.ndarray | Sequence[str | Path]
 
@@ -23,13 +23,12 @@ ImagesLike = Tensor | np.ndarray | Sequence[str | Path]
 class Detector:
     """A trained method with its first scorer. ``adframe.load`` makes it from a run folder."""
 
-    def __init__(
-        self, config: RunConfig, method: Method, scorers: list[Scorer], size: Sequence[int]
-    ) -> None:
+    def __init__(self, config: RunConfig, assembly: Assembly, size: Sequence[int]) -> None:
         self.config = config
-        self.method = method
-        self.scorers = scorers
-        self.size = tuple(size)
+        self.method = assembly.method
+        self.shifts = assembly.shifts
+        self.scorers = assembly.scorers
+        self.size = tuple(size)  #: channels, height, width of the training images
 
     def fit(self, images: ImagesLike) -> Detector:
         """Fit the scorers anew, on other images of what is normal; the network stays.
@@ -42,7 +41,7 @@ class Detector:
         names = [str(index) for index in range(len(pixels))]
         train = Images(pixels, nothing, nothing > 0, names)
         for scorer in self.scorers:
-            fit(scorer, self.method, self._shifts(), train, self.config.seed)
+            fit(scorer, self.method, self.shifts, train, self.config.seed)
         return self
 
     def score(self, images: ImagesLike) -> np.ndarray:
@@ -57,10 +56,7 @@ class Detector:
         """
         pixels = self._pixels(images)
         seed = self.config.seed
-        return score(self.scorers[0], self.method, self._shifts(), pixels, seed).numpy()
-
-    def _shifts(self) -> list[Shift]:
-        return list(getattr(self.method, "shifts", []))
+        return score(self.scorers[0], self.method, self.shifts, pixels, seed).numpy()
 
     def _pixels(self, images: ImagesLike) -> Tensor:
         if isinstance(images, Tensor | np.ndarray):
@@ -103,4 +99,4 @@ def load(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     assembly.method.to(device=torch.device(device), memory_format=torch.channels_last)
     assembly.method.eval()
-    return Detector(config, assembly.method, assembly.scorers, facts["image_size"])
+    return Detector(config, assembly, facts["image_size"])

@@ -10,16 +10,18 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+Path_ = tuple[str | int, ...]  #: keys and indexes from the top of a config to one value
+
 
 class UserError(Exception):
     """Something the user can mend; the message is one line (or one line per problem)."""
 
 
-class UnknownComponent(UserError):
+class UnknownComponent(UserError):  # noqa: N818
     """No installed plugin offers a component of that kind and name."""
 
 
-class PluginFault(Exception):
+class PluginFault(Exception):  # noqa: N818
     """A component that breaks the rules plugins live by; the message names the component."""
 
 
@@ -27,7 +29,7 @@ class PluginFault(Exception):
 class Problem:
     """One thing wrong with a config: where it was written, which key, what, and a way out."""
 
-    path: tuple[str | int, ...]
+    path: Path_
     message: str
     where: str = ""
 

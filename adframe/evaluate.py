@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from adframe.draws import Draws, seed_of
 from adframe.errors import UserError
@@ -34,6 +36,10 @@ class Outcome:
     def mean(self) -> float:
         """Mean AUROC over the outlier sets."""
         return float(np.mean(list(self.auroc.values())))
+
+    def dump(self) -> dict[str, Any]:
+        """AUROC as ``result.json`` has it."""
+        return {"auroc": self.auroc, "mean_auroc": self.mean}
 
 
 def test_sets(title: str, test: Images, outliers: dict[str, Images]) -> dict[str, Images]:
@@ -147,16 +153,14 @@ def auroc(scores: dict[str, Tensor]) -> dict[str, float]:
     return values
 
 
-def pixel_floor(train: Images, parts: dict[str, Images]) -> Outcome:
-    """What cosine distance to the nearest training image gets on raw pixels, untrained."""
-    bank = _unit_pixels(train.pixels)
-    scores = {}
+def pixel_floor(train: Images, parts: dict[str, Images]) -> dict[str, Outcome]:
+    """What the nearest training image gets on raw pixels, untrained: by cosine, and by distance."""
+    bank = train.pixels.flatten(1).float()
+    unit = normalize(bank)
+    scores: dict[str, dict[str, Tensor]] = {"cosine": {}, "l2": {}}
     for name, images in parts.items():
-        rows = range(0, len(images), ROWS)
-        blocks = (_unit_pixels(images.pixels[row : row + ROWS]) for row in rows)
-        scores[name] = torch.cat([1 - max_cosine(block, bank) for block in blocks])
-    return Outcome(auroc(scores), scores)
-
-
-def _unit_pixels(pixels: Tensor) -> Tensor:
-    return torch.nn.functional.normalize(pixels.flatten(1).float(), dim=1)
+        blocks = [block.flatten(1).float() for block in images.pixels.split(ROWS)]
+        near = [max_cosine(normalize(block), unit) for block in blocks]
+        scores["cosine"][name] = 1 - torch.cat(near)
+        scores["l2"][name] = torch.cat([torch.cdist(block, bank).amin(1) for block in blocks])
+    return {measure: Outcome(auroc(of), of) for measure, of in scores.items()}

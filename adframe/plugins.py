@@ -6,8 +6,11 @@ components, and everything else goes on. Bundled plugins come the same way as st
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import importlib.util
+import inspect
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +22,7 @@ import pluggy
 
 from adframe import hookspecs
 from adframe.errors import PluginFault, UserError, did_you_mean
-from adframe.registry import Entry, Plugin, Registry
+from adframe.registry import Entry, Plugin, Registry, reason
 
 GROUP = "adframe"
 
@@ -67,13 +70,18 @@ def from_file(path: str | Path) -> Source:
     path = Path(path)
 
     def load() -> ModuleType:
-        name = f"adframe_file_plugin_{path.stem}"
+        digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+        name = re.sub(r"\W", "_", f"adframe_file_{path.stem}_{digest}")
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
             raise PluginFault("not a Python file")
         module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module  # get_type_hints looks a class's module up by name
-        spec.loader.exec_module(module)
+        sys.modules[name] = module  # dataclasses and pickle look a class's module up by name
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
         return module
 
     return Source(Plugin(name=path.stem, version="", origin=str(path)), load)
@@ -87,8 +95,8 @@ def load_plugins(
     """Load plugins one by one and collect what they register.
 
     Args:
-        files: one-file plugins, loaded after the installed ones. One that cannot be loaded is the
-            user's error, since they named it.
+        files: one-file plugins, loaded after the installed ones, each once. One that cannot be
+            loaded is the user's error, since they named it.
         without: names of plugins to leave out.
         sources: what to load in place of the installed entry points.
 
@@ -96,9 +104,10 @@ def load_plugins(
         UserError: a named file is missing or does not load, or ``without`` names no plugin.
     """
     sources = [*(installed() if sources is None else sources)]
+    files = list({Path(path).resolve(): path for path in files}.values())
     for path in files:
         if not Path(path).is_file():
-            raise UserError(f"--plugin {path}: no such file")
+            raise UserError(f"plugin {path}: no such file")
         sources.append(from_file(path))
     left_out = set(without)
     known = [source.plugin.name for source in sources]
@@ -115,41 +124,48 @@ def load_plugins(
     named = {str(path) for path in files}
     for plugin in host.registry.plugins:
         if plugin.error and plugin.origin in named:
-            raise UserError(f"--plugin {plugin.origin}: {plugin.error}")
+            raise UserError(f"plugin {plugin.origin}: {plugin.error}")
     return host
 
 
 def _load(source: Source, host: Host) -> None:
-    plugin = source.plugin
-    module: Any = None
+    plugin, manager = source.plugin, host.manager
+    # The name alone may be taken by a stranger's plugin.
+    name = f"{plugin.origin}#{plugin.name}"
     try:
         module = source.load()
-        # The entry point's own name may be taken by a stranger's plugin of the same name.
-        host.manager.register(module, name=f"{plugin.origin}#{plugin.name}")
-        for caller in host.manager.get_hookcallers(module) or []:
+        plugin.package = plugin.package or getattr(module, "__package__", None) or ""
+        _check_marks(module, manager)
+        manager.register(module, name)
+        for caller in manager.get_hookcallers(module) or []:
             if not caller.has_spec():
                 hint = did_you_mean(caller.name, hookspecs.names())
                 raise PluginFault(f"adframe has no hook '{caller.name}'{hint}")
-        others = [other for other in host.manager.get_plugins() if other is not module]
-        register = host.manager.subset_hook_caller("adframe_register", others)
+        others = [other for other in manager.get_plugins() if other is not module]
+        register = manager.subset_hook_caller("adframe_register", others)
         register(add=_adder(plugin, host.registry))
     except (Exception, SystemExit) as error:
-        reason = str(error).strip().partition("\n")[0]
-        plugin.error = reason if isinstance(error, PluginFault) else f"{type(error).__name__}: {reason}"
+        plugin.error = str(error) if isinstance(error, PluginFault) else reason(error)
         host.registry.remove(plugin)
-        if module is not None and host.manager.is_registered(module):
-            host.manager.unregister(module)
+        if manager.has_plugin(name):
+            manager.unregister(name=name)
+
+
+def _check_marks(module: Any, manager: pluggy.PluginManager) -> None:
+    """A hook without its mark would be passed over in silence."""
+    for name, _ in inspect.getmembers(module, inspect.isroutine):
+        if name in hookspecs.names() and not manager.parse_hookimpl_opts(module, name):
+            raise PluginFault(f"'{name}' is not marked @hookimpl")
 
 
 def _adder(plugin: Plugin, registry: Registry) -> hookspecs.Add:
     def add(kind: str, name: str, target: str | type, *, default: bool = False) -> None:
         if isinstance(target, str):
-            if target.startswith("."):
-                if not plugin.package:
-                    raise PluginFault(f"'{target}' is relative, but the plugin is no package")
-                target = plugin.package + target
-            if not target.partition(":")[2]:
+            if not re.fullmatch(r"\.?\w+(\.\w+)*:\w+", target):
                 raise PluginFault(f"'{target}' is no import string: write 'module:Class'")
+            if target.startswith(".") and not plugin.package:
+                raise PluginFault(f"'{target}' is relative, but the plugin is no package")
+            target = plugin.package + target if target.startswith(".") else target
         registry.add(Entry(kind, name, target, plugin, default))
 
     return add

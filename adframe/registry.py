@@ -6,8 +6,10 @@ a config names it.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
+import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -58,23 +60,23 @@ class Entry:
         Raises:
             PluginFault: the import failed, or what it names is not a class of the kind.
         """
+        who = f"{self.kind} '{self.name}' of plugin '{self.plugin.name}'"
         if isinstance(self.target, str):
             module, _, attribute = self.target.partition(":")
             try:
                 target = getattr(importlib.import_module(module), attribute)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise PluginFault(
-                    f"{self.kind} '{self.name}' of plugin '{self.plugin.name}' cannot be imported "
-                    f"from {self.target}: {type(error).__name__}: {error}"
+                    f"{who} cannot be imported from {self.target}: {reason(error)}"
                 ) from error
         else:
             target = self.target
         base = getattr(importlib.import_module("adframe.interfaces"), KINDS[self.kind][0])
         if not (isinstance(target, type) and issubclass(target, base)):
-            raise PluginFault(
-                f"{self.kind} '{self.name}' of plugin '{self.plugin.name}' "
-                f"is not a subclass of adframe.interfaces.{base.__name__}"
-            )
+            raise PluginFault(f"{who} is not a subclass of adframe.interfaces.{base.__name__}")
+        if inspect.isabstract(target):
+            lacking = ", ".join(sorted(target.__abstractmethods__))  # type: ignore[attr-defined]
+            raise PluginFault(f"{who} does not implement {lacking}")
         return target
 
     def summary(self) -> str:
@@ -85,20 +87,20 @@ class Entry:
         return _summaries(module).get(attribute, "")
 
 
-_CLASS = re.compile(
-    r'^class\s+(\w+)[^:\n]*(?:\([^)]*\))?:\s*\n\s+[rR]?(?:"""|\'\'\')\s*(.*?)\s*(?:"""|\'\'\'|\n)',
-    re.MULTILINE,
-)
-
-
 @cache
 def _summaries(module: str) -> dict[str, str]:
     try:
         spec = importlib.util.find_spec(module)
-        text = Path(spec.origin).read_text(encoding="utf-8") if spec and spec.origin else ""
-    except Exception:  # a listing must survive a module that cannot be found or read
+        code = ast.parse(Path(spec.origin).read_bytes() if spec and spec.origin else "")
+    except (Exception, SystemExit):  # a listing survives a module that cannot be found or read
         return {}
-    return dict(_CLASS.findall(text))
+    classes = [node for node in code.body if isinstance(node, ast.ClassDef)]
+    return {node.name: (ast.get_docstring(node) or "").partition("\n")[0] for node in classes}
+
+
+def reason(error: BaseException) -> str:
+    """Type and first line of an exception, as a note on what broke."""
+    return f"{type(error).__name__}: {str(error).strip()}".partition("\n")[0].rstrip(": ")
 
 
 class Registry:
@@ -120,7 +122,10 @@ class Registry:
             raise PluginFault(f"no kind '{entry.kind}'{did_you_mean(entry.kind, KINDS)}")
         if not re.fullmatch(r"[a-z][a-z0-9_]*", entry.name):
             raise PluginFault(f"'{entry.name}' is no component name: use lower_case_words")
-        self._entries.setdefault((entry.kind, entry.name), []).append(entry)
+        claims = self._entries.setdefault((entry.kind, entry.name), [])
+        if any(claim.plugin is entry.plugin for claim in claims):
+            raise PluginFault(f"offers {entry.kind} '{entry.name}' twice")
+        claims.append(entry)
 
     def remove(self, plugin: Plugin) -> None:
         """Forget everything a plugin offered."""
@@ -139,8 +144,10 @@ class Registry:
         Raises:
             UnknownComponent: there is none; the message suggests the nearest and names the
                 plugins that failed to load.
-            UserError: two plugins claim the name.
+            UserError: there is no such kind, or two plugins claim the name.
         """
+        if kind not in KINDS:
+            raise UserError(f"no kind '{kind}'{did_you_mean(kind, KINDS)}")
         entries = self._entries.get((kind, name), [])
         if not entries:
             broken = [plugin for plugin in self.plugins if plugin.error]
@@ -158,7 +165,7 @@ class Registry:
 
 def _only(entries: list[Entry], what: str) -> Entry:
     if len(entries) > 1:
-        claims = " and ".join(f"'{entry.plugin.name}'" for entry in entries)
+        claims = " and ".join(f"'{e.plugin.name}' ({e.plugin.origin})" for e in entries)
         raise UserError(
             f"{what} is claimed by plugins {claims}; "
             f"leave one out with --without {entries[-1].plugin.name}"

@@ -15,27 +15,37 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
-from pydantic import ValidationError, create_model  # fmt: skip
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Strict,
+    ValidationError,
+    create_model,
+)
+from pydantic.errors import PydanticUserError
+from pydantic_core import CoreSchema, core_schema
+from torch import nn
 
 from adframe import interfaces
-from adframe.errors import ConfigError, PluginFault, Problem, UserError, did_you_mean
+from adframe.errors import ConfigError, Path_, PluginFault, Problem, UserError
+from adframe.problems import nested, problems_of
 from adframe.registry import KINDS, Entry, Registry
 
-Path_ = tuple[str | int, ...]
 #: Stands for "the config does not say": the validator asks the registry for the kind's default.
 DEFAULT: Any = object()
 
 _KIND_OF = {getattr(interfaces, base): kind for kind, (base, _) in KINDS.items()}
-_NESTED = "adframe_component"  # type of the error that carries a component's problems upwards
+_NO_OPTIONS = (object.__init__, nn.Module.__init__)
 
 
 class Settings(BaseModel):
     """A table of a config: unknown keys are refused, and nothing is converted silently."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, validate_default=True,
-        frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, validate_default=True, frozen=True, allow_inf_nan=False
+    )
 
 
 @dataclass(frozen=True)
@@ -75,8 +85,10 @@ def _dumped(value: Any) -> Any:
 def _built(value: Any, path: Path_) -> Any:
     if isinstance(value, Spec):
         return value.build(path)
-    if isinstance(value, list):
-        return [_built(item, (*path, index)) for index, item in enumerate(value)]
+    if isinstance(value, list | tuple):
+        return type(value)(_built(item, (*path, index)) for index, item in enumerate(value))
+    if isinstance(value, dict):
+        return {key: _built(item, (*path, key)) for key, item in value.items()}
     return value
 
 
@@ -106,7 +118,7 @@ class Component:
         try:
             return resolve(self.kind, value, registry)
         except ConfigError as error:
-            raise PydanticCustomError(_NESTED, "", {"problems": error.problems}) from error
+            raise nested(error.problems) from error
 
 
 def resolve(kind: str, value: Any, registry: Registry) -> Spec:
@@ -118,7 +130,10 @@ def resolve(kind: str, value: Any, registry: Registry) -> Spec:
     if isinstance(value, Spec):
         return value
     if value is DEFAULT:
-        entry = registry.default(kind)
+        try:
+            entry = registry.default(kind)
+        except UserError as error:
+            raise ConfigError([Problem((), str(error))]) from error
         if entry is None:
             raise ConfigError([Problem((), f"missing: name a {kind}")])
         return resolve(kind, entry.name, registry)
@@ -145,7 +160,7 @@ def validate(model: type[BaseModel], table: Any, registry: Registry) -> dict[str
     try:
         valid = model.model_validate(table, context=registry)
     except ValidationError as error:
-        raise ConfigError(_problems(error, model, table)) from error
+        raise ConfigError(problems_of(error, model, table)) from error
     return {name: getattr(valid, name) for name in model.model_fields}
 
 
@@ -154,124 +169,61 @@ def model_of(component: type) -> type[BaseModel]:
     """The pydantic model of a component's constructor.
 
     Raises:
-        PluginFault: a parameter has no annotation, is ``*args``, or has a name pydantic uses.
+        PluginFault: a parameter has no annotation or none that a config can hold, is ``*args``,
+            or has a name pydantic uses.
     """
     constructor = component.__init__  # type: ignore[misc]
-    fault = f"{component.__module__}.{component.__qualname__}: constructor parameter"
+    who = f"{component.__module__}.{component.__qualname__}: constructor"
     fields: dict[str, Any] = {}
-    if constructor is not object.__init__:
+    if constructor not in _NO_OPTIONS:
         try:
             hints = get_type_hints(constructor, include_extras=True)
-        except NameError as error:
-            raise PluginFault(f"{fault}s: an annotation cannot be resolved: {error}") from error
-        for name, parameter in list(inspect.signature(constructor).parameters.items())[1:]:
-            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                if constructor is not component.__mro__[1].__init__:  # type: ignore[misc]
-                    raise PluginFault(f"{fault} '{name}' is variadic; name every option")
-                continue
-            if name not in hints:
-                raise PluginFault(f"{fault} '{name}' has no annotation")
-            if hasattr(BaseModel, name) or name == "name":
-                raise PluginFault(f"{fault} '{name}' has a name that adframe or pydantic uses")
-            hint = _translate(hints[name])
-            default = parameter.default
-            if default is parameter.empty:
-                nested = any(isinstance(mark, Component) for mark in get_args(hint)[1:])
-                default = DEFAULT if nested else ...
-            fields[name] = (hint, default)
-    return create_model(component.__name__, __base__=Settings, **fields)
+        except Exception as error:  # evaluating an annotation may do anything
+            raise PluginFault(f"{who}: an annotation cannot be resolved: {error}") from error
+        for parameter in list(inspect.signature(constructor).parameters.values())[1:]:
+            fields[parameter.name] = _field(parameter, hints, f"{who} parameter '{parameter.name}'")
+    try:
+        return create_model(component.__name__, __base__=Settings, **fields)
+    except PydanticUserError as error:
+        reason = str(error).partition("\n")[0]
+        raise PluginFault(f"{who}: a type that no config can hold: {reason}") from error
+
+
+def _field(parameter: inspect.Parameter, hints: dict[str, Any], who: str) -> tuple[Any, Any]:
+    if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+        raise PluginFault(f"{who} is not passed by name; name every option")
+    name, default = parameter.name, parameter.default
+    if name not in hints:
+        raise PluginFault(f"{who} has no annotation")
+    if name == "name" or name.startswith("_") or hasattr(BaseModel, name):
+        raise PluginFault(f"{who} has a name that adframe or pydantic uses")
+    hint = _translate(hints[name])
+    if default is parameter.empty:
+        is_component = any(isinstance(mark, Component) for mark in get_args(hint)[1:])
+        default = DEFAULT if is_component else ...
+    return hint, default
 
 
 def _translate(hint: Any) -> Any:
-    """An annotation with component base classes replaced by their marker, and paths by text."""
-    if hint in _KIND_OF:
+    """An annotation as pydantic is to read it.
+
+    Component base classes become their marker; paths and tuples, which YAML has not, are taken
+    from text and lists.
+    """
+    if isinstance(hint, type) and hint in _KIND_OF:
         return Annotated[Spec, Component(_KIND_OF[hint])]
-    if hint is Path:
-        return Annotated[Path, Strict(False)]
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return Annotated[(_translate(args[0]), *hint.__metadata__)]
     if origin in (Union, types.UnionType):
-        kinds = [arg for arg in args if arg in _KIND_OF]
-        if len(kinds) == 1 and set(args) == {kinds[0], type(None)}:
-            return Annotated[Any, Component(_KIND_OF[kinds[0]], optional=True)]
-        return Union[tuple(_translate(arg) for arg in args)]  # noqa: UP007
-    if origin is None or origin is Literal:
-        return hint
-    return origin[tuple(_translate(arg) for arg in args)]
+        return _translate_union(args)
+    inner = tuple(_translate(arg) for arg in args)
+    result = hint if origin in (None, Literal) else origin[inner]
+    return Annotated[result, Strict(False)] if hint is Path or tuple in (hint, origin) else result
 
 
-def _problems(error: ValidationError, model: type[BaseModel], table: Any) -> list[Problem]:
-    found: dict[Path_, Problem] = {}
-    for item in error.errors(include_url=False):
-        context = item.get("ctx", {})
-        path = _trim(item["loc"], table, keep_last=item["type"] == "missing")
-        if item["type"] == _NESTED:
-            nested = [Problem((*path, *sub.path), sub.message) for sub in context["problems"]]
-        else:
-            nested = [Problem(path, _message(item, _model_at(model, path[:-1])))]
-        for problem in nested:  # a union reports each branch: the first is enough
-            found.setdefault(problem.path, problem)
-    return list(found.values())
-
-
-def _trim(loc: tuple[str | int, ...], table: Any, keep_last: bool) -> Path_:
-    """Where in the table an error is: pydantic's location less the names of union branches."""
-    path: list[str | int] = []
-    for part in loc:
-        if isinstance(table, Mapping) and part in table:
-            table = table[part]
-        elif isinstance(table, list) and isinstance(part, int) and part < len(table):
-            table = table[part]
-        elif not (keep_last and part is loc[-1]):
-            continue
-        path.append(part)
-    return tuple(path) if path or not loc else (loc[0],)
-
-
-def _model_at(model: type[BaseModel] | None, path: Path_) -> type[BaseModel] | None:
-    for part in path:
-        if isinstance(part, str) and model is not None:
-            field = model.model_fields.get(part)
-            model = _inner_model(field.annotation) if field else None
-    return model
-
-
-def _inner_model(hint: Any) -> type[BaseModel] | None:
-    if isinstance(hint, type) and issubclass(hint, BaseModel):
-        return hint
-    return next(filter(None, map(_inner_model, get_args(hint))), None)
-
-
-_SAY = {
-    "missing": "missing",
-    "greater_than": "must be above {gt}",
-    "greater_than_equal": "must be {ge} or more",
-    "less_than": "must be below {lt}",
-    "less_than_equal": "must be {le} or less",
-    "literal_error": "must be one of {expected}",
-    "float_type": "must be a number",
-    "int_type": "must be a whole number",
-    "bool_type": "must be true or false",
-    "string_type": "must be text",
-    "list_type": "must be a list",
-    "model_type": "must be a table of keys",
-    "path_type": "must be a path",
-    "too_short": "must have {min_length} items or more",
-    "too_long": "must have {max_length} items or fewer",
-}
-
-
-def _message(item: Any, model: type[BaseModel] | None) -> str:
-    kind, value = item["type"], item["input"]
-    if kind == "extra_forbidden":
-        fields = model.model_fields if model else ()
-        return "unknown key" + did_you_mean(str(item["loc"][-1]), fields)
-    text = _SAY.get(kind, item["msg"]).format(**item.get("ctx", {}))
-    if kind == "missing":
-        return text
-    if kind == "literal_error" and isinstance(value, str):
-        known = item["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        return f"{text}, not {value!r}{did_you_mean(value, known)}"
-    shown = repr(value)
-    return f"{text}, not {shown if len(shown) <= 60 else shown[:57] + '...'}"
+def _translate_union(args: tuple[Any, ...]) -> Any:
+    kinds = [arg for arg in args if isinstance(arg, type) and arg in _KIND_OF]
+    if len(kinds) == 1 and len(args) == 2 and types.NoneType in args:
+        return Annotated[Any, Component(_KIND_OF[kinds[0]], optional=True)]
+    return Union[tuple(_translate(arg) for arg in args)]  # noqa: UP007

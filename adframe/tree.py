@@ -6,6 +6,7 @@ so that a file of aliases to aliases is refused and not expanded.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,15 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from ruamel.yaml.nodes import ScalarNode, SequenceNode
 
-from adframe.errors import ConfigError, Problem, UserError
+from adframe.errors import ConfigError, Path_, Problem, UserError
 
 MAX_NODES = 20_000
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 18
+MAX_DEPTH = 64
+_TAG = "tag:yaml.org,2002:"
+_TEXT = ("str", "bool", "timestamp", "value", "merge")  # what is left as it is written
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,11 @@ def read_file(path: Path) -> Node:
 
 def parse(text: str, name: str, lines: bool = False) -> Node:
     """The tree of a YAML text; every origin is ``name``, or ``name:line``."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
+        _check_depth(text, name)
+        root = yaml.compose(text)
         return _Reader(name, lines).node(root) if root else Node(None, name)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -89,95 +96,64 @@ def parse(text: str, name: str, lines: bool = False) -> Node:
         raise UserError(f"{name}: nested too deeply") from error
 
 
+def _check_depth(text: str, name: str) -> None:
+    """Refuse at once what the parser would take many seconds to run out of stack on."""
+    depth = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise UserError(f"{name}: nested too deeply")
+
+
 class _Reader:
     def __init__(self, name: str, lines: bool) -> None:
         self.name, self.lines, self.count = name, lines, 0
 
-    def node(self, raw: Any, key: Any = None) -> Node:
+    def node(self, raw: Any, key: Any = None, path: Path_ = ()) -> Node:
         """A tree from ruamel's nodes; a table's values carry the line of their key."""
         mark = (key or raw).start_mark
         origin = f"{self.name}:{mark.line + 1}" if self.lines else self.name
         self.count += 1
         if self.count > MAX_NODES:
             raise UserError(f"{origin}: more than {MAX_NODES} values, aliases expanded")
-        if isinstance(raw, MappingNode):
-            table: dict[str, Node] = {}
-            for name, value in raw.value:
-                if not isinstance(name, ScalarNode):
-                    raise UserError(f"{origin}: a key must be a word")
-                if name.value in table:
-                    at = self.node(value, name).origin
-                    raise ConfigError([Problem((name.value,), "written twice", at)])
-                table[name.value] = self.node(value, name)
-            return Node(table, origin)
+        if isinstance(raw, ScalarNode):
+            return Node(_scalar(raw, origin), origin)
+        if str(raw.tag) not in (_TAG + "map", _TAG + "seq"):
+            raise UserError(
+                f"{origin}: tag '{raw.tag}' is not allowed; a config holds plain values"
+            )
         if isinstance(raw, SequenceNode):
-            return Node([self.node(item) for item in raw.value], origin)
-        return Node(_scalar(raw, origin), origin)
+            items = [self.node(item, None, (*path, i)) for i, item in enumerate(raw.value)]
+            return Node(items, origin)
+        table: dict[str, Node] = {}
+        for name, value in raw.value:
+            if not isinstance(name, ScalarNode):
+                raise UserError(f"{origin}: a key must be a word")
+            inner = (*path, name.value)
+            item = self.node(value, name, inner)
+            if name.value in table:
+                raise ConfigError([Problem(inner, "written twice", item.origin)])
+            table[name.value] = item
+        return Node(table, origin)
 
 
 def _scalar(raw: ScalarNode, origin: str) -> Any:
-    tag, text = str(raw.tag).rpartition(":")[2], raw.value
+    tag, text = str(raw.tag), raw.value
     try:
-        if tag == "int":
-            return int(text.replace("_", ""), 0 if text.lstrip("+-")[:2] in ("0x", "0o") else 10)
-        if tag == "float":
-            return float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
+        if tag in (_TAG + "int", _TAG + "float") and len(text) > 99:
+            raise ValueError
+        if tag == _TAG + "int":
+            return int(text, 0 if text.lstrip("+-")[:2] in ("0x", "0o", "0b") else 10)
+        if tag == _TAG + "float":
+            return float(re.sub(r"\.(?=inf|nan)", "", text.lower()))
     except ValueError as error:
         raise UserError(f"{origin}: not a number: {text[:40]}") from error
-    if tag == "null":
+    if tag == _TAG + "null":
         return None
-    if tag == "bool":
+    if tag == _TAG + "bool" and text.lower() in ("true", "false"):
         return text.lower() == "true"
-    if tag in ("str", "timestamp"):
-        return text
-    raise UserError(f"{origin}: tag '{raw.tag}' is not allowed; a config holds plain values")
-
-
-def merge(base: Node, over: Node) -> Node:
-    """``over`` laid upon ``base``: tables merge key by key, everything else is replaced.
-
-    A component's table whose name changes replaces the old one whole, so that the old component's
-    options do not leak in; options laid upon a component's bare name make a table of it.
-    """
-    if not isinstance(over.value, dict):
-        return over
-    if isinstance(base.value, str) and "name" not in over.value:
-        return Node({"name": base, **over.value}, over.origin)
-    if not isinstance(base.value, dict):
-        return over
-    if "name" in over.value and "name" in base.value:
-        if over.value["name"].value != base.value["name"].value:
-            return over
-    merged = dict(base.value)
-    for key, node in over.value.items():
-        merged[key] = merge(merged[key], node) if key in merged else node
-    return Node(merged, over.origin)
-
-
-def set_value(tree: Node, setting: str) -> Node:
-    """The tree with one ``a.b.0.c=VALUE`` applied; VALUE is YAML.
-
-    Raises:
-        UserError: the setting has no ``=``, VALUE is no YAML, or the key leads nowhere.
-    """
-    key, equals, text = setting.partition("=")
-    origin = f"--set {setting}"
-    if not equals or not key.strip(". "):
-        raise UserError(f"{origin}: write KEY=VALUE")
-    return _set(tree, key.strip().split("."), 0, parse(text, origin), origin)
-
-
-def _set(node: Node, keys: list[str], depth: int, value: Node, origin: str) -> Node:
-    if depth == len(keys):
-        return merge(node, value)
-    key = keys[depth]
-    if isinstance(node.value, list):
-        if not key.isdigit() or int(key) >= len(node.value):
-            at = ".".join(keys[:depth])
-            raise UserError(f"{origin}: '{at}' is a list of {len(node.value)}; no item '{key}'")
-        items = list(node.value)
-        items[int(key)] = _set(items[int(key)], keys, depth + 1, value, origin)
-        return Node(items, node.origin)
-    old = node.value.get(key) if isinstance(node.value, dict) else None
-    new = _set(old or Node(None, origin), keys, depth + 1, value, origin)
-    return merge(node, Node({key: new}, origin))
+    if not tag.startswith(_TAG) or tag[len(_TAG) :] not in _TEXT:
+        raise UserError(f"{origin}: tag '{tag}' is not allowed; a config holds plain values")
+    if "\0" in text:
+        raise UserError(f"{origin}: text may not hold a null character")
+    return text

@@ -1,6 +1,12 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from adframe.config import RunConfig, load_config
 from adframe.plugins import Host, load_plugins
 
 
@@ -14,3 +20,43 @@ def _one_thread() -> None:
 def host() -> Host:
     """The bundled plugins."""
     return load_plugins()
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of class folders: 12 bright-left, 8 bright-right and 8 dark images of 16x16."""
+    root = tmp_path_factory.mktemp("shapes")
+    noise = np.random.default_rng(0)
+    for name, count in {"left": 12, "right": 8, "dark": 8}.items():
+        (root / name).mkdir()
+        for index in range(count):
+            pixels = noise.integers(0, 60, (16, 16, 3), dtype=np.uint8)
+            if name != "dark":
+                half = slice(0, 8) if name == "left" else slice(8, 16)
+                pixels[:, half] += 150
+            Image.fromarray(pixels).save(root / name / f"{index:02d}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def toy_file(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A config of UniCon-HA small enough to train in a second."""
+    path = tmp_path_factory.mktemp("configs") / "toy.yaml"
+    base = Path(__file__).parents[1] / "configs/base/unicon_ha.yaml"
+    path.write_text(
+        f"""
+extends: {base}
+dataset: {{name: image_folder, root: {shapes}, normal: left}}
+backbone: {{width: 0.0625}}
+scorer: {{views: 2}}
+train: {{epochs: 2, batch_size: 4, checkpoint_every: 1, device: cpu}}
+""",
+        encoding="utf-8",
+    )
+    return path
+
+
+@pytest.fixture
+def toy(toy_file: Path) -> Callable[..., RunConfig]:
+    """Loads the toy config with overrides."""
+    return lambda *settings, **options: load_config(toy_file, settings, **options)

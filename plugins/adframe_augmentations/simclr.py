@@ -6,14 +6,14 @@ import math
 from typing import Annotated
 
 import torch
-from annotated_types import Interval, Len
+from annotated_types import Interval
 from torch import Tensor
 from torch.nn import functional as F
 
-from adframe.interfaces import Augmentation, Draws, Fraction, NonNegative
+from adframe.interfaces import Augmentation, Draws, Fraction, NonNegative, Positive
 
-Pair = Annotated[list[Annotated[float, Interval(gt=0, le=10)]], Len(2, 2)]
-Jitter = Annotated[list[NonNegative], Len(4, 4)]
+Share = Annotated[float, Interval(gt=0, le=1)]
+Turns = Annotated[float, Interval(ge=0, le=0.5)]
 
 
 class SimCLR(Augmentation):
@@ -40,26 +40,22 @@ class SimCLR(Augmentation):
 
     def __init__(
         self,
-        scale: Pair | None = None,
-        ratio: Pair | None = None,
-        jitter: Jitter | None = None,
+        scale: tuple[Share, Share] = (0.08, 1.0),
+        ratio: tuple[Positive, Positive] = (3 / 4, 4 / 3),
+        jitter: tuple[NonNegative, NonNegative, NonNegative, Turns] = (0.4, 0.4, 0.4, 0.1),
         jitter_probability: Fraction = 0.8,
         grayscale_probability: Fraction = 0.2,
         flip_probability: Fraction = 0.5,
     ) -> None:
-        self.scale = [0.08, 1.0] if scale is None else scale
-        self.ratio = [3 / 4, 4 / 3] if ratio is None else ratio
-        self.jitter = [0.4, 0.4, 0.4, 0.1] if jitter is None else jitter
+        self.scale = scale
+        self.ratio = ratio
+        self.jitter = jitter
         self.jitter_probability = jitter_probability
         self.grayscale_probability = grayscale_probability
         self.flip_probability = flip_probability
-        for name, (low, high) in {"scale": self.scale, "ratio": self.ratio}.items():
+        for name, (low, high) in {"scale": scale, "ratio": ratio}.items():
             if low > high:
                 raise ValueError(f"{name} must rise: its first value {low} is above {high}")
-        if self.scale[1] > 1:
-            raise ValueError(f"scale is a share of the image: {self.scale[1]} is above 1")
-        if self.jitter[3] > 0.5:
-            raise ValueError(f"hue turns at most half way round: {self.jitter[3]} is above 0.5")
 
     def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
         if not images.is_floating_point():
@@ -147,7 +143,7 @@ def turn_hue(images: Tensor, turns: Tensor) -> Tensor:
     red, green, blue = images.unbind(1)
     value, low = images.amax(1), images.amin(1)
     chroma = value - low
-    safe = chroma.clamp(min=1e-12)
+    safe = torch.where(chroma > 0, chroma, 1)  # of a gray pixel the sector does not matter
     sector = torch.where(
         value == red,
         (green - blue) / safe,

@@ -53,6 +53,8 @@ class Contrastive(Method):
                 loss = term.loss()
                 self._attach(loss, level, weight, parts.classes)
         self.used = [level for level in trained if str(level) in self.terms]
+        if not self.used:
+            raise ValueError("the objective trains no stage")
 
     def _attach(self, loss: Loss, level: int, weight: float, classes: int) -> None:
         widths, key = self.backbone.widths, str(level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -19,8 +20,8 @@ class Rotation(Shift):
         angles: [published: 90, 180, 270] Degrees, one variant each.
     """
 
-    def __init__(self, angles: list[Literal[90, 180, 270]] | None = None) -> None:
-        self.angles = [90, 180, 270] if angles is None else list(angles)
+    def __init__(self, angles: Sequence[Literal[90, 180, 270]] = (90, 180, 270)) -> None:
+        self.angles = list(angles)
         if len(set(self.angles)) != len(self.angles) or not self.angles:
             raise ValueError(f"angles must be one or more different ones, not {self.angles}")
         self.variants = len(self.angles)

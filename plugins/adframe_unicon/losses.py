@@ -84,10 +84,11 @@ class UniCLR(Loss):
 
     def _weights(self, cosine: Tensor, positive: Tensor, inlier: Tensor) -> Tensor:
         """(N,) w_x of Eq. 7 for inliers; 1 for virtual outliers."""
-        closeness = ((cosine / self.soft_temperature).exp() * positive).sum(1)
+        # In logarithms: e^(1 / tau_w) overflows float32 from tau_w = 0.01 on.
+        closeness = (cosine / self.soft_temperature).masked_fill(~positive, -torch.inf).logsumexp(1)
         pool = positive | torch.eye(len(positive), dtype=torch.bool, device=positive.device)
-        total = pool.to(closeness.dtype) @ closeness
-        return torch.where(inlier, closeness / total.clamp(min=_TINY), 1)
+        total = closeness.where(pool, -torch.inf).logsumexp(1)
+        return (closeness - total).exp().where(inlier & positive.any(1), 1)
 
 
 _TINY = 1e-30

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from adframe.interfaces import Augmentation, Count, Fraction, Schedule, Stage
@@ -23,14 +24,14 @@ class Hierarchical(Schedule):
     def __init__(
         self,
         augmentation: Augmentation,
-        strengths: list[Fraction] | None = None,
-        stages: list[Count] | None = None,
+        strengths: Sequence[Fraction] | None = None,
+        stages: Sequence[Count] | None = None,
     ) -> None:
         self.augmentation = augmentation
         self.strengths = strengths
         self._stages = stages
-        if stages is not None and (sorted(set(stages)) != stages or not stages):
-            raise ValueError(f"stages must be one or more, rising: not {stages}")
+        if stages is not None and (sorted(set(stages)) != list(stages) or not stages):
+            raise ValueError(f"stages must be one or more, rising: not {list(stages)}")
 
     def stages(self, levels: int, progress: float) -> list[Stage]:
         trained = self._stages or list(range(1, levels + 1))

@@ -1,0 +1,105 @@
+"""The command line. Every verb imports only what it needs; ``--help`` imports next to nothing."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from adframe import __version__
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status: 0 done, 2 the user's input is wrong, 1 other."""
+    arguments = _parser().parse_args(argv)
+    from adframe.errors import UserError
+
+    try:
+        status: int = arguments.verb(arguments)
+        return status
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of a pipe went away, as `head` does
+        sys.stderr.close()
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="adframe",
+        description="Contrastive image anomaly detection from plugins and configs.",
+        epilog="Exit status: 0 done, 2 the input is wrong, 1 anything else failed.",
+    )
+    parser.add_argument("--version", action="version", version=f"adframe {__version__}")
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def verb(name: str, function: str, summary: str) -> argparse.ArgumentParser:
+        command = verbs.add_parser(name, help=summary, description=summary)
+        command.set_defaults(verb=lambda arguments: _call(function, arguments))
+        command.add_argument(
+            "--plugin", action="append", default=[], metavar="FILE", help="load a one-file plugin"
+        )
+        command.add_argument(
+            "--without", action="append", default=[], metavar="PLUGIN", help="leave a plugin out"
+        )
+        return command
+
+    def config(command: argparse.ArgumentParser) -> None:
+        command.add_argument("config", type=Path, metavar="CONFIG", help="a YAML config")
+        command.add_argument(
+            "--set", action="append", default=[], metavar="KEY=VALUE", help="override a.b.0.c=VALUE"
+        )
+        trust(command)
+
+    def trust(command: argparse.ArgumentParser) -> None:
+        command.add_argument(
+            "--allow-code", action="store_true", help="run the files a config's 'plugins:' names"
+        )
+
+    def folder(command: argparse.ArgumentParser) -> None:
+        command.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
+        trust(command)
+
+    def as_json(command: argparse.ArgumentParser) -> None:
+        command.add_argument("--json", action="store_true", help="print JSON")
+
+    command = verb("run", "run:run", "train and evaluate what a config says")
+    config(command)
+    command.add_argument("--out", type=Path, metavar="DIR", help="run folder (runs/NAME-N)")
+    command.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    command = verb("check", "run:check", "validate a config and see that its components fit")
+    config(command)
+    command = verb("evaluate", "run:evaluate", "score a run's test images again")
+    folder(command)
+    command = verb("score", "score:score", "score image files with a run's detector")
+    folder(command)
+    command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="images or folders")
+    command.add_argument("--out", type=Path, metavar="FILE", help="write the CSV here")
+    command = verb("list", "inspect:list_components", "list components, all or of one kind")
+    command.add_argument("kind", nargs="?", metavar="KIND", help="backbone, shift, loss, ...")
+    as_json(command)
+    command = verb("show", "inspect:show", "show a component: options, bounds, documentation")
+    command.add_argument("kind", metavar="KIND")
+    command.add_argument("name", metavar="NAME")
+    as_json(command)
+    command = verb("plugins", "inspect:plugins", "list plugins, and what is wrong with any")
+    as_json(command)
+    verb("schema", "inspect:schema", "print the JSON Schema of configs")
+    return parser
+
+
+def _call(function: str, arguments: argparse.Namespace) -> int:
+    import importlib
+
+    module, _, name = function.partition(":")
+    status: int = getattr(importlib.import_module(f"adframe.commands.{module}"), name)(arguments)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""``adframe list``, ``show``, ``plugins`` and ``schema``: what is installed, and how to use it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from adframe.errors import PluginFault, UserError, did_you_mean
+from adframe.plugins import Host, load_plugins
+from adframe.registry import KINDS
+
+
+def _host(arguments: argparse.Namespace) -> Host:
+    return load_plugins(arguments.plugin, arguments.without)
+
+
+def _kind(name: str) -> str:
+    if name not in KINDS:
+        raise UserError(f"no kind '{name}'{did_you_mean(name, KINDS)} (there is: {', '.join(KINDS)})")
+    return name
+
+
+def _warn(host: Host) -> None:
+    for plugin in host.registry.plugins:
+        if plugin.error:
+            print(f"plugin '{plugin.name}' did not load: {plugin.error}", file=sys.stderr)
+
+
+def list_components(arguments: argparse.Namespace) -> int:
+    """Every component on offer, grouped by kind; none is imported."""
+    kind = _kind(arguments.kind) if arguments.kind else None
+    host = _host(arguments)
+    entries = [entry for entry in host.registry if kind in (None, entry.kind)]
+    rows: list[dict[str, Any]] = [
+        {
+            "kind": entry.kind,
+            "name": entry.name,
+            "plugin": entry.plugin.name,
+            "version": entry.plugin.version,
+            "summary": entry.summary(),
+        }
+        for entry in entries
+    ]
+    _warn(host)
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+        return 0
+    width = max((len(row["name"]) for row in rows), default=0) + 2
+    shown = None
+    for row, entry in zip(rows, entries, strict=True):
+        if row["kind"] != shown:
+            shown = row["kind"]
+            print(f"{'' if row is rows[0] else chr(10)}{shown}: {KINDS[shown][1]}")
+        marks = [] if entry.plugin.bundled else [f"from {entry.plugin.name}"]
+        marks += ["default"] if entry.default else []
+        mark = f" [{', '.join(marks)}]" if marks else ""
+        print(f"  {row['name']:<{width}}{row['summary']}{mark}")
+    return 0
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """One component: what it is, its options, where it is from."""
+    host = _host(arguments)
+    entry = host.registry.get(_kind(arguments.kind), arguments.name)
+
+    from adframe.describe import describe
+
+    try:
+        facts = describe(entry)
+    except PluginFault as error:
+        print(error, file=sys.stderr)
+        return 1
+    if arguments.json:
+        print(json.dumps(facts, indent=2))
+        return 0
+    print(f"{facts['kind']} {facts['name']}: {facts['summary']}")
+    print(f"plugin {facts['plugin']} {facts['version']}, {facts['source']}\n")
+    if facts["text"]:
+        print(facts["text"] + "\n")
+    for option in facts["options"]:
+        default = "required" if option["required"] else f"default {json.dumps(option['default'])}"
+        print(f"  {option['name']}: {option['type']}, {default}")
+        source = f"[{option['provenance']}] " if option["provenance"] else ""
+        if source or option["doc"]:
+            print(f"      {source}{option['doc']}")
+    if not facts["options"]:
+        print("  no options")
+    return 0
+
+
+def plugins(arguments: argparse.Namespace) -> int:
+    """Every plugin found, with what it brings or why it did not load."""
+    host = _host(arguments)
+    brings: dict[str, list[str]] = {}
+    for entry in host.registry:
+        brings.setdefault(entry.plugin.name, []).append(f"{entry.kind} {entry.name}")
+    rows = [
+        {
+            "name": plugin.name,
+            "version": plugin.version,
+            "origin": plugin.origin,
+            "components": brings.get(plugin.name, []),
+            "error": plugin.error,
+        }
+        for plugin in host.registry.plugins
+    ]
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+        return 0
+    for row in rows:
+        print(f"{row['name']} {row['version']}  {row['origin']}")
+        content = ", ".join(row["components"]) or "hooks only"  # type: ignore[arg-type]
+        print(f"  did not load: {row['error']}" if row["error"] else f"  {content}")
+    return 0
+
+
+def schema(arguments: argparse.Namespace) -> int:
+    """The JSON Schema of configs, with every installed component's options."""
+    host = _host(arguments)
+
+    from adframe.describe import json_schema
+
+    _warn(host)
+    print(json.dumps(json_schema(host.registry), indent=2))
+    return 0

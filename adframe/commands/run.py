@@ -1,0 +1,71 @@
+"""``adframe run``, ``check`` and ``evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from adframe.config import RunConfig, load_config
+from adframe.errors import UserError
+
+
+def _config(arguments: argparse.Namespace) -> RunConfig:
+    return load_config(
+        arguments.config,
+        arguments.set,
+        plugins=arguments.plugin,
+        without=arguments.without,
+        allow_code=arguments.allow_code,
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train and evaluate."""
+    config = _config(arguments)
+    if arguments.resume and arguments.out is None:
+        raise UserError("--resume: name the run folder with --out")
+    out = arguments.out or _next_folder(arguments.config.stem)
+
+    from adframe.run import TrainingError
+    from adframe.run import run as train_and_evaluate
+
+    try:
+        train_and_evaluate(config, out, arguments.resume, verbose=True)
+    except TrainingError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"interrupted; go on with --resume --out {out}", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _next_folder(stem: str) -> Path:
+    taken = (Path("runs") / f"{stem}-{number}" for number in range(1, 1_000_000))
+    return next(path for path in taken if not path.exists())
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Validate a config and assemble its components, without reading any data."""
+    config = _config(arguments)
+
+    from adframe.assemble import assemble
+
+    assemble(config)
+    print(f"{arguments.config}: ok")
+    return 0
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Score a finished run's test images again, from its saved model."""
+    from adframe.run import evaluate_folder
+
+    evaluate_folder(
+        arguments.run,
+        plugins=arguments.plugin,
+        without=arguments.without,
+        allow_code=arguments.allow_code,
+        verbose=True,
+    )
+    return 0

@@ -1,0 +1,108 @@
+"""From pydantic's errors to a user's: which key of the file, and what to write there instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticCustomError
+
+from adframe.errors import Path_, Problem, did_you_mean
+
+_NESTED = "adframe_component"  # type of the error that carries a component's problems upwards
+
+
+def nested(problems: list[Problem]) -> PydanticCustomError:
+    """What a validator raises to hand on the problems of a component, paths relative to it."""
+    return PydanticCustomError(_NESTED, "", {"problems": problems})
+
+
+def problems_of(error: ValidationError, model: type[BaseModel], table: Any) -> list[Problem]:
+    """The problems of a table, each once, paths relative to it."""
+    found: dict[Path_, Problem] = {}
+    for item in error.errors(include_url=False):
+        path = _trim(item["loc"], table, keep_last=item["type"] == "missing")
+        if item["type"] == _NESTED:
+            inner = [Problem((*path, *sub.path), sub.message) for sub in item["ctx"]["problems"]]
+        else:
+            inner = [Problem(path, _message(item, _model_at(model, path[:-1])))]
+        for problem in inner:  # a union reports each branch: the first is enough
+            found.setdefault(problem.path, problem)
+    # The branch of a union that got furthest is the one that was meant.
+    above = {path[:length] for path in found for length in range(len(path))}
+    return [problem for path, problem in found.items() if path not in above]
+
+
+def _trim(loc: Path_, table: Any, keep_last: bool) -> Path_:
+    """Where in the table an error is: pydantic's location less the names of union branches."""
+    path: list[str | int] = []
+    for index, part in enumerate(loc):
+        if _has(table, part):
+            table = table[part]
+        elif not (keep_last and index == len(loc) - 1):
+            continue
+        path.append(part)
+    return tuple(path) if path or not loc else (loc[0],)
+
+
+def _has(table: Any, part: str | int) -> bool:
+    if isinstance(table, Mapping):
+        return part in table
+    return isinstance(table, list) and isinstance(part, int) and part < len(table)
+
+
+def _model_at(model: type[BaseModel] | None, path: Path_) -> type[BaseModel] | None:
+    for part in path:
+        if isinstance(part, str) and model is not None:
+            field = model.model_fields.get(part)
+            model = _inner_model(field.annotation) if field else None
+    return model
+
+
+def _inner_model(hint: Any) -> type[BaseModel] | None:
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        return hint
+    return next(filter(None, map(_inner_model, get_args(hint))), None)
+
+
+_SAY = {
+    "missing": "missing",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be {le} or less",
+    "finite_number": "must be a finite number",
+    "multiple_of": "must be a multiple of {multiple_of}",
+    "literal_error": "must be one of {expected}",
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "none_required": "must be null",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a table of keys",
+    "model_type": "must be a table of keys",
+    "path_type": "must be a path",
+    "too_short": "must have {min_length} items or more",
+    "too_long": "must have {max_length} items or fewer",
+}
+_AS_YAML = {"None": "null", "True": "true", "False": "false"}
+
+
+def _message(item: Any, model: type[BaseModel] | None) -> str:
+    kind, value = item["type"], item["input"]
+    if kind == "extra_forbidden":
+        fields = model.model_fields if model else ()
+        return "unknown key" + did_you_mean(str(item["loc"][-1]), fields)
+    text: str = _SAY[kind].format(**item.get("ctx", {})) if kind in _SAY else item["msg"]
+    if kind == "missing":
+        return text
+    shown = repr(value)
+    shown = _AS_YAML.get(shown, shown)
+    hint = ""
+    if kind == "literal_error" and isinstance(value, str):
+        known = item["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+        hint = did_you_mean(value, known)
+    return f"{text}, not {shown if len(shown) <= 60 else shown[:57] + '...'}{hint}"

@@ -1,0 +1,233 @@
+"""Toy components of every kind, and hosts made of what a test passes in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Annotated, Any, Literal
+
+import pytest
+from annotated_types import Interval
+from torch import nn
+
+from adframe import hookimpl
+from adframe.interfaces import (
+    Augmentation,
+    Backbone,
+    Count,
+    Dataset,
+    Fraction,
+    Loss,
+    Method,
+    NonNegative,
+    Optimizer,
+    Positive,
+    Schedule,
+    Scorer,
+    Shift,
+    Stage,
+)
+from adframe.plugins import Host, Source, load_plugins
+from adframe.registry import Plugin
+
+Component = tuple[Any, ...]  # kind, name, target, and True for the kind's default
+
+
+class ToyData(Dataset):
+    """Toy data set."""
+
+    def __init__(
+        self, size: Annotated[int, Interval(ge=1, le=64)] = 8, root: Path | None = None
+    ) -> None:
+        self.size, self.root = size, root
+
+    def load(self, seed):
+        raise NotImplementedError
+
+
+class ToyNet(Backbone):
+    """Toy network."""
+
+    def __init__(self, stages: Count = 4) -> None:
+        super().__init__()
+        self.widths = [1] * stages
+
+    def forward(self, images, depth=None):
+        raise NotImplementedError
+
+
+class ToyShift(Shift):
+    """Toy shift."""
+
+    def __init__(self, angles: list[Literal[90, 180, 270]] | None = None) -> None:
+        self.variants = len(angles or [90])
+
+    def __call__(self, images, variant):
+        return images
+
+
+class ToyAugmentation(Augmentation):
+    """Toy augmentation."""
+
+    def __init__(self, chance: Fraction = 0.5) -> None:
+        if chance == 0.25:
+            raise ValueError("a quarter is refused")
+        self.chance = chance
+
+    def __call__(self, images, draws, strength=1.0):
+        return images
+
+
+class ToySchedule(Schedule):
+    """Toy schedule."""
+
+    def __init__(
+        self,
+        augmentation: Augmentation,
+        extra: Augmentation | None = None,
+        strengths: list[Fraction] | None = None,
+    ) -> None:
+        self.augmentation, self.extra, self.strengths = augmentation, extra, strengths
+
+    def stages(self, levels, progress):
+        if self.strengths is not None and len(self.strengths) != levels:
+            raise ValueError(f"{len(self.strengths)} strengths for {levels} stages")
+        return [Stage(levels, self.augmentation)]
+
+
+class ToyLoss(Loss):
+    """Toy loss."""
+
+    def __init__(
+        self,
+        temperature: Positive = 0.5,
+        mode: Literal["plain", "softly", "hardly"] = "plain",
+        margin: NonNegative = 0.0,
+        symmetric: bool = False,
+        label: str = "",
+        scale: tuple[float, float] = (0.5, 1.0),
+    ) -> None:
+        super().__init__()
+        if margin == 7:
+            raise ValueError("seven is refused")
+        self.temperature, self.scale = temperature, scale
+
+    def forward(self, embeddings, views):
+        return embeddings.sum()
+
+
+class ToyMethod(Method):
+    """Toy method: refuses an objective for a stage that is not scheduled."""
+
+    def setup(self, parts):
+        trained = [stage.level for stage in parts.schedule.stages(len(parts.backbone.widths), 0)]
+        for term in parts.objective:
+            if set(term.stages or trained) - set(trained):
+                raise ValueError(f"stages {term.stages} are not all among {trained}")
+        self.losses = nn.ModuleList([term.loss() for term in parts.objective])
+
+    def step(self, batch, progress):
+        raise NotImplementedError
+
+    def embed(self, images):
+        raise NotImplementedError
+
+
+class ToyOptimizer(Optimizer):
+    """Toy optimizer."""
+
+    def build(self, parameters):
+        raise NotImplementedError
+
+
+class ToyScorer(Scorer):
+    """Toy scorer."""
+
+    def __init__(self, views: Annotated[int, Interval(ge=1, le=100)] = 1) -> None:
+        if views == 13:
+            raise ValueError("thirteen is refused")
+        self.views = views
+
+    def fit(self, features):
+        raise NotImplementedError
+
+    def score(self, features):
+        raise NotImplementedError
+
+
+class ToyWrap(ToyScorer):
+    """Toy scorer around another."""
+
+    def __init__(self, of: Scorer, also: Scorer | None = None) -> None:
+        self.of, self.also = of, also
+
+
+class ToyMean(ToyScorer):
+    """Toy scorer of several."""
+
+    def __init__(self, of: list[Scorer]) -> None:
+        self.of = of
+
+
+TOYS: list[Component] = [
+    ("dataset", "toy_data", ToyData),
+    ("backbone", "toy_net", ToyNet, True),
+    ("shift", "toy_shift", ToyShift),
+    ("augmentation", "toy_augmentation", ToyAugmentation, True),
+    ("schedule", "toy_schedule", ToySchedule, True),
+    ("loss", "toy_loss", ToyLoss),
+    ("method", "toy_method", ToyMethod, True),
+    ("optimizer", "toy_optimizer", ToyOptimizer, True),
+    ("scorer", "toy_scorer", ToyScorer, True),
+    ("scorer", "toy_wrap", ToyWrap),
+    ("scorer", "toy_mean", ToyMean),
+]
+
+
+def _source(name: str, *components: Component, **more: Any) -> Source:
+    @hookimpl
+    def adframe_register(add: Any) -> None:
+        for kind, called, target, *default in components:
+            add(kind, called, target, default=bool(default))
+
+    plugin = Plugin(name=name, version="1", origin=f"{name} of a test")
+    return Source(plugin, lambda: SimpleNamespace(adframe_register=adframe_register, **more))
+
+
+@pytest.fixture(scope="session")
+def source_of() -> Callable[..., Source]:
+    """``source_of(name, (kind, name, target), ...)``: a plugin that offers these."""
+    return _source
+
+
+@pytest.fixture(scope="session")
+def host_of() -> Callable[..., Host]:
+    """``host_of((kind, name, target), ...)``: a host of one plugin, called ``test``."""
+    return lambda *components: load_plugins(sources=[_source("test", *components)])
+
+
+@pytest.fixture(scope="session")
+def toy_source() -> Source:
+    """A plugin with a toy of each kind."""
+    return _source("toys", *TOYS)
+
+
+@pytest.fixture(scope="session")
+def toys(toy_source: Source) -> Host:
+    """A host of toys alone."""
+    return load_plugins(sources=[toy_source])
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """``write(text, name)``: a file in the test's folder, named as from inside it."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(text: str, name: str = "x.yaml") -> Path:
+        path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write

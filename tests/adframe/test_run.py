@@ -1,0 +1,254 @@
+"""A run from config to folder, at toy size."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from sklearn.metrics import roc_auc_score
+
+import adframe
+from adframe import train as train_module
+from adframe.config import load_config
+from adframe.errors import ConfigError, UserError
+from adframe.train import TrainingError
+
+
+def test_a_run_leaves_a_whole_folder(toy, tmp_path):
+    report = adframe.run(toy(), tmp_path / "run")
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {
+        "config.yaml",
+        "environment.json",
+        "metrics.jsonl",
+        "model.safetensors",
+        "result.json",
+        "scores.csv",
+        "state.json",
+        "state.safetensors",
+    }
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    assert result["auroc"] == report.auroc
+    assert result["mean_auroc"] == report.mean_auroc
+    assert set(result["floor"]) == {"cosine", "l2"}
+    assert result["epochs"] == 2
+    lines = (tmp_path / "run/metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
+
+
+def test_auroc_is_that_of_the_written_scores(toy, tmp_path):
+    report = adframe.run(toy(), tmp_path / "run")
+    with (tmp_path / "run/scores.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    truth = [int(row["label"]) for row in rows]
+    assert sum(truth) == 16  # all of the two classes that are not normal
+    assert len(truth) == 16 + 4  # and 30 % of the twelve normal images
+    scores = [float(row["score"]) for row in rows]
+    assert roc_auc_score(truth, scores) == pytest.approx(report.mean_auroc, abs=1e-12)
+
+
+def test_the_pixel_floor_is_the_nearest_training_image(toy, tmp_path):
+    config = toy()
+    data = config.dataset.build().load(config.seed)
+    train = data.train.pixels.flatten(1).double().numpy()
+    test = data.test.pixels.flatten(1).double().numpy()
+    distance = [min(np.linalg.norm(row - other) for other in train) for row in test]
+    report = adframe.run(config)
+    expected = roc_auc_score(data.test.outlier.numpy(), distance)
+    assert report.floor["l2"].mean == pytest.approx(expected, abs=1e-9)
+
+
+def test_same_config_and_seed_give_the_same_run(toy, tmp_path):
+    first = adframe.run(toy(), tmp_path / "a")
+    second = adframe.run(toy(), tmp_path / "b")
+    other = adframe.run(toy("seed=1"), tmp_path / "c")
+    a, b, c = (load_file(tmp_path / name / "model.safetensors") for name in "abc")
+    assert all(torch.equal(a[key], b[key]) for key in a)
+    assert first.auroc == second.auroc
+    assert not torch.equal(a["method/backbone.conv1.weight"], c["method/backbone.conv1.weight"])
+    assert other.epochs == 2
+
+
+def test_the_resolved_config_runs_again_as_it_is(toy, tmp_path):
+    adframe.run(toy(), tmp_path / "a")
+    adframe.run(load_config(tmp_path / "a/config.yaml"), tmp_path / "b")
+    a, b = (load_file(tmp_path / name / "model.safetensors") for name in "ab")
+    assert all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_a_killed_run_goes_on_as_if_it_had_not_been(toy, tmp_path, monkeypatch):
+    adframe.run(toy("train.epochs=3"), tmp_path / "whole")
+    save, saved = train_module._save, []
+
+    def save_then_die(run, optimizers):
+        save(run, optimizers)
+        saved.append(run.epoch)
+        if len(saved) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_module, "_save", save_then_die)
+    with pytest.raises(KeyboardInterrupt):
+        adframe.run(toy("train.epochs=3"), tmp_path / "killed")
+    assert not (tmp_path / "killed/result.json").exists()
+    monkeypatch.undo()
+    adframe.run(toy("train.epochs=3"), tmp_path / "killed", resume=True)
+    a, b = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "killed"))
+    assert all(torch.equal(a[key], b[key]) for key in a)
+    assert (tmp_path / "whole/scores.csv").read_bytes() == (
+        tmp_path / "killed/scores.csv"
+    ).read_bytes()
+    lines = (tmp_path / "killed/metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]
+
+
+def test_a_taken_folder_is_refused_and_left_alone(toy, tmp_path):
+    adframe.run(toy(), tmp_path / "run")
+    before = (tmp_path / "run/result.json").read_bytes()
+    with pytest.raises(UserError, match="holds a run already"):
+        adframe.run(toy(), tmp_path / "run")
+    with pytest.raises(UserError, match=r"another config; different: seed, train"):
+        adframe.run(toy("seed=3", "train.epochs=5"), tmp_path / "run", resume=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/thesis.tex").write_text("years of work")
+    with pytest.raises(UserError, match="not empty"):
+        adframe.run(toy(), tmp_path / "other")
+    assert (tmp_path / "run/result.json").read_bytes() == before
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(toy, tmp_path):
+    with pytest.raises(TrainingError, match="epoch 1: .*loss.* not finite"):
+        adframe.run(toy("optimizer.lr=1e30"), tmp_path / "run")
+    assert not (tmp_path / "run/result.json").exists()
+
+
+def test_bad_data_is_located_in_the_config_and_nothing_is_written(toy, toy_file, tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        adframe.run(toy("dataset.normal=lft"), tmp_path / "run")
+    assert "dataset: normal: no class 'lft'" in str(caught.value)
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(ConfigError, match="dataset: .*no such folder"):
+        adframe.run(toy("dataset.root=/nowhere"), tmp_path / "run")
+
+
+def test_outliers_may_come_from_other_data_sets(toy, shapes, tmp_path):
+    others = f"[{{name: image_folder, root: {shapes}, normal: dark, test_share: 0.5}}]"
+    report = adframe.run(toy(f"outliers={others}"), tmp_path / "run")
+    assert set(report.auroc) == {"image_folder", "image_folder_0"}
+    assert report.mean_auroc == pytest.approx(np.mean(list(report.auroc.values())))
+    with pytest.raises(ConfigError, match=r"outliers.0: images of \(24, 24\) pixels"):
+        adframe.run(toy(f"outliers={others}", "outliers.0.size=24"))
+
+
+def test_a_test_split_without_outliers_is_refused(toy):
+    with pytest.raises(UserError, match="holds no outliers"):
+        adframe.run(toy("dataset.normal=null"))
+
+
+def test_several_scorers_are_reported_side_by_side(toy, tmp_path):
+    report = adframe.run(toy("scorer=[nearest_cosine, nearest_cosine]"), tmp_path / "run")
+    first, second = report.outcomes.values()
+    assert first.auroc == second.auroc
+    header = (tmp_path / "run/scores.csv").read_text().splitlines()[0]
+    assert header == "path,label,score,set,score_nearest_cosine_1"
+
+
+def _seen(config):
+    """What the one-file plugin of a test noted."""
+    return next(p.seen for p in config.host.manager.get_plugins() if hasattr(p, "seen"))
+
+
+def test_hooks_see_every_update_and_epoch(toy, tmp_path):
+    plugin = tmp_path / "watch.py"
+    plugin.write_text(
+        """
+from adframe import hookimpl
+seen = []
+
+class Watch:
+    @hookimpl
+    def adframe_update(self, run, group, metrics):
+        seen.append((group, run.step, sorted(metrics)))
+    @hookimpl
+    def adframe_epoch_end(self, epoch):
+        seen.append(epoch)
+    @hookimpl
+    def adframe_run_end(self, run, report):
+        seen.append(report.epochs)
+
+@hookimpl
+def adframe_run_start(run):
+    run.attach(Watch())
+""",
+        encoding="utf-8",
+    )
+    config = toy("train.epochs=1", plugins=[plugin])
+    adframe.run(config)
+    seen = _seen(config)
+    names = ["loss", "uniclr_1", "uniclr_2", "uniclr_3", "uniclr_4"]
+    assert seen == [("main", 0, names), ("main", 1, names), 1, 1]
+    adframe.run(config)  # what was attached to the first run is gone
+    assert len(seen) == 8
+
+
+def test_labelled_classes_reach_the_loss(toy, tmp_path):
+    plugin = tmp_path / "labels.py"
+    plugin.write_text(
+        """
+import torch
+from adframe import hookimpl
+from adframe.interfaces import Loss
+seen = []
+
+class Peek(Loss):
+    '''Looks at labels.'''
+    reads = "features"
+    def setup(self, dims):
+        seen.append(dims)
+        self.linear = torch.nn.Linear(dims.embedding, dims.classes)
+    def forward(self, embeddings, views):
+        seen.append(set(views.label.tolist()))
+        return self.linear(embeddings).square().mean()
+
+@hookimpl
+def adframe_register(add):
+    add("loss", "peek", Peek)
+""",
+        encoding="utf-8",
+    )
+    config = toy(
+        "dataset.normal=[left, right]", "dataset.labelled=true", "objective=[{loss: peek}]",
+        "schedule=uniform", "train.epochs=1", "train.batch_size=12", plugins=[plugin],
+    )  # fmt: skip
+    adframe.run(config, tmp_path / "run")
+    dims, labels = _seen(config)[-2:]
+    assert (dims.classes, dims.shifts) == (2, 4)
+    assert labels == {0, 1}
+
+
+def test_evaluate_folder_finds_what_the_run_found(toy, tmp_path):
+    from adframe.run import evaluate_folder
+
+    adframe.run(toy(), tmp_path / "run")
+    files = ["result.json", "scores.csv", "model.safetensors"]
+    before = {name: (tmp_path / "run" / name).read_bytes() for name in files}
+    evaluate_folder(tmp_path / "run")
+    assert {name: (tmp_path / "run" / name).read_bytes() for name in files} == before
+
+
+def test_bf16_trains_to_finite_weights(toy, tmp_path):
+    adframe.run(toy("train.precision=bf16", "train.epochs=1"), tmp_path / "run")
+    weights = load_file(tmp_path / "run/model.safetensors")
+    assert all(torch.isfinite(value).all() for value in weights.values())
+    assert weights["method/backbone.conv1.weight"].dtype == torch.float32
+
+
+@pytest.mark.parametrize("path", sorted(Path("configs").rglob("*.yaml")), ids=str)
+def test_every_bundled_config_assembles(path):
+    from adframe.assemble import assemble
+
+    if "base" in path.parts:
+        pytest.skip("a base is no run")
+    assemble(load_config(path))
