@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from adframe.images import read_images as read_images
     from adframe.nearest import max_cosine as max_cosine
     from adframe.report import Report as Report
-    from adframe.run import Run as Run
-    from adframe.run import run as run
+    from adframe.runner import Run as Run
+    from adframe.runner import run as run
     from adframe.values import Views as Views
 
 __version__ = "0.1.0"
@@ -30,7 +30,7 @@ _HOME = {
     "Add": "hookspecs",
     "Detector": "detector",
     "Report": "report",
-    "Run": "run",
+    "Run": "runner",
     "UserError": "errors",
     "Views": "values",
     "build": "assemble",
@@ -40,7 +40,7 @@ _HOME = {
     "load_config": "config",
     "max_cosine": "nearest",
     "read_images": "images",
-    "run": "run",
+    "run": "runner",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605
 

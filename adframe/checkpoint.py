@@ -104,9 +104,7 @@ def load_state(folder: Path, method: Method, optimizers: Optimizers) -> dict[str
     return facts
 
 
-def save_model(
-    folder: Path, method: Method, scorers: list[Scorer], facts: dict[str, Any]
-) -> None:
+def save_model(folder: Path, method: Method, scorers: list[Scorer], facts: dict[str, Any]) -> None:
     """Write what scoring needs."""
     tensors = {f"method/{name}": tensor for name, tensor in method.state_dict().items()}
     for index, scorer in enumerate(scorers):

@@ -94,7 +94,8 @@ def _words(schema: dict[str, Any]) -> str:
         schema.get("type", ""), schema.get("type", "anything")
     )
     name = schema.get("format", name)
-    return " ".join([name, *(f"{sign} {schema[key]}" for key, sign in _BOUNDS.items() if key in schema)])
+    bounds = [f"{sign} {schema[key]}" for key, sign in _BOUNDS.items() if key in schema]
+    return " ".join([name, *bounds])
 
 
 def _default(field: Any) -> Any:

@@ -97,6 +97,6 @@ def load(
     assembly = assemble(config, classes=len(facts["classes"]))
     checkpoint.restore_model(folder, tensors, assembly.method, assembly.scorers)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    assembly.method.to(device=torch.device(device), memory_format=torch.channels_last)
+    assembly.method.to(torch.device(device)).to(memory_format=torch.channels_last)
     assembly.method.eval()
     return Detector(config, assembly, facts["image_size"])

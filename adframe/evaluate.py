@@ -124,9 +124,7 @@ def _view(images: Tensor, look: Look, draws: Draws | None) -> Tensor:
     return view.contiguous(memory_format=torch.channels_last)
 
 
-def fit(
-    scorer: Scorer, method: Method, shifts: Sequence[Shift], train: Images, seed: int
-) -> None:
+def fit(scorer: Scorer, method: Method, shifts: Sequence[Shift], train: Images, seed: int) -> None:
     """Fit a scorer on the features of the training images."""
     blocks = list(look_at(method, shifts, train.pixels, scorer.look(), seed))
     features: Features = {name: torch.cat([b[name] for b in blocks]) for name in blocks[0]}
@@ -159,7 +157,7 @@ def pixel_floor(train: Images, parts: dict[str, Images]) -> dict[str, Outcome]:
     unit = normalize(bank)
     scores: dict[str, dict[str, Tensor]] = {"cosine": {}, "l2": {}}
     for name, images in parts.items():
-        blocks = [block.flatten(1).float() for block in images.pixels.split(ROWS)]
+        blocks = [block.flatten(1).float() for block in torch.split(images.pixels, ROWS)]
         near = [max_cosine(normalize(block), unit) for block in blocks]
         scores["cosine"][name] = 1 - torch.cat(near)
         scores["l2"][name] = torch.cat([torch.cdist(block, bank).amin(1) for block in blocks])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from adframe.run import Report, Run
+    from adframe.runner import Report, Run
 
 hookspec = pluggy.HookspecMarker("adframe")
 hookimpl = pluggy.HookimplMarker("adframe")

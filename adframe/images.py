@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from adframe.errors import UserError
@@ -38,7 +38,7 @@ def read_image(path: str | Path, size: int | None = None) -> Tensor:
             if size is not None:
                 image = _square(image, size)
             return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise ImageError(f"{path}: not an image") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -13,7 +13,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -119,8 +119,9 @@ def load_plugins(
     host = Host(Registry(), manager)
     for source in sources:
         if source.plugin.name not in left_out:
-            host.registry.plugins.append(source.plugin)
-            _load(source, host)
+            plugin = replace(source.plugin)  # what breaks in this call is nothing to the next
+            host.registry.plugins.append(plugin)
+            _load(plugin, source.load, host)
     named = {str(path) for path in files}
     for plugin in host.registry.plugins:
         if plugin.error and plugin.origin in named:
@@ -128,12 +129,12 @@ def load_plugins(
     return host
 
 
-def _load(source: Source, host: Host) -> None:
-    plugin, manager = source.plugin, host.manager
+def _load(plugin: Plugin, load: Callable[[], Any], host: Host) -> None:
+    manager = host.manager
     # The name alone may be taken by a stranger's plugin.
     name = f"{plugin.origin}#{plugin.name}"
     try:
-        module = source.load()
+        module = load()
         plugin.package = plugin.package or getattr(module, "__package__", None) or ""
         _check_marks(module, manager)
         manager.register(module, name)

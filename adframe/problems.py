@@ -96,7 +96,8 @@ def _message(item: Any, model: type[BaseModel] | None) -> str:
     if kind == "extra_forbidden":
         fields = model.model_fields if model else ()
         return "unknown key" + did_you_mean(str(item["loc"][-1]), fields)
-    text: str = _SAY[kind].format(**item.get("ctx", {})) if kind in _SAY else item["msg"]
+    bounds = {name: _short(bound) for name, bound in item.get("ctx", {}).items()}
+    text: str = _SAY[kind].format(**bounds) if kind in _SAY else item["msg"]
     if kind == "missing":
         return text
     shown = repr(value)
@@ -106,3 +107,7 @@ def _message(item: Any, model: type[BaseModel] | None) -> str:
         known = item["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         hint = did_you_mean(value, known)
     return f"{text}, not {shown if len(shown) <= 60 else shown[:57] + '...'}{hint}"
+
+
+def _short(bound: Any) -> Any:
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound

@@ -135,11 +135,11 @@ def resolve(kind: str, value: Any, registry: Registry) -> Spec:
         except UserError as error:
             raise ConfigError([Problem((), str(error))]) from error
         if entry is None:
-            raise ConfigError([Problem((), f"missing: name a {kind}")])
+            raise ConfigError([Problem((), "missing")])
         return resolve(kind, entry.name, registry)
     table = {"name": value} if isinstance(value, str) else value
     if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
-        raise ConfigError([Problem((), f"expected the name of a {kind}, or a table with 'name'")])
+        raise ConfigError([Problem((), f"expected {_a(kind)}: its name, or a table with 'name'")])
     name = table["name"]
     try:
         entry = registry.get(kind, name)
@@ -149,6 +149,10 @@ def resolve(kind: str, value: Any, registry: Registry) -> Spec:
         raise ConfigError([Problem(at, str(error))]) from error
     options = {key: item for key, item in table.items() if key != "name"}
     return Spec(entry, validate(model, options, registry))
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
 def validate(model: type[BaseModel], table: Any, registry: Registry) -> dict[str, Any]:

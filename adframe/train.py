@@ -15,7 +15,7 @@ from adframe.draws import Draws, seed_of
 from adframe.interfaces import Batch, Update
 
 if TYPE_CHECKING:
-    from adframe.run import Run
+    from adframe.runner import Run
 
 
 class TrainingError(Exception):
@@ -27,7 +27,7 @@ def train(run: Run) -> None:
     settings, method, policy = run.config.train, run.assembly.method, run.assembly.optimizer
     groups = method.groups()
     optimizers = {name: policy.build(parameters) for name, parameters in groups.items()}
-    base = {name: [g["lr"] for g in optimizer.param_groups] for name, optimizer in optimizers.items()}
+    base = {name: [g["lr"] for g in o.param_groups] for name, o in optimizers.items()}
     _resume(run, optimizers)
     method.train()
     for epoch in range(run.epoch, settings.epochs):
@@ -40,7 +40,7 @@ def train(run: Run) -> None:
                 for group, lr in zip(optimizer.param_groups, base[update.group], strict=True):
                     group["lr"] = lr * policy.rate(progress)
                 optimizer.zero_grad(set_to_none=True)
-                update.loss.backward(inputs=groups[update.group])
+                torch.autograd.backward(update.loss, inputs=groups[update.group])
                 optimizer.step()
                 metrics = {"loss": update.loss.detach(), **update.metrics}
                 for name, value in metrics.items():

@@ -173,9 +173,5 @@ class Look:
     shifted: bool = False
     outputs: tuple[str, ...] = ("features",)
 
-    def plain(self) -> Look:
-        """The same outputs of the image as it is, once."""
-        return replace(self, views=1, transform=None, shifted=False)
-
 
 Features = Mapping[str, Tensor]  #: output name -> (N, views, shifts + 1 or 1, D) float32

@@ -23,6 +23,7 @@ COMMANDS = {
 
 
 def main() -> None:
+    """Time the commands in turns and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="3 rounds in place of 15")
     rounds = 3 if parser.parse_args().quick else 15

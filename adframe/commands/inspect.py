@@ -18,7 +18,8 @@ def _host(arguments: argparse.Namespace) -> Host:
 
 def _kind(name: str) -> str:
     if name not in KINDS:
-        raise UserError(f"no kind '{name}'{did_you_mean(name, KINDS)} (there is: {', '.join(KINDS)})")
+        hint = did_you_mean(name, KINDS)
+        raise UserError(f"no kind '{name}'{hint} (there is: {', '.join(KINDS)})")
     return name
 
 

@@ -16,7 +16,7 @@ BLOCK = 256  # files decoded before they are scored; memory does not grow with t
 
 
 def score(arguments: argparse.Namespace) -> int:
-    """Write path and score of every readable image; name the others and go on."""
+    """Write path and score of every readable image; name the others, go on, and end with 2."""
     files = find_images(arguments.paths)
     if not files:
         raise UserError("no images in " + ", ".join(map(str, arguments.paths)))
@@ -51,4 +51,4 @@ def score(arguments: argparse.Namespace) -> int:
         write(arguments.out, stream.getvalue())
     if unreadable:
         print(f"{unreadable} of {len(files)} files could not be read", file=sys.stderr)
-    return 0 if rows else 2
+    return 2 if unreadable else 0

@@ -10,7 +10,7 @@ from annotated_types import Interval
 from torch import Tensor
 from torch.nn import functional as F
 
-from adframe.interfaces import Augmentation, Draws, Fraction, NonNegative, Positive
+from adframe.interfaces import Augmentation, Draws, Fraction, Positive
 
 Share = Annotated[float, Interval(gt=0, le=1)]
 Turns = Annotated[float, Interval(ge=0, le=0.5)]
@@ -42,7 +42,7 @@ class SimCLR(Augmentation):
         self,
         scale: tuple[Share, Share] = (0.08, 1.0),
         ratio: tuple[Positive, Positive] = (3 / 4, 4 / 3),
-        jitter: tuple[NonNegative, NonNegative, NonNegative, Turns] = (0.4, 0.4, 0.4, 0.1),
+        jitter: tuple[Fraction, Fraction, Fraction, Turns] = (0.4, 0.4, 0.4, 0.1),
         jitter_probability: Fraction = 0.8,
         grayscale_probability: Fraction = 0.2,
         flip_probability: Fraction = 0.5,

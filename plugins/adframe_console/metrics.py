@@ -21,7 +21,9 @@ class MetricLog:
     def adframe_epoch_end(self, run: Run, epoch: int) -> None:
         lines = self._before(epoch) if self.fresh else []
         seconds = round(time.monotonic() - self.started, 2)
-        lines.append(json.dumps({"epoch": epoch, "step": run.step, "seconds": seconds, **run.means}))
+        lines.append(
+            json.dumps({"epoch": epoch, "step": run.step, "seconds": seconds, **run.means})
+        )
         try:
             with self.path.open("w" if self.fresh else "a", encoding="utf-8") as file:
                 file.write("".join(line + "\n" for line in lines))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 
@@ -23,7 +25,7 @@ class ProjectionHead(nn.Module):
     def __init__(self, widths: list[int], hidden: int, out: int) -> None:
         super().__init__()
         self.downsample = nn.Sequential(
-            *(_halve(before, after) for before, after in zip(widths, widths[1:], strict=False))
+            *(_halve(before, after) for before, after in pairwise(widths))
         )
         self.project = nn.Sequential(
             nn.Linear(widths[-1], hidden), nn.ReLU(inplace=True), nn.Linear(hidden, out)

@@ -19,7 +19,7 @@ class Contrastive(Method):
     ratio of inliers to virtual outliers is 1 : number of variants in every batch. Each stage of
     the schedule sees two augmented views of all of them, computed no deeper than that stage. The
     loss is Eq. 9 of Wang et al. (ICCV 2023): the terms' sum, weighted, divided by the number of
-    stages.
+    stages that carry a term.
 
     Args:
         projection: [inferred: CSI's code] Width of the embedding that losses compare.
@@ -45,6 +45,8 @@ class Contrastive(Method):
         self.weights: dict[str, list[float]] = {}
         for term in parts.objective:
             levels = trained if term.stages is None else list(term.stages)
+            if len(set(levels)) != len(levels):
+                raise ValueError(f"a term names a stage twice: {_list(levels)}")
             for level, weight in zip(levels, _weights(term.weight, levels), strict=True):
                 if level not in trained:
                     raise ValueError(
@@ -88,7 +90,8 @@ class Contrastive(Method):
             for loss, weight in zip(self.terms[key], self.weights[key], strict=True):
                 read = projection if loss.reads == "projection" else features.mean(dim=(2, 3))
                 value = loss(read, seen)
-                metrics[f"{type(loss).__name__.lower()}_{key}"] = value.detach()
+                name = f"{type(loss).__name__.lower()}_{key}"
+                metrics[name if name not in metrics else f"{name}_{len(metrics)}"] = value.detach()
                 value = value * (weight / len(self.used))
                 total = value if total is None else total + value
         assert total is not None, "setup refuses an objective without a trained stage"

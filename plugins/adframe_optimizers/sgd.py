@@ -19,7 +19,7 @@ class SGD(Optimizer):
         weight_decay: [inferred: DROC's recipe] L2 penalty, as 1/2 x this x squared norm.
         nesterov: [inferred: DROC's recipe] Nesterov's momentum.
         warmup: [guess: none] Share of the run in which the learning rate first climbs from zero
-            in a straight line.
+            in a straight line; the cosine takes the rest.
     """
 
     def __init__(
@@ -50,4 +50,5 @@ class SGD(Optimizer):
     def rate(self, progress: float) -> float:
         if progress < self.warmup:
             return progress / self.warmup
-        return 0.5 * (1 + math.cos(math.pi * progress))
+        after = (progress - self.warmup) / (1 - self.warmup) if self.warmup < 1 else 1.0
+        return 0.5 * (1 + math.cos(math.pi * after))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -185,14 +185,16 @@ TOYS: list[Component] = [
 ]
 
 
-def _source(name: str, *components: Component, **more: Any) -> Source:
+def _source(name: str, *components: Component) -> Source:
     @hookimpl
     def adframe_register(add: Any) -> None:
         for kind, called, target, *default in components:
             add(kind, called, target, default=bool(default))
 
     plugin = Plugin(name=name, version="1", origin=f"{name} of a test")
-    return Source(plugin, lambda: SimpleNamespace(adframe_register=adframe_register, **more))
+    module = ModuleType(name)
+    vars(module)["adframe_register"] = adframe_register
+    return Source(plugin, lambda: module)
 
 
 @pytest.fixture(scope="session")

@@ -182,6 +182,11 @@ def test_forks_are_uniform_and_independent_of_each_other_and_of_their_origin() -
     assert_independent(*forks)
 
 
+def test_every_tag_makes_its_own_fork() -> None:
+    forks = torch.cat([many(100).fork(tag).keys for tag in range(-20, 21)])
+    assert len(forks.unique()) == 41 * 100
+
+
 def test_forks_of_forks_do_not_commute() -> None:
     draws = many(100)
     assert not (draws.fork(1).fork(2).keys == draws.fork(2).fork(1).keys).any()

@@ -6,7 +6,6 @@ from itertools import pairwise
 import pytest
 import torch
 import torchvision.transforms.v2.functional as T
-from adframe_augmentations.simclr import SimCLR, crop, jitter_colour, luma, turn_hue
 from scipy import stats
 from torch import Tensor
 
@@ -14,6 +13,7 @@ from adframe import build
 from adframe.errors import ConfigError
 from adframe.interfaces import Draws
 from adframe.plugins import Host
+from adframe_augmentations.simclr import SimCLR, crop, jitter_colour, luma, turn_hue
 
 STEP = 1 / 255
 OFF = {"jitter_probability": 0.0, "grayscale_probability": 0.0, "flip_probability": 0.0}

@@ -1,8 +1,9 @@
 import pytest
 import torch
 import torchvision
-from adframe_backbones.resnet import ResNet18
 from torch import Tensor, nn
+
+from adframe_backbones.resnet import ResNet18
 
 
 def images(size: int, count: int = 2) -> Tensor:

@@ -1,8 +1,9 @@
 import pytest
 import torch
+from torch.nn import functional as F
+
 from adframe_backbones.resnet import ResNet18
 from adframe_contrastive.heads import ProjectionHead
-from torch.nn import functional as F
 
 
 @pytest.mark.parametrize("size", [32, 28, 17])

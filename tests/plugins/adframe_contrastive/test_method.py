@@ -4,12 +4,6 @@ from typing import ClassVar
 
 import pytest
 import torch
-from adframe_backbones.resnet import ResNet18
-from adframe_contrastive.method import Contrastive
-from adframe_contrastive.schedules import Uniform
-from adframe_shifts.geometric import Rotation
-from adframe_unicon.losses import UniCLR
-from adframe_unicon.schedules import Hierarchical
 from torch import Tensor, nn
 
 from adframe.interfaces import (
@@ -26,6 +20,12 @@ from adframe.interfaces import (
     Update,
     Views,
 )
+from adframe_backbones.resnet import ResNet18
+from adframe_contrastive.method import Contrastive
+from adframe_contrastive.schedules import Uniform
+from adframe_shifts.geometric import Rotation
+from adframe_unicon.losses import UniCLR
+from adframe_unicon.schedules import Hierarchical
 
 WIDTHS = [3, 4, 5, 6]
 

@@ -1,9 +1,9 @@
 import pytest
 import torch
-from adframe_contrastive.schedules import Uniform
 from torch import Tensor
 
 from adframe.interfaces import Augmentation, Draws
+from adframe_contrastive.schedules import Uniform
 
 
 class Echo(Augmentation):

@@ -2,8 +2,9 @@ import math
 
 import pytest
 import torch
-from adframe_optimizers.sgd import SGD
 from torch import nn
+
+from adframe_optimizers.sgd import SGD
 
 
 def walk(optimizer: SGD, steps: int) -> list[float]:

@@ -1,11 +1,11 @@
 import pytest
 import torch
-from adframe_scorers.nearest import NearestCosine
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 from torch import Tensor
 
 from adframe.interfaces import Augmentation, Draws
+from adframe_scorers.nearest import NearestCosine
 
 
 class Nothing(Augmentation):

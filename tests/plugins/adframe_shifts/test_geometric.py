@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 import torchvision.transforms.v2.functional as T
-from adframe_shifts.geometric import Rotation
 from torch import Tensor
+
+from adframe_shifts.geometric import Rotation
 
 
 def noise(size: int = 6) -> Tensor:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from adframe_unicon.losses import UniCLR
 from torch import Tensor
 from torch.nn import functional as F
 
 from adframe import Views
+from adframe_unicon.losses import UniCLR
 
 FORMS = ["none", "positives", "pairwise", "printed"]
 SOFT = FORMS[1:]

@@ -1,9 +1,9 @@
 import pytest
 import torch
-from adframe_unicon.schedules import Hierarchical
 from torch import Tensor
 
 from adframe.interfaces import Augmentation, Draws
+from adframe_unicon.schedules import Hierarchical
 
 
 class Echo(Augmentation):
@@ -45,7 +45,7 @@ def test_strengths_may_be_given_for_the_trained_stages_alone() -> None:
 
 
 def test_default_strengths_belong_to_the_level_not_to_its_place_in_the_list() -> None:
-    assert plan(Hierarchical(Echo(), stages=[2, 4])) == [(2, 0.5), (4, 1.0)]
+    assert plan(Hierarchical(Echo(), stages=[1, 4])) == [(1, 0.25), (4, 1.0)]
 
 
 def test_the_plan_does_not_change_over_a_run() -> None:

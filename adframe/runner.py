@@ -130,7 +130,7 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False) -> Run:
     parts = test_sets(config.dataset.entry.name, data.test, outliers)
     if len(data.classes) > 1:
         assembly = assemble(config, classes=len(data.classes))
-    assembly.method.to(device=device, memory_format=torch.channels_last)
+    assembly.method.to(device).to(memory_format=torch.channels_last)
     current = Run(config, out, data, parts, assembly, device)
     if out is not None:
         checkpoint.open_folder(out, config, resume)
@@ -187,7 +187,8 @@ def evaluate(run: Run) -> Report:
             for name, images in run.parts.items()
         }
         name = run.config.scorer[index].entry.name
-        outcomes[name if name not in outcomes else f"{name}_{index}"] = Outcome(auroc(scores), scores)
+        name = name if name not in outcomes else f"{name}_{index}"
+        outcomes[name] = Outcome(auroc(scores), scores)
     floor = pixel_floor(run.data.train, run.parts)
     return Report(outcomes, floor, run.seconds, run.epoch, run.out)
 

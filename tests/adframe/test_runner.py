@@ -229,7 +229,7 @@ def adframe_register(add):
 
 
 def test_evaluate_folder_finds_what_the_run_found(toy, tmp_path):
-    from adframe.run import evaluate_folder
+    from adframe.runner import evaluate_folder
 
     adframe.run(toy(), tmp_path / "run")
     files = ["result.json", "scores.csv", "model.safetensors"]

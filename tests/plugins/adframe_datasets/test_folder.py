@@ -1,0 +1,116 @@
+"""A folder of class folders as a data set, and everything that can be wrong with one."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from adframe.errors import UserError
+from adframe_datasets.folder import ImageFolder
+
+
+def test_one_class_holds_out_some_of_it_and_all_of_the_rest(shapes):
+    splits = ImageFolder(shapes, normal="left").load(seed=0)
+    assert len(splits.train) == 8  # of twelve, 30 % (rounded) held out
+    assert len(splits.test) == 4 + 16
+    assert not splits.train.outlier.any()
+    assert int(splits.test.outlier.sum()) == 16
+    assert (splits.train.label == -1).all()
+    assert list(splits.classes) == ["inlier"]
+    assert not set(splits.train.names) & set(splits.test.names)
+
+
+def test_pixels_belong_to_their_names_and_truth(shapes):
+    test = ImageFolder(shapes, normal="left").load(seed=0).test
+    for pixels, name, outlier in zip(test.pixels, test.names, test.outlier, strict=True):
+        np.testing.assert_array_equal(pixels.permute(1, 2, 0), np.asarray(Image.open(name)))
+        assert bool(outlier) == (Path(name).parent.name != "left")
+
+
+def test_the_split_is_the_seeds(shapes):
+    names = [ImageFolder(shapes, normal="left").load(seed).train.names for seed in (0, 0, 1)]
+    assert names[0] == names[1]
+    assert names[0] != names[2]
+
+
+def test_labels_count_the_normal_classes(shapes):
+    splits = ImageFolder(shapes, normal=["right", "left"], labelled=True).load(seed=0)
+    assert list(splits.classes) == ["right", "left"]
+    for images in (splits.train, splits.test):
+        for name, label in zip(images.names, images.label.tolist(), strict=True):
+            assert label == {"right": 0, "left": 1, "dark": -1}[Path(name).parent.name]
+
+
+def test_without_normal_every_class_is(shapes):
+    splits = ImageFolder(shapes).load(seed=0)
+    assert not splits.test.outlier.any()
+    assert len(splits.train) + len(splits.test) == 28
+
+
+def test_a_test_root_and_limits(shapes):
+    splits = ImageFolder(shapes, shapes, normal="left", train_limit=5, test_limit=2).load(seed=0)
+    assert [Path(name).name for name in splits.train.names] == [f"{i:02d}.png" for i in range(5)]
+    assert len(splits.test) == 6
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes of two images, to be broken."""
+    for name in ("ok", "odd"):
+        (tmp_path / name).mkdir()
+        for index in range(2):
+            Image.new("RGB", (16, 16), (index, 2, 3)).save(tmp_path / name / f"{index}.png")
+    return tmp_path
+
+
+def _refused(folder, pattern, **options):
+    with pytest.raises(UserError, match=pattern) as caught:
+        ImageFolder(folder, **{"normal": "ok", **options}).load(seed=0)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_folders_are_named(folder):
+    _refused(folder / "gone", "gone: no such folder")
+    _refused(folder, "gone: no such folder", test_root=folder / "gone")
+    _refused(folder / "ok", "ok: holds no class folders")
+
+
+def test_an_empty_class_is_named(folder):
+    (folder / "empty").mkdir()
+    _refused(folder, "empty: no images in this class folder")
+
+
+def test_one_image_cannot_be_split(folder):
+    (folder / "ok/1.png").unlink()
+    _refused(folder, "ok: one image cannot be split")
+
+
+def test_a_wrong_class_name_lists_the_right_ones(folder):
+    _refused(folder, "no class 'okay' in .*there is: odd, ok", normal="okay")
+
+
+def test_a_test_root_needs_the_normal_class(folder, shapes):
+    _refused(folder, "no folder of the normal class 'ok'", test_root=shapes)
+
+
+def test_an_unreadable_image_is_named(folder):
+    (folder / "odd/1.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    _refused(folder, r"odd/1.png: ")
+
+
+def test_images_of_several_sizes_need_size(folder, shapes):
+    Image.new("RGB", (20, 16)).save(folder / "ok/2.png")
+    _refused(folder, r"set size", test_share=0.3)
+    splits = ImageFolder(folder, normal="ok", size=16).load(seed=0)
+    assert splits.train.pixels.shape[1:] == (3, 16, 16)
+
+
+def test_grey_rgba_and_16_bit_images_join_the_rgb_ones(folder):
+    Image.new("L", (16, 16), 7).save(folder / "ok/2.png")
+    Image.new("RGBA", (16, 16), (1, 2, 3, 0)).save(folder / "ok/3.png")
+    Image.fromarray(np.full((16, 16), 25700, dtype=np.uint16)).save(folder / "ok/4.png")
+    splits = ImageFolder(folder, folder, normal="ok").load(seed=0)
+    assert splits.train.pixels.dtype == torch.uint8
+    assert splits.train.pixels[2:, :, 0, 0].tolist() == [[7] * 3, [255] * 3, [100] * 3]

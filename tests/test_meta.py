@@ -1,0 +1,162 @@
+"""The rules the project sets itself."""
+
+import ast
+import importlib.metadata
+import pkgutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adframe.registry import KINDS
+
+ROOT = Path(__file__).parents[1]
+CORE = sorted((ROOT / "adframe").rglob("*.py"))
+PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
+PACKAGES = sorted(path.parent.name for path in (ROOT / "plugins").glob("*/__init__.py"))
+#: Names of components that are words of the language too, where they stand for something else.
+WORDS = {"uniform"}  # the distribution
+
+
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Absolute modules a file imports, as ``module`` or ``module.name``."""
+    for node in ast.walk(_parse(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _strings(tree: ast.Module) -> Iterator[str]:
+    """Every string of a file, docstrings apart."""
+    docs = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            yield node.value
+
+
+def _identifiers(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        for field in ("id", "attr", "name", "arg", "asname"):
+            word = getattr(node, field, None)
+            if isinstance(word, str):
+                yield word
+
+
+def _words(path: Path) -> set[str]:
+    tree = _parse(path)
+    return {*_strings(tree), *_identifiers(tree)}
+
+
+def test_the_files_are_found():
+    assert len(CORE) > 15
+    assert len(PLUGINS) > 15
+    assert len(PACKAGES) == len([path for path in PLUGINS if path.name == "plugin.py"])
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: path.name)
+def test_the_core_imports_no_plugin(path):
+    roots = {name.partition(".")[0] for name in _imports(path)}
+    assert not roots & set(PACKAGES)
+    assert not any(root.startswith("adframe_") for root in roots)
+
+
+def test_the_core_knows_no_component_by_name(host):
+    names = {entry.name for entry in host.registry} - WORDS
+    classes = {str(entry.target).rpartition(":")[2] for entry in host.registry}
+    assert {"uniclr", "rotation", "contrastive"} <= names
+    assert {"UniCLR", "Rotation", "Contrastive"} <= classes
+    found = {path.name: _words(path) & (names | classes) for path in CORE}
+    assert not {name: words for name, words in found.items() if words}
+
+
+def test_a_component_named_in_code_would_be_found(tmp_path):
+    path = tmp_path / "x.py"
+    path.write_text('"""uniclr"""\ndef f(x):\n    "uniclr"\n    # uniclr\n    return x')
+    assert "uniclr" not in _words(path)
+    for code in ["x == 'uniclr'", "x.uniclr", "uniclr(x)", "f(uniclr=1)", "from a import uniclr"]:
+        path.write_text(code)
+        assert "uniclr" in _words(path)
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_plugin_imports_only_what_is_public(path):
+    own = path.relative_to(ROOT / "plugins").parts[0]
+    for name in _imports(path):
+        root, _, rest = name.partition(".")
+        if root == "adframe":
+            module = rest.partition(".")[0]
+            assert module == "interfaces" or module in _public(), f"{path}: {name}"
+        elif root.startswith("adframe_"):
+            assert root == own, f"{path}: {name}"
+
+
+def _public() -> list[str]:
+    import adframe
+
+    return adframe.__all__
+
+
+@pytest.mark.parametrize("path", [path for path in PLUGINS if path.name == "plugin.py"],
+                         ids=lambda path: path.parent.name)  # fmt: skip
+def test_what_lists_a_plugin_is_named_after_it_and_imports_next_to_nothing(path):
+    heavy = {"torch", "pydantic", "numpy", "torchvision", "sklearn", "PIL", "rich"}
+    assert not heavy & {name.partition(".")[0] for name in _imports(path)}
+
+
+def test_no_file_is_long():
+    lengths = {str(p): len(p.read_text(encoding="utf-8").splitlines()) for p in CORE + PLUGINS}
+    assert {name: length for name, length in lengths.items() if length > 250} == {}
+
+
+def test_entry_points_are_those_of_pyproject():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
+    points = importlib.metadata.distribution("adframe").entry_points
+    installed = {point.name: point.value for point in points if point.group == "adframe"}
+    assert installed == declared["adframe"]
+    assert sorted(installed.values()) == [f"{package}.plugin" for package in PACKAGES]
+
+
+def test_every_bundled_plugin_loads_and_every_kind_has_a_component(host):
+    assert [plugin for plugin in host.registry.plugins if plugin.error] == []
+    assert {entry.kind for entry in host.registry} == set(KINDS)
+
+
+def test_every_module_is_imported_alone_without_a_warning():
+    """Alone: with none of adframe imported before it. Torch and the like stay, for time."""
+    names = ["adframe", *PACKAGES]
+    roots = [(name, ROOT if name == "adframe" else ROOT / "plugins") for name in names]
+    modules = [
+        module.name
+        for name, root in roots
+        for module in pkgutil.walk_packages([str(root / name)], f"{name}.")
+    ]
+    assert len(modules) > 30
+    code = f"""
+import importlib, sys, warnings
+import pluggy, pydantic, ruamel.yaml, safetensors.torch, sklearn.metrics, torch, torchvision
+for name in {[*names, *modules]}:
+    for old in [old for old in sys.modules if old.partition(".")[0] in {names}]:
+        del sys.modules[old]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            raise SystemExit(f"{{name}}: {{type(error).__name__}}: {{error}}")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
