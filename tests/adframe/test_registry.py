@@ -71,7 +71,7 @@ def test_an_unknown_name_suggests_and_tells_what_did_not_load():
     ],
 )
 def test_an_entry_that_breaks_the_rules_is_the_plugins_fault(kind, name, message):
-    with pytest.raises(PluginFault, match=".*") as caught:
+    with pytest.raises(PluginFault) as caught:
         registry_of(entry(kind, name))
     assert message in str(caught.value)
 
