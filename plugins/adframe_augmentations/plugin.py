@@ -6,3 +6,5 @@ from adframe import Add, hookimpl
 @hookimpl
 def adframe_register(add: Add) -> None:
     add("augmentation", "simclr", ".simclr:SimCLR", default=True)
+    add("augmentation", "flip", ".flip:Flip")
+    add("augmentation", "droc", ".droc:DROC")
