@@ -33,7 +33,7 @@ class OneClassSVM(VectorScorer):
         self,
         output: Output = "features",
         kernel: Literal["linear", "rbf"] = "rbf",
-        nu: Annotated[float, Interval(gt=0, le=1)] = 0.5,
+        nu: Annotated[float, Interval(gt=0, lt=1)] = 0.5,
         sharpness: Positive = 10.0,
         limit: Count = 20_000,
     ) -> None:
