@@ -70,15 +70,6 @@ def _where(images: Images, chosen: Tensor) -> Images:
     return Images(images.pixels[rows], images.label[rows], images.outlier[rows], names)
 
 
-def content_draws(seed: int, pixels: Tensor) -> Draws:
-    """Draws keyed by what an image shows: its test-time views are the same in any company."""
-    count = pixels[0].numel()
-    generator = torch.Generator().manual_seed(count)
-    factors = torch.randint(-(2**62), 2**62, (count,), generator=generator).to(pixels.device)
-    digest = (pixels.flatten(1).to(torch.int64) * factors).sum(1)
-    return Draws.of(seed_of(seed, "views"), digest)
-
-
 @torch.no_grad()
 def look_at(
     method: Method, shifts: Sequence[Shift], pixels: Tensor, look: Look, seed: int
@@ -97,7 +88,7 @@ def look_at(
     try:
         for start in range(0, len(pixels), chunk):
             block = pixels[start : start + chunk].to(device, non_blocking=True)
-            draws = content_draws(seed, block)
+            draws = Draws.by_content(seed_of(seed, "views"), block)
             outputs = [
                 method.embed(images)
                 for view in range(look.views)
