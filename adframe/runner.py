@@ -165,7 +165,7 @@ def evaluate(run: Run) -> Report:
     method, seed = run.assembly.method, run.config.seed
     outcomes: dict[str, Outcome] = {}
     for index, scorer in enumerate(run.assembly.scorers):
-        fit(scorer, method, run.assembly.shifts, run.data.train, seed)
+        fit(scorer, method, run.assembly.shifts, run.data.train, seed, run.exposed)
         scores = {
             name: score(scorer, method, run.assembly.shifts, images.pixels, seed)
             for name, images in run.parts.items()

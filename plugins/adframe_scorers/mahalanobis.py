@@ -43,9 +43,44 @@ class Mahalanobis(VectorScorer):
         self.precisions = torch.stack([_precision(group, self.estimate) for group in groups])
 
     def score(self, features: Features) -> Tensor:
-        rows = (unit_rows(features, self.output).double() - self.centre) / self.spread
-        centred = rows - self.means[:, None]  # (clusters, N, D)
-        return ((centred @ self.precisions) * centred).sum(-1).amin(0).float()
+        rows, pairs = self._standard(features), zip(self.means, self.precisions, strict=True)
+        return torch.stack([distance(rows, *pair) for pair in pairs]).amin(0).float()
+
+    def _standard(self, features: Features) -> Tensor:
+        return (unit_rows(features, self.output).double() - self.centre) / self.spread
+
+
+def distance(rows: Tensor, mean: Tensor, precision: Tensor) -> Tensor:
+    """(N,) squared Mahalanobis distances of (N, D) rows."""
+    centred = rows - mean
+    return ((centred @ precision) * centred).sum(1)
+
+
+class FewShotMahalanobis(Mahalanobis):
+    """Distance from training images less distance from a few known outliers (SSD_k, ICLR 2021).
+
+    Both are squared Mahalanobis distances to one cluster, each with the covariance that Ledoit and
+    Wolf shrink. The known outliers are the training images under ``exposure``, whose ``ratio`` 0
+    keeps them out of the network's training. SSD's code also makes ten augmented copies of each;
+    here they count as they are.
+
+    Args:
+        output: [published: features] What is compared: pooled features or the projection.
+    """
+
+    needs_exposed = True
+
+    def __init__(self, output: Output = "features") -> None:
+        super().__init__(output, clusters=1, estimate="ledoit_wolf")
+
+    def expose(self, features: Features) -> None:
+        rows = self._standard(features)
+        self.outlier_mean = rows.mean(0)
+        self.outlier_precision = _precision(rows, self.estimate)
+
+    def score(self, features: Features) -> Tensor:
+        known = distance(self._standard(features), self.outlier_mean, self.outlier_precision)
+        return super().score(features) - known.float()
 
 
 def _precision(rows: Tensor, estimate: Covariance) -> Tensor:

@@ -7,6 +7,7 @@ from adframe import Add, hookimpl
 def adframe_register(add: Add) -> None:
     add("scorer", "nearest_cosine", ".nearest:NearestCosine", default=True)
     add("scorer", "csi", ".csi:CSI")
+    add("scorer", "few_shot_mahalanobis", ".mahalanobis:FewShotMahalanobis")
     add("scorer", "gaussian_density", ".density:GaussianDensity")
     add("scorer", "kde", ".density:KDE")
     add("scorer", "knn", ".nearest:KNN")
