@@ -7,7 +7,7 @@ from sklearn.covariance import EmpiricalCovariance, LedoitWolf
 from sklearn.preprocessing import StandardScaler, normalize
 from torch import Tensor
 
-from adframe_scorers.mahalanobis import Mahalanobis
+from adframe_scorers.mahalanobis import FewShotMahalanobis, Mahalanobis
 
 
 def rows(count: int, seed: int = 0, width: int = 5) -> Tensor:
@@ -72,3 +72,19 @@ def test_a_cluster_of_one_image_is_left_out() -> None:
     assert scores(Mahalanobis(clusters=2), bank, lonely) > 100
     everyone_alone = scores(Mahalanobis(clusters=50), bank, lonely)
     torch.testing.assert_close(everyone_alone, scores(Mahalanobis(), bank, lonely))
+
+
+def test_few_shot_is_the_distance_to_inliers_less_that_to_known_outliers() -> None:
+    bank, known, test = rows(80), rows(12, seed=2) - 2, rows(30, seed=1)
+    scorer = FewShotMahalanobis()
+    scorer.fit({"features": bank[:, None, None]})
+    scorer.expose({"features": known[:, None, None]})
+    train, seen = standard(bank, test)
+    outliers = standard(bank, known)[1]
+    near, far = (LedoitWolf().fit(part).mahalanobis(seen) for part in (train, outliers))
+    expected = torch.from_numpy(near - far).float()
+    ours = scorer.score({"features": test[:, None, None]})
+    torch.testing.assert_close(ours, expected, atol=1e-3, rtol=1e-3)
+    restored = FewShotMahalanobis()
+    restored.restore(scorer.state())
+    assert torch.equal(restored.score({"features": test[:, None, None]}), ours)
