@@ -19,7 +19,7 @@ class CSI(Scorer):
     axes are the training images' f_k(x_m), normalised. The score is minus the mean over shifts of
     lambda_k max_m <f_k(x), axis_km> + mu_k logit_k(x), with logit_k the raw logit of shift k for an
     image that was shifted by k; 1/lambda_k is the mean length of f_k and 1/mu_k the mean of logit_k
-    over the training images (Tack et al., Eq. 6-8). A classifier whose logits are below 0 on
+    over the training images (Tack et al., section 2.3). A classifier whose logits are below 0 on
     average, an untrained one, thus counts the wrong way round.
 
     Args:
@@ -29,6 +29,9 @@ class CSI(Scorer):
             flip.
         form: [published: both] ``con`` for the nearest training image alone, ``cls`` for the shift
             classifier alone, ``both`` for their sum.
+        length: [published: true] Whether the length of f_k(x) counts; without, its direction alone
+            does. Length comes to mean normal late in a long training, and earlier may mean the
+            opposite.
     """
 
     def __init__(
@@ -37,11 +40,13 @@ class CSI(Scorer):
         views: Count = 10,
         before: Augmentation | None = None,
         form: Literal["both", "con", "cls"] = "both",
+        length: bool = True,
     ) -> None:
         self.augmentation = augmentation
         self.views = views if augmentation is not None or before is not None else 1
         self.before = before
         self.form = form
+        self.length = length
 
     def look(self) -> Look:
         return Look(
@@ -56,7 +61,7 @@ class CSI(Scorer):
 
     def fit(self, features: Features) -> None:
         if self.form != "cls":
-            vectors = _vectors(features)
+            vectors = self._vectors(features)
             self.axes = F.normalize(vectors, dim=-1)  # (shifts, M, D)
             self.con_weight = 1 / vectors.norm(dim=-1).mean(1)
         if self.form != "con":
@@ -65,17 +70,17 @@ class CSI(Scorer):
     def score(self, features: Features) -> Tensor:
         typical = torch.zeros(())
         if self.form != "cls":
-            pairs = zip(_vectors(features), self.axes, strict=True)
+            pairs = zip(self._vectors(features), self.axes, strict=True)
             nearest = torch.stack([max_cosine(vectors, axes) for vectors, axes in pairs], dim=1)
             typical = typical + nearest * self.con_weight
         if self.form != "con":
             typical = typical + _own_logits(features) * self.cls_weight
         return -typical.mean(1)
 
-
-def _vectors(features: Features) -> Tensor:
-    """(shifts, N, D): the projection under each shift, averaged over views."""
-    return features["projection"].float().mean(1).transpose(0, 1)
+    def _vectors(self, features: Features) -> Tensor:
+        """(shifts, N, D): the projection under each shift, averaged over views."""
+        vectors = features["projection"].float().mean(1).transpose(0, 1)
+        return vectors if self.length else F.normalize(vectors, dim=-1)
 
 
 def _own_logits(features: Features) -> Tensor:

@@ -87,6 +87,21 @@ def test_the_labelled_ones_tell_classes_apart(name: str, tmp_path: Path) -> None
     assert next(iter(report.outcomes)) == "linear_probe"
 
 
+def test_classifiers_trained_beside_a_loss_give_max_softmax_scores(tmp_path: Path) -> None:
+    root = folder(tmp_path / "images", dark=12, gray=12, bright=8)
+    table = f"{{name: image_folder, root: {root}, normal: [dark, gray], labelled: true}}"
+    probes = "{loss: {name: classification, frozen: true}}, {loss: {name: joint_classification}}"
+    joint = "{name: max_softmax, output: joint_logits}"
+    settings = [
+        f"dataset={table}",
+        f"objective=[{{loss: supclr}}, {probes}]",
+        f"scorer=[max_softmax, {joint}, {{name: linear_probe, shifted: true}}]",
+    ]
+    config = load_config(CONFIGS / "csi/cifar10_labelled.yaml", [*SMALL, *settings])
+    report = runs_and_is_restored(config, tmp_path / "run")
+    assert list(report.outcomes) == ["max_softmax", "max_softmax_1", "linear_probe"]
+
+
 def test_without_classes_a_linear_probe_is_refused() -> None:
     with pytest.raises(UserError, match="linear_probe tells inlier classes apart"):
         adframe.run(small("supclr/cifar10"))

@@ -61,6 +61,17 @@ def test_is_the_score_of_csi_loop_by_loop(form: str, con: float, cls: float) -> 
     torch.testing.assert_close(scorer.score(test), torch.tensor(expected), atol=1e-4, rtol=1e-5)
 
 
+def test_without_length_only_the_direction_counts() -> None:
+    train, test = features(12, 0), features(6, 1)
+    scorer = CSI(form="con", length=False)
+    scorer.fit(train)
+    bank, vectors = (of["projection"].mean(1) for of in (train, test))  # (N, shifts, D)
+    cosine = torch.cosine_similarity(vectors[:, None], bank, dim=-1)  # (N, M, shifts)
+    torch.testing.assert_close(scorer.score(test), -cosine.amax(1).mean(1))
+    longer = {"projection": 7 * test["projection"]}
+    torch.testing.assert_close(scorer.score(longer), scorer.score(test))
+
+
 @pytest.mark.parametrize("form", ["both", "con", "cls"])
 def test_it_is_restored_and_each_image_scored_by_itself(form: str) -> None:
     scorer, test = CSI(form=form), features(6, 1)
