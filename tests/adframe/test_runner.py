@@ -60,6 +60,9 @@ def test_the_pixel_floor_is_the_nearest_training_image(toy, tmp_path):
     report = adframe.run(config)
     expected = roc_auc_score(data.test.outlier.numpy(), distance)
     assert report.floor["l2"].mean == pytest.approx(expected, abs=1e-9)
+    correlation = [max(np.corrcoef(row, other)[0, 1] for other in train) for row in test]
+    expected = roc_auc_score(data.test.outlier.numpy(), -np.array(correlation))
+    assert report.floor["cosine"].mean == pytest.approx(expected, abs=1e-9)
 
 
 def test_same_config_and_seed_give_the_same_run(toy, tmp_path):
