@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -20,6 +20,8 @@ from adframe.report import Report as Report
 from adframe.report import scores_csv
 from adframe.train import TrainingError as TrainingError
 from adframe.train import train
+
+Data = TypeVar("Data", Splits, Images)
 
 
 @dataclass
@@ -123,7 +125,7 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False) -> Run:
     """A run ready to train: components checked, data read, folder made, checkpoint taken up."""
     device = _device(config)
     assembly = assemble(config)
-    data = _load(config, assembly.dataset, "dataset")
+    data = _load(config, assembly.dataset.load, "dataset")
     if len(data.train) < 2:
         raise UserError(f"{len(data.train)} training image(s); at least 2 are needed")
     outliers = _outlier_sets(config, assembly, data)
@@ -139,10 +141,9 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False) -> Run:
     return current
 
 
-def _load(config: RunConfig, dataset: Any, *path: str | int) -> Splits:
+def _load(config: RunConfig, read: Callable[[int], Data], *path: str | int) -> Data:
     try:
-        splits: Splits = dataset.load(config.seed)
-        return splits
+        return read(config.seed)
     except (UserError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise
@@ -152,7 +153,7 @@ def _load(config: RunConfig, dataset: Any, *path: str | int) -> Splits:
 def _outlier_sets(config: RunConfig, assembly: Assembly, data: Splits) -> dict[str, Images]:
     sets: dict[str, Images] = {}
     for index, dataset in enumerate(assembly.outliers):
-        images = _load(config, dataset, "outliers", index).test
+        images = _load(config, dataset.outliers, "outliers", index)
         name = config.outliers[index].entry.name
         name = name if name not in (*sets, config.dataset.entry.name) else f"{name}_{index}"
         if images.pixels.shape[1:] != data.test.pixels.shape[1:]:

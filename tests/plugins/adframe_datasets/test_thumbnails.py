@@ -8,7 +8,7 @@ import pytest
 from torchvision.datasets import CIFAR10 as OFFICIAL
 
 from adframe.errors import UserError
-from adframe_datasets.cifar import CIFAR10
+from adframe_datasets.thumbnails import CIFAR10
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
