@@ -105,7 +105,8 @@ class ImageFolder(HeldOut):
         if train:
             return listed(self.files(), self.size)
         files = class_folders(self.test_root)
-        for name in set(self.inliers(list(self.files()), list(files))) - set(files):
+        classes = [folder.name for folder in _folders(self.root)]
+        for name in set(self.inliers(classes, list(files))) - set(files):
             raise UserError(f"{self.test_root}: no folder of the normal class '{name}'")
         return listed(files, self.size)
 
@@ -123,12 +124,7 @@ def class_folders(root: Path) -> dict[str, list[Path]]:
     Raises:
         UserError: there is no such folder, or none in it, or one without images.
     """
-    if not root.is_dir():
-        raise UserError(f"{root}: no such folder")
-    folders = sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
-    if not folders:
-        raise UserError(f"{root}: holds no class folders; expected {root}/<class>/<image>")
-    files = {folder.name: _images_below(folder) for folder in folders}
+    files = {folder.name: _images_below(folder) for folder in _folders(root)}
     for name, paths in files.items():
         if not paths:
             raise UserError(f"{root / name}: no images in this class folder")
@@ -150,6 +146,15 @@ def any_folder(root: Path) -> dict[str, list[Path]]:
     if not files:
         raise UserError(f"{root}: no images in this folder")
     return files
+
+
+def _folders(root: Path) -> list[Path]:
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder")
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
+    if not folders:
+        raise UserError(f"{root}: holds no class folders; expected {root}/<class>/<image>")
+    return folders
 
 
 def _images_below(folder: Path) -> list[Path]:

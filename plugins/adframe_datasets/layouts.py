@@ -49,8 +49,8 @@ class Unpacked(Classed):
 class ImageNet30(Unpacked):
     """ImageNet-30 (Hendrycks et al., NeurIPS 2019): 39,000 and 3,000 photographs, 30 classes.
 
-    1,300 training images of each class of ImageNet and 100 of its validation images. ImageNet's
-    terms: non-commercial research and education.
+    1,300 images of each class to train, 100 to test. ImageNet's terms: non-commercial research and
+    education.
 
     Args:
         root: Folder that holds ``one_class_train/<class>/`` and ``one_class_test/<class>/``, as the

@@ -14,6 +14,8 @@ import adframe
 from adframe import train as train_module
 from adframe.config import load_config
 from adframe.errors import ConfigError, UserError
+from adframe.interfaces import Dataset, Splits
+from adframe.runner import prepare
 from adframe.train import TrainingError
 
 
@@ -140,6 +142,21 @@ def test_outliers_may_come_from_other_data_sets(toy, shapes, tmp_path):
     assert report.mean_auroc == pytest.approx(np.mean(list(report.auroc.values())))
     with pytest.raises(ConfigError, match=r"outliers.0: images of \(24, 24\) pixels"):
         adframe.run(toy(f"outliers={others}", "outliers.0.size=24"))
+
+
+def test_an_outlier_set_gives_its_whole_test_split_whatever_it_calls_normal(toy, shapes):
+    for normal in ("null", "dark"):
+        other = f"[{{name: image_folder, root: {shapes}, normal: {normal}}}]"
+        parts = prepare(toy(f"outliers={other}"), None).parts
+        assert [len(images) for images in parts.values()] == [4, 16, 28]
+
+
+def test_a_data_set_that_does_not_say_gives_its_test_split_as_outliers():
+    class Plain(Dataset):
+        def load(self, seed):
+            return Splits(train=None, test=f"test images of {seed}")
+
+    assert Plain().outliers(3) == "test images of 3"
 
 
 def test_a_test_split_without_outliers_is_refused(toy):
