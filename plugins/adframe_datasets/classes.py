@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -140,8 +141,11 @@ def named(names: Names, classes: Sequence[str], where: str, option: str) -> list
     wanted = [names] if isinstance(names, str) else list(dict.fromkeys(names))
     for name in wanted:
         if name not in classes:
-            shown = ", ".join(classes[:12]) + (", ..." if len(classes) > 12 else "")
-            raise UserError(f"{option}: no class '{name}' in {where}; there is: {shown}")
+            shown, more = list(classes), ""
+            if len(shown) > 12:
+                shown, more = get_close_matches(name, classes, 3, 0.4) or shown[:12], ", ..."
+            told = ", ".join(shown) + more
+            raise UserError(f"{option}: no class '{name}' in {where}; there is: {told}")
     if not wanted:
         raise UserError(f"{option}: name at least one class, or leave it out")
     return wanted
