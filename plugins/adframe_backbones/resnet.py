@@ -19,6 +19,11 @@ class ResNet(Backbone):
 
     Parameters are named as torchvision names them, so at width 1 and the ``large`` stem its state
     dict fits.
+
+    Args:
+        width: [published: 1] Multiplies the number of channels of every stage.
+        stem: [published: small] ``small``, a 3x3 convolution and no pooling, for images of about
+            32 pixels; ``large``, the usual 7x7 with stride 2 and max-pooling, for about 224.
     """
 
     block: ClassVar[type[BasicBlock | Bottleneck]]
@@ -69,12 +74,7 @@ class ResNet(Backbone):
 class ResNet18(ResNet):
     """ResNet-18 (He et al., CVPR 2016) from scratch, with a width multiplier.
 
-    Four stages of two basic blocks.
-
-    Args:
-        width: [published: 1] Multiplies the number of channels, 64-128-256-512, of every stage.
-        stem: [published: small] ``small``, a 3x3 convolution and no pooling, for images of about
-            32 pixels; ``large``, the usual 7x7 with stride 2 and max-pooling, for about 224.
+    Four stages of two basic blocks, of 64-128-256-512 channels.
     """
 
     block = BasicBlock
@@ -87,12 +87,7 @@ class ResNet18(ResNet):
 class ResNet34(ResNet):
     """ResNet-34 (He et al., CVPR 2016) from scratch, with a width multiplier.
 
-    Four stages of 3, 4, 6 and 3 basic blocks.
-
-    Args:
-        width: [published: 1] Multiplies the number of channels, 64-128-256-512, of every stage.
-        stem: [published: large] ``small``, a 3x3 convolution and no pooling, for images of about
-            32 pixels; ``large``, the usual 7x7 with stride 2 and max-pooling, for about 224.
+    Four stages of 3, 4, 6 and 3 basic blocks, of 64-128-256-512 channels.
     """
 
     block = BasicBlock
@@ -105,13 +100,8 @@ class ResNet34(ResNet):
 class ResNet50(ResNet):
     """ResNet-50 (He et al., CVPR 2016) from scratch, with a width multiplier.
 
-    Four stages of 3, 4, 6 and 3 bottleneck blocks, the stride in their 3x3 convolution.
-
-    Args:
-        width: [published: 1] Multiplies the number of channels, 256-512-1024-2048, of every stage.
-        stem: [inferred: SSD's code, small] ``small``, a 3x3 convolution and no pooling, for images
-            of about 32 pixels; ``large``, the usual 7x7 with stride 2 and max-pooling, for about
-            224.
+    Four stages of 3, 4, 6 and 3 bottleneck blocks, the stride in their 3x3 convolution, of
+    256-512-1024-2048 channels.
     """
 
     block = Bottleneck

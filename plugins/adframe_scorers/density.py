@@ -20,7 +20,6 @@ class KDE(VectorScorer):
     (variance of all entries x their width): scikit-learn's ``scale`` times ``sharpness``.
 
     Args:
-        output: [published: features] What is compared: pooled features or the projection.
         sharpness: [inferred: DROC's code, 10] Larger minds near neighbours more.
         limit: [inferred: DROC's code, 20000] Most training images to compare with, evenly spaced.
     """
@@ -47,7 +46,6 @@ class GaussianDensity(VectorScorer):
     The GDE of Sohn et al. (ICLR 2021) and of CutPaste (Li et al., CVPR 2021).
 
     Args:
-        output: [published: features] What is compared: pooled features or the projection.
         estimate: [inferred: DROC's code, empirical] Of the covariance; ``ledoit_wolf`` shrinks it,
             for few training images.
         ridge: [inferred: scikit-learn's default, which DROC's code keeps] Added to the variances.

@@ -18,7 +18,6 @@ class Mahalanobis(VectorScorer):
     covariance is pseudo-inverted), and a cluster of one image, which varies in none, is left out.
 
     Args:
-        output: [published: features] What is compared: pooled features or the projection.
         clusters: [published: 1] Number of clusters.
         estimate: [published: empirical] Of a cluster's covariance; ``ledoit_wolf`` shrinks it, for
             few training images.
@@ -63,9 +62,6 @@ class FewShotMahalanobis(Mahalanobis):
     Wolf shrink. The known outliers are the training images under ``exposure``, whose ``ratio`` 0
     keeps them out of the network's training. SSD's code also makes ten augmented copies of each;
     here they count as they are.
-
-    Args:
-        output: [published: features] What is compared: pooled features or the projection.
     """
 
     needs_exposed = True

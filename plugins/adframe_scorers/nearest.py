@@ -44,7 +44,6 @@ class KNN(VectorScorer):
     the nearest-neighbour score of Sohn et al. (ICLR 2021).
 
     Args:
-        output: [published: features] What is compared: pooled features or the projection.
         k: [inferred: DROC's code, 1] Number of neighbours; all where there are fewer.
     """
 

@@ -15,7 +15,11 @@ Covariance = Literal["empirical", "ledoit_wolf"]
 
 
 class VectorScorer(Scorer):
-    """A score of one vector an image: the named output for the image as it is."""
+    """A score of one vector an image: the named output for the image as it is.
+
+    Args:
+        output: [published: features] What is compared: pooled features or the projection.
+    """
 
     output: Output
 

@@ -22,7 +22,6 @@ class OneClassSVM(VectorScorer):
     the support vectors, their weights and the offset.
 
     Args:
-        output: [published: features] What is compared: pooled features or the projection.
         kernel: [published: rbf] ``rbf`` or ``linear``.
         nu: [inferred: DROC's code, 0.5] Bound on the share of training images outside.
         sharpness: [inferred: DROC's code, 10] Of ``rbf``; larger minds near neighbours more.

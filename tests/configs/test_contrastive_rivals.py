@@ -17,7 +17,9 @@ SMALL = ["backbone.width=0.125", "train.epochs=1", "train.batch_size=8", "train.
 
 
 def small(name: str, *settings: str) -> RunConfig:
-    return load_config(CONFIGS / f"{name}.yaml", ["dataset=lfw_faces", *SMALL, *settings])
+    return load_config(
+        CONFIGS / f"{name}.yaml", ["dataset=lfw_faces", "outliers=[]", *SMALL, *settings]
+    )
 
 
 def folder(root: Path, **classes: int) -> Path:
@@ -82,7 +84,7 @@ def test_it_trains_and_scores(
 def test_the_labelled_ones_tell_classes_apart(name: str, tmp_path: Path) -> None:
     root = folder(tmp_path / "images", dark=12, gray=12, bright=8)
     table = f"{{name: image_folder, root: {root}, normal: [dark, gray], labelled: true}}"
-    config = load_config(CONFIGS / f"{name}.yaml", [f"dataset={table}", *SMALL])
+    config = load_config(CONFIGS / f"{name}.yaml", [f"dataset={table}", "outliers=[]", *SMALL])
     report = runs_and_is_restored(config, tmp_path / "run")
     assert next(iter(report.outcomes)) == "linear_probe"
 
@@ -94,6 +96,7 @@ def test_classifiers_trained_beside_a_loss_give_max_softmax_scores(tmp_path: Pat
     joint = "{name: max_softmax, output: joint_logits}"
     settings = [
         f"dataset={table}",
+        "outliers=[]",
         f"objective=[{{loss: supclr}}, {probes}]",
         f"scorer=[max_softmax, {joint}, {{name: linear_probe, shifted: true}}]",
     ]
