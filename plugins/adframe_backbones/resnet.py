@@ -29,7 +29,7 @@ class ResNet(Backbone):
     block: ClassVar[type[BasicBlock | Bottleneck]]
     blocks: ClassVar[tuple[int, int, int, int]]
 
-    def __init__(self, width: float, stem: Stem) -> None:
+    def __init__(self, width: Width = 1.0, stem: Stem = "small") -> None:
         super().__init__()
         planes = [max(1, round(width * base)) for base in (64, 128, 256, 512)]
         self.widths = [count * self.block.expansion for count in planes]
@@ -80,9 +80,6 @@ class ResNet18(ResNet):
     block = BasicBlock
     blocks = (2, 2, 2, 2)
 
-    def __init__(self, width: Width = 1.0, stem: Stem = "small") -> None:
-        super().__init__(width, stem)
-
 
 class ResNet34(ResNet):
     """ResNet-34 (He et al., CVPR 2016) from scratch, with a width multiplier.
@@ -92,9 +89,6 @@ class ResNet34(ResNet):
 
     block = BasicBlock
     blocks = (3, 4, 6, 3)
-
-    def __init__(self, width: Width = 1.0, stem: Stem = "small") -> None:
-        super().__init__(width, stem)
 
 
 class ResNet50(ResNet):
@@ -106,9 +100,6 @@ class ResNet50(ResNet):
 
     block = Bottleneck
     blocks = (3, 4, 6, 3)
-
-    def __init__(self, width: Width = 1.0, stem: Stem = "small") -> None:
-        super().__init__(width, stem)
 
 
 class _Shortcut(nn.Conv2d):

@@ -134,7 +134,7 @@ def _tensors(path: Path) -> list[str]:
 def test_any_scorer_runs_on_any_methods_features(tmp_path: Path) -> None:
     scorers = "[mahalanobis, kde, knn, gaussian_density, one_class_svm, {name: csi, form: con}]"
     report = adframe.run(load_config(
-        CONFIGS / "quickstart.yaml", [*SMALL, f"scorer={scorers}"]
+        CONFIGS / "quickstart.yaml", [*SMALL, "train.batch_size=35", f"scorer={scorers}"]
     ))  # fmt: skip
     assert len(report.outcomes) == 6
     assert all(math.isfinite(outcome.mean) for outcome in report.outcomes.values())
