@@ -326,4 +326,4 @@ def adframe_register(add):
     batches = list(train_module._batches(prepare(config, None), epoch=0))
     assert [batch.exposed for batch in batches] == [None, None]
     adframe.run(config)
-    assert _seen(config) == [("fit", 8), ("expose", 6)]
+    assert _seen(config) == [("fit", 8), ("expose", 28)]
