@@ -201,10 +201,12 @@ class Scorer(ABC):
 
     Every tensor attribute that ``fit`` sets is saved with the run and restored from it. The score
     of an image does not depend on what else is scored with it. A scorer that compares with known
-    outliers, the training images under ``exposure``, says so in ``needs_exposed``.
+    outliers, the training images under ``exposure``, says so in ``needs_exposed``; one that tells
+    labelled inlier classes apart in ``needs_classes``.
     """
 
     needs_exposed: ClassVar[bool] = False
+    needs_classes: ClassVar[bool] = False
 
     def look(self) -> Look:
         """How the images are to be seen, in training and at test time alike."""

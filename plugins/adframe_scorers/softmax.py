@@ -70,6 +70,8 @@ class LinearProbe(Scorer):
         views: [guess: 10] Number of such views.
     """
 
+    needs_classes = True
+
     def __init__(
         self,
         output: Output = "features",
@@ -91,13 +93,11 @@ class LinearProbe(Scorer):
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
 
-        label = features["label"]
+        known = features["label"] >= 0
+        label = features["label"][known]
         if label.unique().numel() < 2:
-            raise UserError(
-                "linear_probe tells inlier classes apart, and the data set gives fewer than two; "
-                "set dataset.labelled: true with several normal classes"
-            )
-        rows = features[self.output].double()  # (N, views, shifts, D)
+            raise UserError("linear_probe tells inlier classes apart: label two at least")
+        rows = features[self.output][known].double()  # (N, views, shifts, D)
         classes, (images, views, shifts, width) = int(label.max()) + 1, rows.shape
         target = label[:, None, None] + classes * torch.arange(shifts)
         target, rows = target.expand(images, views, shifts).flatten(), rows.reshape(-1, width)

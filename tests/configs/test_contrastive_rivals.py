@@ -10,7 +10,7 @@ from PIL import Image
 
 import adframe
 from adframe.config import RunConfig, load_config
-from adframe.errors import ConfigError, UserError
+from adframe.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SMALL = ["backbone.width=0.125", "train.epochs=1", "train.batch_size=8", "train.device=cpu"]
@@ -69,7 +69,7 @@ def runs_and_is_restored(config: RunConfig, out: Path) -> adframe.Report:
             ["objective.0.loss.depth=2", "method.before.faithful=true", "scorer=[kde]"],
             ["kde"],
         ),
-        ("ssd/cifar10", ["method.hidden=16", "scorer.clusters=2"], ["mahalanobis"]),
+        ("ssd/cifar10", ["scorer.clusters=2"], ["mahalanobis"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -106,14 +106,14 @@ def test_classifiers_trained_beside_a_loss_give_max_softmax_scores(tmp_path: Pat
 
 
 def test_without_classes_a_linear_probe_is_refused() -> None:
-    with pytest.raises(UserError, match="linear_probe tells inlier classes apart"):
+    with pytest.raises(ConfigError, match=r"scorer\.0: linear_probe tells labelled inlier classes"):
         adframe.run(small("supclr/cifar10"))
 
 
 def test_few_shot_ssd_compares_with_known_outliers_it_does_not_train_on(tmp_path: Path) -> None:
     root = folder(tmp_path / "images", bright=9)
     known = f"exposure.dataset={{name: image_folder, root: {root}, normal: bright}}"
-    config = small("ssd/few_shot", "method.hidden=16", known)
+    config = small("ssd/few_shot", known)
     report = runs_and_is_restored(config, tmp_path / "run")
     assert list(report.outcomes) == ["few_shot_mahalanobis"]
     assert "outlier_mean" in "".join(_tensors(tmp_path / "run/model.safetensors"))

@@ -103,5 +103,14 @@ def test_a_class_without_training_images_is_never_the_likeliest() -> None:
 def test_fewer_than_two_classes_are_refused(label: int) -> None:
     train = labelled(6, 2)
     train["label"] = torch.full((6,), label)
-    with pytest.raises(UserError, match="dataset.labelled: true"):
+    with pytest.raises(UserError, match="label two at least"):
         LinearProbe().fit(train)
+
+
+def test_what_is_not_labelled_is_not_learned_from() -> None:
+    train, test = labelled(60, 3), labelled(9, 3, seed=1)
+    probe, all_known = LinearProbe(), LinearProbe()
+    all_known.fit(train)
+    rows = torch.cat([train["features"], torch.randn(5, 2, 1, 6)])
+    probe.fit({"features": rows, "label": torch.cat([train["label"], torch.full((5,), -1)])})
+    assert torch.equal(probe.score(test), all_known.score(test))
