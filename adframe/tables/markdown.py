@@ -1,0 +1,117 @@
+"""A table as Markdown that also reads well on a terminal, from the content of ``table.json``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NONE = "-"
+
+
+def markdown(facts: dict[str, Any]) -> str:
+    """The whole table: what budget it is of, its parts, its notes, what failed, task by task."""
+    lines = [f"# {facts['table']}: {facts['title']}", "", *_about(facts), ""]
+    notes: dict[str, int] = {}
+    for part in facts["parts"]:
+        lines += [f"## {part['caption']}", "", *_part(part, notes), ""]
+    lines += [f"{number}. {note}" for note, number in notes.items()]
+    lines += [""] if notes else []
+    several = facts["tasks"] and len(facts["tasks"][0]["tasks"]) > 1
+    if several:
+        lines += ["## By task", "", *_by_task(facts["tasks"]), ""]
+    failed = [run for run in facts["runs"] if run["status"] == "failed"]
+    if failed:
+        lines += ["## Failed", ""]
+        lines += [f"- {run['cell']}: {run['reason']}" for run in failed]
+        lines += [""]
+    return "\n".join(lines)
+
+
+def _about(facts: dict[str, Any]) -> list[str]:
+    budget, published = facts["budget"], facts["published"]
+    done = sum(run["status"] == "done" for run in facts["runs"])
+    text = f"Budget `{budget['name']}`: no cells to run."
+    if facts["runs"]:
+        seeds = ", ".join(map(str, budget["seeds"]))
+        text = (
+            f"Budget `{budget['name']}`: **{_numbers(budget['epochs'])} epochs, "
+            f"{_numbers(budget['images'])} training images** a run, seeds {seeds}; "
+            f"{done} of {len(facts['runs'])} runs done."
+        )
+    lines = [" ".join([text, *filter(None, [budget["note"], *budget["data"]])])]
+    if published:
+        lines += ["", f"Published: {published['source']}; {published['protocol']}."]
+        if facts["runs"] and not budget["as_published"]:
+            lines[-1] += " **This budget is not the published one**: differences measure it too."
+    if facts["runs"]:
+        lines += ["", "AUROC in percent: ours ± sd over seeds / published / difference."]
+    return lines
+
+
+def _numbers(values: list[int]) -> str:
+    if len(values) > 3:
+        return f"{values[0]:,} to {values[-1]:,}"
+    return " or ".join(f"{value:,}" for value in values)
+
+
+def _part(part: dict[str, Any], notes: dict[str, int]) -> list[str]:
+    head = ["", "", "epochs", "images"]
+    for column in part["columns"]:
+        said = ""
+        if column["stand_in"]:
+            said = f" ({', '.join(column['tasks'])} in its place)"
+        elif column["tasks"] and len(column["tasks"]) < column["of"]:
+            said = f" ({len(column['tasks'])} of {column['of']} tasks)"
+        head.append(column["title"] + said)
+    rows = []
+    for row in part["rows"]:
+        marks = [str(notes.setdefault(note, len(notes) + 1)) for note in row["notes"]]
+        mark = f" [{','.join(marks)}]" if marks else ""
+        ran = any(cell["runs"] for cell in row["cells"])
+        budget = [_numbers(row[key]) if ran else NONE for key in ("epochs", "images")]
+        rows.append([row["id"], row["title"] + mark, *budget, *map(_cell, row["cells"])])
+    return _grid(head, rows)
+
+
+def _cell(cell: dict[str, Any]) -> str:
+    ours = NONE
+    if cell["mean"] is not None:
+        ours = _spread(cell["mean"], cell["sd"])
+    elif cell["failed"]:
+        ours = f"({cell['failed']} of {cell['runs']} failed)"
+    elif cell["runs"]:
+        ours = f"({cell['done']} of {cell['runs']} runs)"
+    published = NONE
+    if cell["published"] is not None:
+        published = _spread(cell["published"], cell["published_sd"])
+    difference = NONE if cell["difference"] is None else f"{cell['difference']:+.1f}"
+    return f"{ours} / {published} / {difference}"
+
+
+def _spread(mean: float, sd: float | None) -> str:
+    return f"{mean:.1f}" if sd is None else f"{mean:.1f} ± {sd:.1f}"
+
+
+def _by_task(rows: list[dict[str, Any]]) -> list[str]:
+    names = list(rows[0]["tasks"])
+    body = []
+    for row in rows:
+        cells = [row["tasks"][name] for name in names]
+        shown = [
+            _spread(c["mean"], c["sd"])
+            if c["mean"] is not None
+            else f"({c['done']} of {c['runs']})"
+            for c in cells
+        ]
+        body.append([row["row"], *shown])
+    return _grid(["", *names], body)
+
+
+def _grid(head: list[str], rows: list[list[str]]) -> list[str]:
+    """A Markdown table with columns as wide as what they hold."""
+    clean = [[text.replace("|", "\\|") for text in row] for row in (head, *rows)]
+    widths = [max(3, *map(len, column)) for column in zip(*clean, strict=True)]
+    lines = [
+        "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |"
+        for row in clean
+    ]
+    return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
