@@ -22,6 +22,7 @@ class Assembly:
 
     dataset: Dataset
     outliers: list[Dataset]
+    exposure: Dataset | None
     shifts: list[Shift]
     method: Method
     optimizer: Optimizer
@@ -59,6 +60,9 @@ def assemble(config: RunConfig, classes: int = 1) -> Assembly:
     build = _Builder()
     dataset = build(config.dataset, "dataset")
     outliers = [build(spec, "outliers", i) for i, spec in enumerate(config.outliers)]
+    exposure = None
+    if config.exposure is not None:
+        exposure = build(config.exposure.dataset, "exposure", "dataset")
     backbone = build(config.backbone, "backbone")
     shifts = [build(spec, "shifts", i) for i, spec in enumerate(config.shifts)]
     schedule = build(config.schedule, "schedule")
@@ -74,6 +78,9 @@ def assemble(config: RunConfig, classes: int = 1) -> Assembly:
             schedule.stages(len(backbone.widths), 0.0)
         except ValueError as error:
             build.problems.append(Problem(("schedule",), str(error)))
+    if exposure is not None and method is not None and not method.takes_exposed:
+        say = f"{config.method.entry.name} learns from inliers alone"
+        build.problems.append(Problem(("exposure",), say))
     if not build.problems:
         objective = [
             Objective(_maker(term.loss, index), term.stages, term.weight)
@@ -89,7 +96,7 @@ def assemble(config: RunConfig, classes: int = 1) -> Assembly:
         build.problems += _missing_outputs(config, method, scorers)
     if build.problems:
         raise config.located(ConfigError(build.problems))
-    return Assembly(dataset, outliers, shifts, method, optimizer, scorers)
+    return Assembly(dataset, outliers, exposure, shifts, method, optimizer, scorers)
 
 
 def _maker(spec: Spec, index: int) -> Callable[[], Loss]:

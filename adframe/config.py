@@ -29,6 +29,13 @@ class Term(Settings):
     weight: Weight | list[Weight] = 1.0
 
 
+class Exposure(Settings):
+    """Outlier exposure: images that are known to be no inliers, to train beside them."""
+
+    dataset: Annotated[Spec, Component("dataset")]
+    ratio: Annotated[float, Interval(gt=0, le=64)] = 1.0  # exposed images to an inlier in a batch
+
+
 class Train(Settings):
     """How long and on what the network is trained."""
 
@@ -68,6 +75,7 @@ class RunConfig(Settings):
     seed: Annotated[int, Interval(ge=0, lt=2**63)] = 0
     dataset: Annotated[Spec, Component("dataset")]
     outliers: list[Annotated[Spec, Component("dataset")]] = Field(default_factory=list)
+    exposure: Exposure | None = None
     backbone: Annotated[Spec, Component("backbone")] = DEFAULT
     shifts: list[Annotated[Spec, Component("shift")]] = Field(default_factory=list)
     schedule: Annotated[Spec, Component("schedule")] = DEFAULT

@@ -70,15 +70,6 @@ def _where(images: Images, chosen: Tensor) -> Images:
     return Images(images.pixels[rows], images.label[rows], images.outlier[rows], names)
 
 
-def content_draws(seed: int, pixels: Tensor) -> Draws:
-    """Draws keyed by what an image shows: its test-time views are the same in any company."""
-    count = pixels[0].numel()
-    generator = torch.Generator().manual_seed(count)
-    factors = torch.randint(-(2**62), 2**62, (count,), generator=generator).to(pixels.device)
-    digest = (pixels.flatten(1).to(torch.int64) * factors).sum(1)
-    return Draws.of(seed_of(seed, "views"), digest)
-
-
 @torch.no_grad()
 def look_at(
     method: Method, shifts: Sequence[Shift], pixels: Tensor, look: Look, seed: int
@@ -97,14 +88,11 @@ def look_at(
     try:
         for start in range(0, len(pixels), chunk):
             block = pixels[start : start + chunk].to(device, non_blocking=True)
-            seen = [block]
-            if look.shifted:
-                seen += [s(block, v + 1) for s in shifts for v in range(s.variants)]
-            draws = content_draws(seed, block) if look.transform else None
+            draws = Draws.by_content(seed_of(seed, "views"), block)
             outputs = [
-                method.embed(_view(images, look, draws.fork(view) if draws else None))
+                method.embed(images)
                 for view in range(look.views)
-                for images in seen
+                for images in _views(block, look, shifts, draws.fork(view))
             ]
             yield {
                 name: torch.stack([output[name].float() for output in outputs], dim=1)
@@ -116,12 +104,19 @@ def look_at(
         method.train(was_training)
 
 
-def _view(images: Tensor, look: Look, draws: Draws | None) -> Tensor:
-    if look.transform is not None and draws is not None:
-        view = look.transform(images, draws)
-    else:
-        view = images.float() / 255
-    return view.contiguous(memory_format=torch.channels_last)
+def _views(images: Tensor, look: Look, shifts: Sequence[Shift], draws: Draws) -> Iterator[Tensor]:
+    """One view of each image, plain and then under each variant of each shift if asked."""
+    if look.before is not None:
+        images = look.before(images, draws.fork(0))
+    seen = [images]
+    if look.shifted:
+        seen += [shift(images, v + 1) for shift in shifts for v in range(shift.variants)]
+    for shifted in seen:
+        if look.transform is not None:
+            view = look.transform(shifted, Draws(draws.keys))
+        else:
+            view = shifted if shifted.is_floating_point() else shifted.float() / 255
+        yield view.contiguous(memory_format=torch.channels_last)
 
 
 def fit(scorer: Scorer, method: Method, shifts: Sequence[Shift], train: Images, seed: int) -> None:

@@ -116,10 +116,12 @@ class Loss(nn.Module, ABC):
     """A training objective over the embeddings of one stage.
 
     ``reads`` says which embeddings it wants: the output of the stage's projection head, or the
-    pooled features themselves. The value does not depend on the order of rows.
+    pooled features themselves. The value does not depend on the order of rows. A loss that trains
+    a classifier of its own names in ``outputs`` what that says of an image, for scorers to use.
     """
 
     reads: ClassVar[Literal["projection", "features"]] = "projection"
+    outputs: ClassVar[tuple[str, ...]] = ()
 
     def setup(self, dims: Dims) -> None:
         """Make parameters of the loss's own, once, before the optimiser is built."""
@@ -128,9 +130,18 @@ class Loss(nn.Module, ABC):
     def forward(self, embeddings: Tensor, views: Views) -> Tensor:
         """A scalar from (N, D) embeddings, not normalised, and what is known of each row."""
 
+    def predict(self, embeddings: Tensor) -> dict[str, Tensor]:
+        """By name, (N, K) for each of ``outputs``, such as a classifier's logits."""
+        return {}
+
 
 class Method(nn.Module, ABC):
-    """How a batch becomes optimiser updates."""
+    """How a batch becomes optimiser updates.
+
+    A method that learns from ``Batch.exposed`` says so in ``takes_exposed``.
+    """
+
+    takes_exposed: ClassVar[bool] = False
 
     @abstractmethod
     def setup(self, parts: Parts) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from adframe import checkpoint, files
+from adframe import checkpoint, files, reading
 from adframe.assemble import Assembly, assemble
 from adframe.config import RunConfig, load_config
 from adframe.errors import ConfigError, Problem, UserError
@@ -27,6 +27,7 @@ class Run:
     """A run under way, as hooks see it.
 
     Attributes:
+        exposed: outliers to train beside the inliers, if the config asks for them.
         step: batches trained so far, of ``total``.
         epoch: epochs completed.
         earlier: seconds spent by the processes that a resumed run goes on from.
@@ -40,6 +41,7 @@ class Run:
     parts: dict[str, Images]
     assembly: Assembly
     device: torch.device
+    exposed: Images | None = None
     epoch: int = 0
     step: int = 0
     earlier: float = 0.0
@@ -64,6 +66,11 @@ class Run:
     def batches_per_epoch(self) -> int:
         """Whole batches in an epoch; the images left over differ from epoch to epoch."""
         return len(self.data.train) // self.batch_size
+
+    @property
+    def exposed_per_inlier(self) -> float:
+        """Exposed outliers in a batch for each inlier."""
+        return self.config.exposure.ratio if self.config.exposure else 0.0
 
     @property
     def total(self) -> int:
@@ -123,44 +130,21 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False) -> Run:
     """A run ready to train: components checked, data read, folder made, checkpoint taken up."""
     device = _device(config)
     assembly = assemble(config)
-    data = _load(config, assembly.dataset, "dataset")
+    data = reading.load(config, assembly.dataset, "dataset")
     if len(data.train) < 2:
         raise UserError(f"{len(data.train)} training image(s); at least 2 are needed")
-    outliers = _outlier_sets(config, assembly, data)
+    outliers = reading.outlier_sets(config, assembly, data)
     parts = test_sets(config.dataset.entry.name, data.test, outliers)
+    exposed = reading.exposed(config, assembly, data)
     if len(data.classes) > 1:
         assembly = assemble(config, classes=len(data.classes))
     assembly.method.to(device).to(memory_format=torch.channels_last)
-    current = Run(config, out, data, parts, assembly, device)
+    current = Run(config, out, data, parts, assembly, device, exposed)
     if out is not None:
         checkpoint.open_folder(out, config, resume)
         facts = checkpoint.environment(config, data.train, device)
         files.write_json(out / "environment.json", facts)
     return current
-
-
-def _load(config: RunConfig, dataset: Any, *path: str | int) -> Splits:
-    try:
-        splits: Splits = dataset.load(config.seed)
-        return splits
-    except (UserError, ValueError) as error:
-        if isinstance(error, ConfigError):
-            raise
-        raise config.located(ConfigError([Problem(path, str(error))])) from error
-
-
-def _outlier_sets(config: RunConfig, assembly: Assembly, data: Splits) -> dict[str, Images]:
-    sets: dict[str, Images] = {}
-    for index, dataset in enumerate(assembly.outliers):
-        images = _load(config, dataset, "outliers", index).test
-        name = config.outliers[index].entry.name
-        name = name if name not in (*sets, config.dataset.entry.name) else f"{name}_{index}"
-        if images.pixels.shape[1:] != data.test.pixels.shape[1:]:
-            here, there = tuple(images.pixels.shape[2:]), tuple(data.test.pixels.shape[2:])
-            problem = Problem(("outliers", index), f"images of {here} pixels, not {there}")
-            raise config.located(ConfigError([problem]))
-        sets[name] = images
-    return sets
 
 
 def _device(config: RunConfig) -> torch.device:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from adframe import checkpoint
 from adframe.draws import Draws, seed_of
-from adframe.interfaces import Batch, Update
+from adframe.interfaces import Batch, Images, Update
 
 if TYPE_CHECKING:
     from adframe.runner import Run
@@ -58,16 +58,28 @@ def train(run: Run) -> None:
 
 def _batches(run: Run, epoch: int) -> Iterator[Batch]:
     """The images of an epoch in an order, and with draws, that seed and epoch alone decide."""
-    images, seed = run.data.train, run.config.seed
-    generator = torch.Generator().manual_seed(seed_of(seed, "order", epoch))
-    order = torch.randperm(len(images), generator=generator)
+    seed, exposed, ratio = run.config.seed, run.exposed, run.exposed_per_inlier
+    order = _order(len(run.data.train), seed_of(seed, "order", epoch))
+    beside = _order(len(exposed or ()), seed_of(seed, "exposed order", epoch))
     for start in range(0, run.batches_per_epoch * run.batch_size, run.batch_size):
-        rows = order[start : start + run.batch_size]
-        yield Batch(
-            images.pixels.index_select(0, rows).to(run.device, non_blocking=True),
-            images.label[rows].to(run.device, non_blocking=True),
-            Draws.of(seed_of(seed, "epoch", epoch), rows.to(run.device, non_blocking=True)),
-        )
+        end = start + run.batch_size
+        batch = _batch(run, run.data.train, order[start:end], seed_of(seed, "epoch", epoch))
+        if exposed is not None:
+            turn = torch.arange(round(start * ratio), round(end * ratio)) % len(exposed)
+            batch.exposed = _batch(run, exposed, beside[turn], seed_of(seed, "exposed", epoch))
+        yield batch
+
+
+def _order(count: int, seed: int) -> Tensor:
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+
+
+def _batch(run: Run, images: Images, rows: Tensor, seed: int) -> Batch:
+    return Batch(
+        images.pixels.index_select(0, rows).to(run.device, non_blocking=True),
+        images.label[rows].to(run.device, non_blocking=True),
+        Draws.of(seed, rows.to(run.device, non_blocking=True)),
+    )
 
 
 def _under(context: AbstractContextManager[Any], updates: Iterator[Update]) -> Iterator[Update]:

@@ -7,7 +7,7 @@ point in 0..1 once augmented.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -61,11 +61,13 @@ class Batch:
         pixels: (N, 3, H, W) uint8.
         label: (N,) int64, the inlier class, or -1.
         draws: random numbers for this batch, fixed by seed, epoch and image.
+        exposed: outliers to learn from beside the inliers (outlier exposure), if there are any.
     """
 
     pixels: Tensor
     label: Tensor
     draws: Draws
+    exposed: Batch | None = None
 
 
 @dataclass
@@ -78,6 +80,7 @@ class Views:
         label: (N,) int64, class of the source image; -1 = unlabelled.
         inlier: (N,) bool; false for virtual outliers and for exposed ones.
         images: (N, 3, H, W) what the network saw, where a loss needs it.
+        view: (N,) int64, which of its augmented views the row is.
     """
 
     source: Tensor
@@ -85,24 +88,28 @@ class Views:
     label: Tensor
     inlier: Tensor
     images: Tensor | None = None
+    view: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.source)
 
     def __getitem__(self, rows: Tensor) -> Views:
         images = None if self.images is None else self.images[rows]
-        return Views(
-            self.source[rows], self.shift[rows], self.label[rows], self.inlier[rows], images
-        )
+        view = None if self.view is None else self.view[rows]
+        known = self.source[rows], self.shift[rows], self.label[rows], self.inlier[rows]
+        return Views(*known, images=images, view=view)
 
     def instance(self) -> Tensor:
         """(N,) int64, equal exactly for the views of one image under one shift."""
         return self.source * (int(self.shift.max()) + 1) + self.shift
 
     def repeat(self, times: int) -> Views:
-        """The same rows again, as for the second augmented view of each image."""
-        rows = torch.arange(len(self), device=self.source.device).repeat(times)
-        return self[rows]
+        """The same rows again as further views, ``view`` counting the copies."""
+        rows = torch.arange(len(self), device=self.source.device)
+        copies = self[rows.repeat(times)]
+        return replace(
+            copies, view=torch.arange(times, device=rows.device).repeat_interleave(len(rows))
+        )
 
 
 Transform = Callable[[Tensor, Draws], Tensor]
@@ -166,12 +173,14 @@ class Look:
         transform: what makes a view; the plain image where it is None.
         shifted: whether every view is also wanted under every shift.
         outputs: which outputs of ``Method.embed``.
+        before: what else makes a view, before it is shifted; all shifts of a view share it.
     """
 
     views: int = 1
     transform: Transform | None = None
     shifted: bool = False
     outputs: tuple[str, ...] = ("features",)
+    before: Transform | None = None
 
 
 Features = Mapping[str, Tensor]  #: output name -> (N, views, shifts + 1 or 1, D) float32

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from adframe.interfaces import Batch, Count, Dims, Loss, Method, Parts, Update, Views
+from adframe.interfaces import (
+    Augmentation,
+    Batch,
+    Count,
+    Dims,
+    Draws,
+    Loss,
+    Method,
+    Parts,
+    Update,
+    Views,
+)
 
 from .heads import ProjectionHead
 
@@ -16,21 +29,41 @@ class Contrastive(Method):
     """Views of inliers and of their shifts, through the network, into the objective's terms.
 
     Every image joins its batch once unshifted and once under each variant of each shift, so the
-    ratio of inliers to virtual outliers is 1 : number of variants in every batch. Each stage of
-    the schedule sees two augmented views of all of them, computed no deeper than that stage. The
-    loss is Eq. 9 of Wang et al. (ICCV 2023): the terms' sum, weighted, divided by the number of
-    stages that carry a term.
+    ratio of inliers to virtual outliers is 1 : number of variants in every batch. Exposed outliers
+    join it unshifted. Each stage of the schedule sees two augmented views of all of them, computed
+    no deeper than that stage. The loss is Eq. 9 of Wang et al. (ICCV 2023): the terms' sum,
+    weighted, divided by the number of stages that carry a term.
+
+    Scorers may ask for ``features`` and ``projection`` of the last stage, and for what the losses
+    there predict.
 
     Args:
         projection: [inferred: CSI's code] Width of the embedding that losses compare.
         hidden: [inferred: CSI's code] Width of the projection head's hidden layer; the last
             stage's width by default.
+        depth: [inferred: CSI's code] Number of the projection head's hidden layers; from 2 on
+            each has batch normalisation, as in DROC.
+        views: [published: 2] Augmented views of each image.
+        before: What makes a view before it is shifted, beside the schedule's augmentation after
+            it: a flip after a rotation would turn one class of rotations into another.
     """
 
-    def __init__(self, projection: Count = 128, hidden: Count | None = None) -> None:
+    takes_exposed = True
+
+    def __init__(
+        self,
+        projection: Count = 128,
+        hidden: Count | None = None,
+        depth: Count = 1,
+        views: Count = 2,
+        before: Augmentation | None = None,
+    ) -> None:
         super().__init__()
         self.projection = projection
         self.hidden = hidden
+        self.depth = depth
+        self.views = views
+        self.before = before
 
     def setup(self, parts: Parts) -> None:
         self.backbone = parts.backbone
@@ -65,7 +98,9 @@ class Contrastive(Method):
             width = self.projection
             if key not in self.heads:
                 hidden = self.hidden or widths[-1]
-                self.heads[key] = ProjectionHead(widths[level - 1 :], hidden, self.projection)
+                self.heads[key] = ProjectionHead(
+                    widths[level - 1 :], hidden, self.projection, self.depth
+                )
         loss.setup(Dims(width, self.variants, classes))
         if key not in self.terms:
             self.terms[key], self.weights[key] = nn.ModuleList(), []
@@ -73,23 +108,20 @@ class Contrastive(Method):
         self.weights[key].append(weight)
 
     def step(self, batch: Batch, progress: float) -> Iterator[Update]:
-        pixels, views = self.shifted(batch)
-        draws = batch.draws.repeat(self.variants)
-        pixels, views = pixels.repeat(2, 1, 1, 1), views.repeat(2)  # two augmented views of each
+        pixels, views, draws = self.shifted(batch)
         total: Tensor | None = None
         metrics: dict[str, Tensor] = {}
         for stage in self.schedule.stages(len(self.backbone.widths), progress):
             key = str(stage.level)
             if key not in self.terms:
                 continue
-            images = stage.augmentation(pixels, draws.fork(stage.level).repeat(2))
+            images = stage.augmentation(pixels, draws.fork(stage.level).repeat(self.views))
             images = images.contiguous(memory_format=torch.channels_last)
             features = self.backbone(images, stage.level)[-1]
-            seen = Views(views.source, views.shift, views.label, views.inlier, images)
-            projection = self.heads[key](features) if key in self.heads else None
+            seen = replace(views, images=images)
+            read = self._read(features, key)
             for loss, weight in zip(self.terms[key], self.weights[key], strict=True):
-                read = projection if loss.reads == "projection" else features.mean(dim=(2, 3))
-                value = loss(read, seen)
+                value = loss(read[loss.reads], seen)
                 name = f"{type(loss).__name__.lower()}_{key}"
                 metrics[name if name not in metrics else f"{name}_{len(metrics)}"] = value.detach()
                 value = value * (weight / len(self.used))
@@ -98,20 +130,68 @@ class Contrastive(Method):
         metrics["loss"] = total.detach()
         yield Update(total, metrics=metrics)
 
-    def shifted(self, batch: Batch) -> tuple[Tensor, Views]:
-        """The batch under every variant of every shift, the unshifted images first."""
-        pixels, labels, count = [batch.pixels], batch.label, len(batch.pixels)
-        for shift in self.shifts:
-            pixels += [shift(batch.pixels, variant + 1) for variant in range(shift.variants)]
-        device = labels.device
-        which = torch.arange(self.variants, device=device).repeat_interleave(count)
+    def shifted(self, batch: Batch) -> tuple[Tensor, Views, Draws]:
+        """Every view of the batch under every variant of every shift, not yet augmented.
+
+        Returns:
+            images, what is known of each row, and draws for the rows of one view.
+        """
+        rows = []
+        for view in range(self.views):
+            inliers = self._early(batch, view)
+            rows.append(inliers)
+            for shift in self.shifts:
+                rows += [shift(inliers, variant + 1) for variant in range(shift.variants)]
+            if batch.exposed is not None:
+                rows.append(self._early(batch.exposed, view))
+        keys = [batch.draws.repeat(self.variants).keys]
+        if batch.exposed is not None:
+            keys.append(batch.exposed.draws.repeat(1).keys)
+        return torch.cat(rows), self._known(batch).repeat(self.views), Draws(torch.cat(keys))
+
+    def _early(self, batch: Batch, view: int) -> Tensor:
+        """A view's images as they are shifted."""
+        if self.before is None:
+            return batch.pixels
+        return self.before(batch.pixels, batch.draws.fork(view))
+
+    def _known(self, batch: Batch) -> Views:
+        """What is known of the rows of one view."""
+        labels, count, device = batch.label, len(batch.pixels), batch.label.device
+        others = 0 if batch.exposed is None else len(batch.exposed.pixels)
+        shift = torch.arange(self.variants, device=device).repeat_interleave(count)
         source = torch.arange(count, device=device).repeat(self.variants)
-        views = Views(source, which, labels.repeat(self.variants), inlier=which == 0)
-        return torch.cat(pixels), views
+        beside = torch.arange(count, count + others, device=device)
+        return Views(
+            source=torch.cat([source, beside]),
+            shift=torch.cat([shift, shift.new_zeros(others)]),
+            label=torch.cat([labels.repeat(self.variants), labels.new_full((others,), -1)]),
+            inlier=torch.cat([shift == 0, shift.new_zeros(others, dtype=torch.bool)]),
+        )
+
+    def _read(self, features: Tensor, key: str) -> dict[str, Tensor]:
+        """What losses compare of a stage's feature map."""
+        read = {"features": features.mean(dim=(2, 3))}
+        if key in self.heads:
+            read["projection"] = self.heads[key](features)
+        return read
+
+    def outputs(self) -> tuple[str, ...]:
+        last = str(len(self.backbone.widths))
+        heads = ("projection",) if last in self.heads else ()
+        predicted = (name for loss in self._last_terms() for name in loss.outputs)
+        return ("features", *heads, *predicted)
+
+    def _last_terms(self) -> Iterable[Loss]:
+        last = str(len(self.backbone.widths))
+        return cast(Iterable[Loss], self.terms[last]) if last in self.terms else ()
 
     def embed(self, images: Tensor) -> dict[str, Tensor]:
-        features = self.backbone(images)[-1]
-        return {"features": features.mean(dim=(2, 3))}
+        last = str(len(self.backbone.widths))
+        read = self._read(self.backbone(images)[-1], last)
+        for loss in self._last_terms():
+            read |= loss.predict(read[loss.reads])
+        return read
 
 
 def _weights(weight: float | Sequence[float], levels: list[int]) -> list[float]:

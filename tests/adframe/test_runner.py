@@ -14,6 +14,7 @@ import adframe
 from adframe import train as train_module
 from adframe.config import load_config
 from adframe.errors import ConfigError, UserError
+from adframe.runner import prepare
 from adframe.train import TrainingError
 
 
@@ -252,3 +253,25 @@ def test_every_bundled_config_assembles(path):
     if "base" in path.parts:
         pytest.skip("a base is no run")
     assemble(load_config(path))
+
+
+def test_exposed_outliers_are_trained_beside_the_inliers(toy, shapes):
+    table = f"{{name: image_folder, root: {shapes}, normal: dark}}"
+    exposed = f"exposure={{ratio: 0.75, dataset: {table}}}"
+    run = prepare(toy(exposed), None)
+    assert len(run.exposed) == 6  # of 8 dark images, 30 % held out for a test
+    counts, seen = [], []
+    for batch in train_module._batches(run, epoch=0):
+        counts.append(len(batch.exposed.pixels))
+        seen += batch.exposed.draws.keys.tolist()
+        assert batch.exposed.pixels.float().mean() < 40 < batch.pixels.float().mean()
+    assert counts == [3] * run.batches_per_epoch
+    assert len(set(seen)) == min(len(seen), 6)  # all are seen before one comes again
+    report = adframe.run(toy(exposed))
+    assert 0 <= report.mean_auroc <= 1
+
+
+def test_exposure_of_another_size_is_refused(toy, shapes):
+    exposed = f"exposure={{dataset: {{name: image_folder, root: {shapes}, size: 8}}}}"
+    with pytest.raises(ConfigError, match=r"exposure.dataset: images of \(8, 8\) pixels"):
+        prepare(toy(exposed), None)

@@ -376,7 +376,7 @@ def test_embed_is_the_pooled_map_of_the_last_stage() -> None:
     contrastive = method((Recorder, None, 1.0))
     images = torch.rand(3, 3, 8, 8)
     out = contrastive.embed(images)
-    assert set(out) == set(contrastive.outputs()) == {"features"}
+    assert set(out) == set(contrastive.outputs()) == {"features", "projection"}
     expected = contrastive.backbone(images)[-1].flatten(2).mean(2)
     torch.testing.assert_close(out["features"], expected)
 
@@ -417,3 +417,99 @@ def test_an_objective_that_trains_nothing_is_refused(terms: list[Term]) -> None:
 def test_a_schedule_that_does_not_fit_the_backbone_is_refused() -> None:
     with pytest.raises(ValueError, match="3 strengths for 4 stages"):
         method((Recorder, None, 1.0), schedule=Hierarchical(AsFloat(), [0.1, 0.2, 0.3]))
+
+
+# --- exposed outliers, early views, predictions ---------------------------------------------------
+
+
+def exposing(images: int = 5, others: int = 2) -> Batch:
+    generator = torch.Generator().manual_seed(1)
+    pixels = torch.randint(256, (others, 3, 8, 8), generator=generator, dtype=torch.uint8)
+    made = batch(images, [1] * images)
+    draws = Draws.of(1, torch.arange(others))
+    made.exposed = Batch(pixels, torch.zeros(others, dtype=torch.int64), draws)
+    return made
+
+
+def test_exposed_outliers_join_unshifted_unlabelled_each_its_own_source() -> None:
+    images = exposing()
+    one(method((Recorder, [4], 1.0)), images)
+    ((_, views, _),) = Recorder.made[0].calls
+    beside = views.source >= 5
+    assert len(views) == 2 * (4 * 5 + 2)
+    assert sorted(views.source[beside].tolist()) == [5, 5, 6, 6]
+    assert not views.inlier[beside].any()
+    assert not views.shift[beside].any()
+    assert views.label[beside].tolist() == [-1] * 4
+    assert views.inlier.sum() == 2 * 5
+    for row in torch.nonzero(beside).flatten():
+        pixels = images.exposed.pixels[views.source[row] - 5] / 255
+        assert torch.equal(views.images[row], pixels)
+
+
+def test_exposed_outliers_do_not_change_the_inliers_views() -> None:
+    contrastive = method((Recorder, [4], 1.0), schedule=Hierarchical(Noise()))
+    one(contrastive, exposing(others=1))
+    one(contrastive, exposing(others=3))
+    (_, few, _), (_, many, _) = Recorder.made[0].calls
+    assert torch.equal(few.images[few.source < 5], many.images[many.source < 5])
+
+
+def test_the_view_of_each_row_is_counted() -> None:
+    one(method((Recorder, [4], 1.0)))
+    ((_, views, _),) = Recorder.made[0].calls
+    rows = set(zip(views.source.tolist(), views.shift.tolist(), views.view.tolist(), strict=True))
+    assert len(rows) == len(views)
+    assert set(views.view.tolist()) == {0, 1}
+
+
+def test_an_early_view_is_shared_by_its_shifts_and_by_no_other_view() -> None:
+    contrastive = Contrastive(projection=7, views=3, before=Noise())
+    objective = [Objective(Recorder, [4], 1.0)]
+    contrastive.setup(Parts(Chain(), [Rotation()], Hierarchical(AsFloat()), objective, 1))
+    one(contrastive)
+    ((_, views, _),) = Recorder.made[0].calls
+    assert len(views) == 3 * 4 * 5
+    rotation, plain = Rotation(), views.shift == 0
+    assert len(views.images[plain].flatten(1).unique(dim=0)) == 3 * 5
+    for row in range(len(views)):
+        same = plain & (views.source == views.source[row]) & (views.view == views.view[row])
+        expected = rotation(views.images[same], int(views.shift[row]))[0]
+        assert torch.equal(views.images[row], expected)
+
+
+class Classifier(Loss):
+    reads = "features"
+    outputs = ("shift_logits",)
+
+    def setup(self, dims: Dims) -> None:
+        self.layer = nn.Linear(dims.embedding, dims.shifts)
+
+    def forward(self, embeddings: Tensor, views: Views) -> Tensor:
+        return self.layer(embeddings).sum()
+
+    def predict(self, embeddings: Tensor) -> dict[str, Tensor]:
+        return {"shift_logits": self.layer(embeddings)}
+
+
+def test_what_a_loss_of_the_last_stage_predicts_is_an_output() -> None:
+    contrastive = method((Recorder, None, 1.0), (Classifier, [4], 1.0))
+    images = torch.rand(3, 3, 8, 8)
+    out = contrastive.embed(images)
+    assert contrastive.outputs() == tuple(out) == ("features", "projection", "shift_logits")
+    expected = contrastive.terms["4"][1].layer(out["features"])
+    assert torch.equal(out["shift_logits"], expected)
+
+
+def test_what_is_predicted_at_an_earlier_stage_is_not() -> None:
+    assert method((Recorder, None, 1.0), (Classifier, [3], 1.0)).outputs() == (
+        "features",
+        "projection",
+    )
+
+
+def test_a_deep_head_has_normalised_hidden_layers() -> None:
+    deep = Contrastive(projection=7, hidden=6, depth=3)
+    deep.setup(Parts(Chain(), [], Uniform(AsFloat()), [Objective(Recorder, None, 1.0)], 1))
+    kinds = [type(layer).__name__ for layer in deep.heads["4"].project]
+    assert kinds == ["Linear", "BatchNorm1d", "ReLU"] * 3 + ["Linear"]

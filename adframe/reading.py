@@ -1,0 +1,48 @@
+"""The data sets of a run: its own, the outliers to test on, the outliers to train beside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adframe.assemble import Assembly
+from adframe.config import RunConfig
+from adframe.errors import ConfigError, Problem, UserError
+from adframe.interfaces import Images, Splits
+
+
+def load(config: RunConfig, dataset: Any, *path: str | int) -> Splits:
+    """What a data set delivers; its refusal becomes a located problem at ``path``."""
+    try:
+        splits: Splits = dataset.load(config.seed)
+        return splits
+    except (UserError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise config.located(ConfigError([Problem(path, str(error))])) from error
+
+
+def outlier_sets(config: RunConfig, assembly: Assembly, data: Splits) -> dict[str, Images]:
+    """The test images of each data set under ``outliers``, by name."""
+    sets: dict[str, Images] = {}
+    for index, dataset in enumerate(assembly.outliers):
+        images = load(config, dataset, "outliers", index).test
+        name = config.outliers[index].entry.name
+        name = name if name not in (*sets, config.dataset.entry.name) else f"{name}_{index}"
+        _same_size(config, images, data.test, "outliers", index)
+        sets[name] = images
+    return sets
+
+
+def exposed(config: RunConfig, assembly: Assembly, data: Splits) -> Images | None:
+    """The training images of the data set under ``exposure``, if there is one."""
+    if assembly.exposure is None:
+        return None
+    images = load(config, assembly.exposure, "exposure", "dataset").train
+    _same_size(config, images, data.train, "exposure", "dataset")
+    return images
+
+
+def _same_size(config: RunConfig, images: Images, as_in: Images, *path: str | int) -> None:
+    here, there = tuple(images.pixels.shape[2:]), tuple(as_in.pixels.shape[2:])
+    if here != there:
+        raise config.located(ConfigError([Problem(path, f"images of {here} pixels, not {there}")]))
