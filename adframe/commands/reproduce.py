@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +12,14 @@ from adframe.errors import UserError
 from adframe.plugins import load_plugins
 
 if TYPE_CHECKING:
-    from adframe.tables.grid import Cell, Grid
+    from adframe.tables.grid import Grid
 
 
 def reproduce(arguments: argparse.Namespace) -> int:
     """Run the cells of a table that are not done yet, and show the table."""
     from adframe.tables.definition import read_table
     from adframe.tables.files import find_table
-    from adframe.tables.grid import make_grid, select
+    from adframe.tables.grid import make_grid
 
     if arguments.seeds is not None and arguments.seeds < 1:
         raise UserError("--seeds: at least 1")
@@ -35,27 +34,23 @@ def reproduce(arguments: argparse.Namespace) -> int:
         arguments.data,
         host,
         arguments.seeds,
+        arguments.only,
         arguments.plugin,
         need_data=not arguments.dry_run,
     )
-    cells = select(grid, arguments.only)
-    return (
-        _dry_run(grid, cells, arguments.json)
-        if arguments.dry_run
-        else _run(grid, cells, arguments.json)
-    )
+    if arguments.dry_run:
+        return _dry_run(grid, arguments.json)
+    return _run(grid, arguments.json)
 
 
-def _run(grid: Grid, cells: Sequence[Cell], as_json: bool) -> int:
+def _run(grid: Grid, as_json: bool) -> int:
     from adframe.commands.run import _keep_freed_memory
     from adframe.tables.execute import execute
     from adframe.tables.markdown import markdown
 
     _keep_freed_memory()
     try:
-        facts, failures = execute(
-            grid, cells, lambda line: print(line, file=sys.stderr, flush=True)
-        )
+        facts, failures = execute(grid, lambda line: print(line, file=sys.stderr, flush=True))
     except KeyboardInterrupt:
         print("interrupted; the same command goes on", file=sys.stderr)
         return 130
@@ -67,12 +62,12 @@ def _run(grid: Grid, cells: Sequence[Cell], as_json: bool) -> int:
     return 1 if failures else 0
 
 
-def _dry_run(grid: Grid, cells: Sequence[Cell], as_json: bool) -> int:
+def _dry_run(grid: Grid, as_json: bool) -> int:
     from adframe.tables.cost import Costs
     from adframe.tables.results import read_result
 
     costs, rows = Costs(), []
-    for cell in cells:
+    for cell in grid.chosen:
         size = grid.table.file.tasks[cell.task.group].size
         passes = costs.passes(cell.config, cell.images, size)
         facts = {
@@ -97,9 +92,10 @@ def _dry_run(grid: Grid, cells: Sequence[Cell], as_json: bool) -> int:
     whole = _passes(sum(passes for _, passes in rows))
     print(f"{len(rows)} cells, {whole} view passes; to do: {len(left)}, {_passes(sum(left))}")
     print(
-        "A view pass is one view of one image through the whole network, forward and backward; a "
-        "view that\nstops at stage i counts as the share of the arithmetic that stages 1..i have. "
-        "Training only: epochs x\nimages (as the table declares them, whole batches) x views."
+        "A view pass is one view of one image through the whole network of that run, forward and\n"
+        "backward; a view that stops at stage i counts as the share of the arithmetic that stages\n"
+        "1..i have. Training only: epochs x images (as the table declares them, whole batches) x "
+        "views."
     )
     return 0
 

@@ -19,7 +19,7 @@ from adframe.assemble import assemble
 from adframe.config import RunConfig
 from adframe.interfaces import Backbone, Batch, Draws
 
-IMAGES = 2  # in the step that is counted
+IMAGES, WITH_EXPOSED = 2, 8  # in the step that is counted; more where a ratio is to be met
 
 
 class Costs:
@@ -57,9 +57,11 @@ def per_image(config: RunConfig, size: int) -> float | None:
 
     backbones = [module for module in method.modules() if isinstance(module, Backbone)]
     hooks = [b.register_forward_pre_hook(note, with_kwargs=True) for b in backbones]
-    pixels = torch.randint(0, 256, (IMAGES, 3, size, size), dtype=torch.uint8)
-    label = torch.full((IMAGES,), -1)
-    for _ in method.step(Batch(pixels, label, Draws.of(0, torch.arange(IMAGES))), 0.0):
+    count = WITH_EXPOSED if config.exposure else IMAGES
+    batch = _batch(count, size)
+    if config.exposure:
+        batch.exposed = _batch(round(count * config.exposure.ratio), size)
+    for _ in method.step(batch, 0.0):
         pass
     for hook in hooks:
         hook.remove()
@@ -70,7 +72,12 @@ def per_image(config: RunConfig, size: int) -> float | None:
         (id(b), depth): _arithmetic(b, depth, size) / whole[id(b)]
         for b, depth in {(b, depth) for b, _, depth in calls}
     }
-    return sum(views * share[id(b), depth] for b, views, depth in calls) / IMAGES
+    return sum(views * share[id(b), depth] for b, views, depth in calls) / count
+
+
+def _batch(count: int, size: int) -> Batch:
+    pixels = torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8)
+    return Batch(pixels, torch.zeros(count, dtype=torch.int64), Draws.of(0, torch.arange(count)))
 
 
 @torch.no_grad()

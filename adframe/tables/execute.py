@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -18,10 +18,8 @@ from adframe.tables.results import read_result
 from adframe.tables.summary import summary
 
 
-def execute(
-    grid: Grid, cells: Sequence[Cell], say: Callable[[str], None]
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Run the cells that are not done, and write the table anew after each.
+def execute(grid: Grid, say: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Run the chosen cells that are not done, and write the table anew after each.
 
     A cell that was begun goes on from its last checkpoint. One that fails is said, and the others
     still run.
@@ -34,8 +32,8 @@ def execute(
     """
     failures: dict[str, str] = {}
     facts = write(grid, failures)
-    for number, cell in enumerate(cells, 1):
-        head = f"[{number}/{len(cells)}] {cell.name}"
+    for number, cell in enumerate(grid.chosen, 1):
+        head = f"[{number}/{len(grid.chosen)}] {cell.name}"
         if read_result(cell).status == "done":
             continue
         say(f"{head} ...")
@@ -45,7 +43,7 @@ def execute(
             say(f"{head} failed: {reason}")
         else:
             result = read_result(cell)
-            say(f"{head} AUROC {result.value(None):.1f} after {result.seconds:.0f} s")
+            say(f"{head} AUROC {result.value(None) or 0:.1f} after {result.seconds or 0:.0f} s")
         facts = write(grid, failures)
     return facts, failures
 

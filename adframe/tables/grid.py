@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -39,6 +40,7 @@ class Grid:
     Attributes:
         used: the tasks of each column that this budget runs.
         sources: which form of its data each task group uses.
+        chosen: the cells to run, of ``cells``.
     """
 
     table: Table
@@ -48,6 +50,7 @@ class Grid:
     used: dict[str, list[str]]
     sources: dict[str, Source]
     cells: list[Cell]
+    chosen: list[Cell]
     out: Path
 
 
@@ -58,7 +61,8 @@ def make_grid(
     root: Path,
     host: Host,
     seeds: int | None = None,
-    plugins: list[str] | None = None,
+    only: Sequence[str] = (),
+    plugins: Sequence[str] = (),
     need_data: bool = True,
 ) -> Grid:
     """Every cell, its config validated.
@@ -70,19 +74,27 @@ def make_grid(
         root: where the images lie.
         host: the plugins.
         seeds: how many seeds, in place of the budget's own.
+        only: which cells to run, as patterns ``ROW[/TASK[/SEED]]`` with ``*`` and ``?``; or all.
+            A group of tasks may stand for each of them.
         plugins: one-file plugins that ``host`` holds, for the configs to name.
-        need_data: refuse a root that holds none of the forms a task may take.
+        need_data: refuse a root that holds none of the forms that a chosen cell's data may take.
 
     Raises:
-        UserError: no such budget, no data, a row's config is wrong; a line for each problem.
+        UserError: no such budget or cell, no data, a row's config is wrong; a line for each.
     """
     budget = table.budget(budget_name)
-    chosen = budget.seeds if seeds is None else list(range(seeds))
+    chosen_seeds = budget.seeds if seeds is None else list(range(seeds))
     used = table.used(budget)
     names = {name for tasks in used.values() for name in tasks}
     tasks = [task for name, task in table.tasks.items() if name in names]
-    groups = {task.group: table.file.tasks[task.group].data for task in tasks}
-    sources = {group: _source(table, data, root, need_data) for group, data in groups.items()}
+    every = {
+        f"{row}/{task.name}/{seed}": task.group
+        for row in table.file.rows for task in tasks for seed in chosen_seeds
+    }  # fmt: skip
+    wanted = _select(every, only)
+    groups = dict.fromkeys(task.group for task in tasks)
+    needed = {every[name] for name in wanted} if need_data else set()
+    sources = {group: _source(table, group, root, group in needed) for group in groups}
     place = str(root.expanduser().resolve())
     cells: list[Cell] = []
     problems: dict[str, None] = {}
@@ -90,29 +102,32 @@ def make_grid(
         for task in tasks:
             settings = [
                 *row.settings,
-                *(text.replace("{data}", place) for text in sources[task.group].settings),
+                *sources[task.group].settings,
                 *row.budgets.get(budget_name, budget.settings),
                 *task.settings,
             ]
+            settings = [text.replace("{data}", place) for text in settings]
             path = table.path.parent / row.config
             try:
-                config = load_config(path, settings, plugins=plugins or [], host=host)
-            except UserError as error:
-                problems |= {f"row {name}: {line}": None for line in str(error).splitlines()}
+                config = load_config(path, settings, plugins=plugins, host=host)
+            except UserError as error:  # of what is not to be run now, it need not be said
+                if any(f"{name}/{task.name}/{seed}" in wanted for seed in chosen_seeds):
+                    problems |= {f"row {name}: {line}": None for line in str(error).splitlines()}
                 continue
             images = table.file.tasks[task.group].images
             images = min(images, budget.images.get(task.group, images))
             cells += [
                 _cell(name, task, config.model_copy(update={"seed": seed}), out, images)
-                for seed in chosen
+                for seed in chosen_seeds
             ]
     if problems:
         raise UserError("\n".join(problems))
-    return Grid(table, budget_name, budget, chosen, used, sources, cells, out)
+    chosen = [cell for cell in cells if cell.name in wanted]
+    return Grid(table, budget_name, budget, chosen_seeds, used, sources, cells, chosen, out)
 
 
-def _source(table: Table, data: str, root: Path, need_data: bool) -> Source:
-    forms = table.file.data[data]
+def _source(table: Table, group: str, root: Path, need_data: bool) -> Source:
+    forms = table.file.data[table.file.tasks[group].data]
     for form in forms:
         if form.holds is None or (root.expanduser() / form.holds).exists():
             return form
@@ -129,25 +144,24 @@ def _cell(row: str, task: Task, config: RunConfig, out: Path, images: int) -> Ce
     return Cell(row, task, config.seed, config, digest, folder, images)
 
 
-def select(grid: Grid, patterns: list[str]) -> list[Cell]:
-    """The cells that any of the patterns names: ``ROW[/TASK[/SEED]]``, with ``*`` and ``?``.
-
-    Raises:
-        UserError: a pattern names no cell; names the nearest.
-    """
-    chosen: set[str] = set()
+def _select(names: Mapping[str, str], patterns: Sequence[str]) -> set[str]:
+    """The cell names (each with its task's group) that any pattern matches; all for none."""
+    chosen = set(names if not patterns else ())
     for pattern in patterns:
-        parts = [*pattern.split("/"), "*", "*"][: max(3, pattern.count("/") + 1)]
-        found = {
-            cell.name for cell in grid.cells
-            if len(parts) == 3 and all(map(fnmatchcase, cell.name.split("/"), parts))
-        }  # fmt: skip
+        depth = pattern.count("/") + 1
+        parts = [*pattern.split("/"), "*", "*"][: max(3, depth)]
+        found = {name for name, group in names.items() if _matches(name, group, parts)}
         if not found:
-            depth = min(pattern.count("/") + 1, 3)
-            known = {"/".join(cell.name.split("/")[:depth]) for cell in grid.cells}
-            raise UserError(
-                f"--only {pattern}: no such cell of {grid.table.name} at budget "
-                f"{grid.budget_name}{did_you_mean(pattern, sorted(known))}"
-            )
+            known = sorted({"/".join(name.split("/")[: min(depth, 3)]) for name in names})
+            hint = did_you_mean(pattern, known)
+            raise UserError(f"--only {pattern}: no such cell at this table and budget{hint}")
         chosen |= found
-    return [cell for cell in grid.cells if not patterns or cell.name in chosen]
+    return chosen
+
+
+def _matches(name: str, group: str, parts: list[str]) -> bool:
+    if len(parts) != 3:
+        return False
+    row, task, seed = name.split("/")
+    by_task = fnmatchcase(task, parts[1]) or group == parts[1]
+    return fnmatchcase(row, parts[0]) and by_task and fnmatchcase(seed, parts[2])

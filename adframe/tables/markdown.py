@@ -33,11 +33,12 @@ def _about(facts: dict[str, Any]) -> list[str]:
     if facts["runs"]:
         seeds = ", ".join(map(str, budget["seeds"]))
         text = (
-            f"Budget `{budget['name']}`: **{_numbers(budget['epochs'])} epochs, "
-            f"{_numbers(budget['images'])} training images** a run, seeds {seeds}; "
-            f"{done} of {len(facts['runs'])} runs done."
+            f"Budget `{budget['name']}`: **{_numbers(budget['epochs'])} "
+            f"epoch{'' if budget['epochs'] == [1] else 's'}, {_numbers(budget['images'])} training "
+            f"images** a run, seeds {seeds}; {done} of {len(facts['runs'])} runs done."
         )
-    lines = [" ".join([text, *filter(None, [budget["note"], *budget["data"]])])]
+        text = " ".join([text, *filter(None, [budget["note"], *budget["data"]])])
+    lines = [text]
     if published:
         lines += ["", f"Published: {published['source']}; {published['protocol']}."]
         if facts["runs"] and not budget["as_published"]:

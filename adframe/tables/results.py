@@ -38,20 +38,19 @@ class Result:
 
 def read_result(cell: Cell, reason: str = "") -> Result:
     """Where a cell stands, from its folder. A damaged result counts as none."""
-    epochs, images = cell.config.train.epochs, cell.images
-    environment = _json(cell, "environment.json")
-    images = environment.get("train_images", images)
+    images = _json(cell, "environment.json").get("train_images", cell.images)
     found = _json(cell, "result.json")
     if isinstance(found.get("mean_auroc"), float) and not reason:
         return Result(
             "done",
-            found["epochs"],
+            found.get("epochs", cell.config.train.epochs),
             images,
-            found["auroc"],
+            found.get("auroc", {}),
             found["mean_auroc"],
-            found["seconds"],
-            found["floor"]["cosine"]["mean_auroc"],
+            found.get("seconds"),
+            found.get("floor", {}).get("cosine", {}).get("mean_auroc"),
         )
+    epochs = cell.config.train.epochs
     if reason:
         return Result("failed", epochs, images, {}, reason=reason)
     begun = (cell.folder / "config.yaml").exists()
@@ -97,12 +96,14 @@ def column_value(
     grid: Grid, results: Mapping[str, Result], row: str, tasks: list[str], outliers: str | None
 ) -> Value:
     """What a row comes to over these tasks and the grid's seeds."""
-    seeds, done, failed = {}, 0, 0
+    seeds, done, failed, runs = {}, 0, 0, 0
     for seed in grid.seeds:
-        of_seed = [results[f"{row}/{task}/{seed}"] for task in tasks]
+        names = [f"{row}/{task}/{seed}" for task in tasks]
+        of_seed = [results[name] for name in names if name in results]
+        runs += len(names)
         values = [value for result in of_seed if (value := result.value(outliers)) is not None]
         done += len(values)
         failed += sum(result.status == "failed" for result in of_seed)
         if len(values) == len(tasks):
             seeds[seed] = statistics.fmean(values)
-    return Value(seeds, done, failed, len(tasks) * len(grid.seeds))
+    return Value(seeds, done, failed, runs)
