@@ -7,12 +7,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 
-from adframe.config import RunConfig, load_config
+from adframe.compose import compose, set_value
+from adframe.config import RunConfig, validate_tree
 from adframe.errors import UserError, did_you_mean
 from adframe.plugins import Host
 from adframe.tables.definition import Budget, Source, Table, Task
+from adframe.tree import Node
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ def make_grid(
     needed = {every[name] for name in wanted} if need_data else set()
     sources = {group: _source(table, group, root, group in needed) for group in groups}
     place = str(root.expanduser().resolve())
+    _tree.cache_clear()  # files may have changed since
     cells: list[Cell] = []
     problems: dict[str, None] = {}
     for name, row in table.file.rows.items():
@@ -109,7 +113,8 @@ def make_grid(
             settings = [text.replace("{data}", place) for text in settings]
             path = table.path.parent / row.config
             try:
-                config = load_config(path, settings, plugins=plugins, host=host)
+                tree = _tree(path, tuple(settings))
+                config = validate_tree(tree, str(path), plugins=plugins, host=host)
             except UserError as error:  # of what is not to be run now, it need not be said
                 if any(f"{name}/{task.name}/{seed}" in wanted for seed in chosen_seeds):
                     problems |= {f"row {name}: {line}": None for line in str(error).splitlines()}
@@ -124,6 +129,12 @@ def make_grid(
         raise UserError("\n".join(problems))
     chosen = [cell for cell in cells if cell.name in wanted]
     return Grid(table, budget_name, budget, chosen_seeds, used, sources, cells, chosen, out)
+
+
+@cache
+def _tree(path: Path, settings: tuple[str, ...]) -> Node:
+    """A config with overrides; what cells have in common is read once."""
+    return set_value(_tree(path, settings[:-1]), settings[-1]) if settings else compose(path)
 
 
 def _source(table: Table, group: str, root: Path, need_data: bool) -> Source:

@@ -109,9 +109,8 @@ def _row(
     figures: Figures | None,
 ) -> dict[str, Any]:
     row = grid.table.file.rows.get(name)
-    notes = [text for text in (figures and figures.note, row and row.note) if text]
-    if row is None:
-        notes.append("no config yet")
+    said = (figures and figures.note, row and row.note, None if row else "no config yet")
+    notes = [text for text in said if text]
     printed: dict[str, tuple[float | None, float | None]] = {}
     if part and figures:
         sds = figures.sd or [None] * len(figures.auroc)
