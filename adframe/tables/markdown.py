@@ -12,7 +12,8 @@ def markdown(facts: dict[str, Any]) -> str:
     lines = [f"# {facts['table']}: {facts['title']}", "", *_about(facts), ""]
     notes: dict[str, int] = {}
     for part in facts["parts"]:
-        lines += [f"## {part['caption']}", "", *_part(part, notes), ""]
+        heading = [f"## {part['caption']}", ""] if part["caption"] else []
+        lines += [*heading, *_part(part, notes, beside=bool(facts["published"])), ""]
     lines += [f"{number}. {note}" for note, number in notes.items()]
     lines += [""] if notes else []
     several = facts["tasks"] and len(facts["tasks"][0]["tasks"]) > 1
@@ -44,7 +45,8 @@ def _about(facts: dict[str, Any]) -> list[str]:
         if facts["runs"] and not budget["as_published"]:
             lines[-1] += " **This budget is not the published one**: differences measure it too."
     if facts["runs"]:
-        lines += ["", "AUROC in percent: ours ± sd over seeds / published / difference."]
+        beside = " / published / difference" if published else ""
+        lines += ["", f"AUROC in percent: ours ± sd over seeds{beside}."]
     return lines
 
 
@@ -54,7 +56,7 @@ def _numbers(values: list[int]) -> str:
     return " or ".join(f"{value:,}" for value in values)
 
 
-def _part(part: dict[str, Any], notes: dict[str, int]) -> list[str]:
+def _part(part: dict[str, Any], notes: dict[str, int], beside: bool) -> list[str]:
     head = ["", "", "epochs", "images"]
     for column in part["columns"]:
         said = ""
@@ -69,23 +71,25 @@ def _part(part: dict[str, Any], notes: dict[str, int]) -> list[str]:
         mark = f" [{','.join(marks)}]" if marks else ""
         ran = any(cell["runs"] for cell in row["cells"])
         budget = [_numbers(row[key]) if ran else NONE for key in ("epochs", "images")]
-        rows.append([row["id"], row["title"] + mark, *budget, *map(_cell, row["cells"])])
+        cells = [_cell(cell) if beside else _ours(cell) for cell in row["cells"]]
+        rows.append([row["id"], row["title"] + mark, *budget, *cells])
     return _grid(head, rows)
 
 
-def _cell(cell: dict[str, Any]) -> str:
-    ours = NONE
+def _ours(cell: dict[str, Any]) -> str:
     if cell["mean"] is not None:
-        ours = _spread(cell["mean"], cell["sd"])
-    elif cell["failed"]:
-        ours = f"({cell['failed']} of {cell['runs']} failed)"
-    elif cell["runs"]:
-        ours = f"({cell['done']} of {cell['runs']} runs)"
+        return _spread(cell["mean"], cell["sd"])
+    if cell["failed"]:
+        return f"({cell['failed']} of {cell['runs']} failed)"
+    return f"({cell['done']} of {cell['runs']} runs)" if cell["runs"] else NONE
+
+
+def _cell(cell: dict[str, Any]) -> str:
     published = NONE
     if cell["published"] is not None:
         published = _spread(cell["published"], cell["published_sd"])
     difference = NONE if cell["difference"] is None else f"{cell['difference']:+.1f}"
-    return f"{ours} / {published} / {difference}"
+    return f"{_ours(cell)} / {published} / {difference}"
 
 
 def _spread(mean: float, sd: float | None) -> str:

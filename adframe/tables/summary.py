@@ -97,7 +97,7 @@ def _part(grid: Grid, results: Mapping[str, Result], part: Part) -> dict[str, An
 def _own_part(grid: Grid, results: Mapping[str, Result], names: list[str]) -> dict[str, Any]:
     columns = [_column(grid, name, name) for name in names]
     rows = [_row(grid, results, name, columns, None, None) for name in grid.table.file.rows]
-    return {"caption": grid.table.file.title, "columns": columns, "rows": rows}
+    return {"caption": "", "columns": columns, "rows": rows}
 
 
 def _row(

@@ -91,3 +91,14 @@ def test_a_table_without_rows_shows_what_is_published(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "no cells to run" in printed
     assert "- / 94.3 / -" in printed
+
+
+def test_a_table_that_nobody_published_shows_its_own_figures(table_file, tmp_path, pretend):
+    table_file.write_text(table_file.read_text().replace("published: published.yaml\n", ""))
+    out = tmp_path / "out"
+    assert main(["reproduce", str(table_file), "--out", str(out), "--only", "plain"]) == 0
+    lines = (out / "table.md").read_text().splitlines()
+    rows = {cells[0]: cells[4:] for line in lines[:12] if len(cells := _cells(line)) == 7}
+    assert rows["plain"] == ["85.5 ± 0.7", "80.5 ± 0.7", "83.0 ± 0.7"]
+    assert rows["soft"] == ["(0 of 2 runs)", "(0 of 2 runs)", "(0 of 4 runs)"]
+    assert not any("ublished" in line for line in lines)
