@@ -44,6 +44,9 @@ def _about(facts: dict[str, Any]) -> list[str]:
         lines += ["", f"Published: {published['source']}; {published['protocol']}."]
         if facts["runs"] and not budget["as_published"]:
             lines[-1] += " **This budget is not the published one**: differences measure it too."
+        columns = [column for part in facts["parts"] for column in part["columns"]]
+        if any(column["tasks"] and len(column["tasks"]) < column["of"] for column in columns):
+            lines[-1] += " A column on part of its tasks stands beside the figure for all of them."
     if facts["runs"]:
         beside = " / published / difference" if published else ""
         lines += ["", f"AUROC in percent: ours ± sd over seeds{beside}."]

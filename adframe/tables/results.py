@@ -104,6 +104,6 @@ def column_value(
         values = [value for result in of_seed if (value := result.value(outliers)) is not None]
         done += len(values)
         failed += sum(result.status == "failed" for result in of_seed)
-        if len(values) == len(tasks):
+        if values and len(values) == len(tasks):
             seeds[seed] = statistics.fmean(values)
     return Value(seeds, done, failed, runs)
