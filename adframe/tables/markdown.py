@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from typing import Any
 
 NONE = "-"
@@ -104,14 +105,16 @@ def _by_task(rows: list[dict[str, Any]]) -> list[str]:
     body = []
     for row in rows:
         cells = [row["tasks"][name] for name in names]
-        shown = [
-            _spread(c["mean"], c["sd"])
-            if c["mean"] is not None
-            else f"({c['done']} of {c['runs']})"
-            for c in cells
-        ]
+        shown = [_so_far(cell) for cell in cells]
         body.append([row["row"], *shown])
     return _grid(["", *names], body)
+
+
+def _so_far(cell: dict[str, Any]) -> str:
+    """A value, or what the seeds that are done come to, with their count."""
+    if cell["mean"] is not None or not cell["seeds"]:
+        return _ours(cell)
+    return f"{statistics.fmean(cell['seeds'].values()):.1f} {_ours(cell)}"
 
 
 def _grid(head: list[str], rows: list[list[str]]) -> list[str]:

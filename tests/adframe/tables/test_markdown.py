@@ -103,3 +103,11 @@ def test_a_table_that_nobody_published_shows_its_own_figures(table_file, tmp_pat
     assert rows["plain"] == ["85.5 ± 0.7", "80.5 ± 0.7", "83.0 ± 0.7"]
     assert rows["soft"] == ["(0 of 2 runs)", "(0 of 2 runs)", "(0 of 4 runs)"]
     assert not any("ublished" in line for line in lines)
+
+
+def test_a_task_shows_the_seeds_that_are_done(table_file, tmp_path, pretend):
+    out = tmp_path / "out"
+    assert main(["reproduce", str(table_file), "--out", str(out), "--only", "soft/left/1"]) == 0
+    lines = (out / "table.md").read_text().partition("## By task")[2].splitlines()
+    assert _cells(lines[4]) == ["plain", "(0 of 2 runs)", "(0 of 2 runs)"]
+    assert _cells(lines[5]) == ["soft", "96.0 (1 of 2 runs)", "(0 of 2 runs)"]
