@@ -6,3 +6,4 @@ from adframe import Add, hookimpl
 @hookimpl
 def adframe_register(add: Add) -> None:
     add("backbone", "resnet18", ".resnet:ResNet18", default=True)
+    add("backbone", "wide_resnet", ".wide_resnet:WideResNet")

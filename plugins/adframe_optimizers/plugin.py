@@ -6,3 +6,4 @@ from adframe import Add, hookimpl
 @hookimpl
 def adframe_register(add: Add) -> None:
     add("optimizer", "sgd", ".sgd:SGD", default=True)
+    add("optimizer", "adam", ".adam:Adam")
