@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, cast
 
 import torch
 from annotated_types import Interval
@@ -17,7 +17,7 @@ from adframe.interfaces import (
     Count,
     Dims,
     Draws,
-    Fraction,
+    Loss,
     Method,
     Parts,
     Update,
@@ -82,20 +82,20 @@ class Equivariance(Method):
             raise ValueError("equivariance trains the last stage alone; use such a schedule")
         self.variants = 1 + sum(shift.variants for shift in self.shifts)
         self.pair = nn.Linear(2 * self.backbone.widths[-1], self.hidden)
-        self.terms, self.weights = nn.ModuleList(), []
+        self.terms = nn.ModuleList()
+        self.weights: list[float] = []
         for term in parts.objective:
             stages = [last] if term.stages is None else list(term.stages)
-            weights = term.weight if isinstance(term.weight, list) else [term.weight]
+            given = term.weight
+            weights = [given] if isinstance(given, int | float) else list(given)
             if stages != [last] or len(weights) != 1:
                 raise ValueError(f"equivariance has terms for stage {last} alone, of one weight")
             loss = term.loss()
             loss.setup(Dims(self.hidden, self.variants, parts.classes))
             self.terms.append(loss)
             self.weights.append(float(weights[0]))
-        telling = [loss for loss in self.terms if "shift_logits" in loss.outputs]
-        if not telling:
+        if not any("shift_logits" in loss.outputs for loss in self._losses()):
             raise ValueError("equivariance needs a loss that says which shift it was")
-        self.telling = telling[:1]  # a list, so that it is no second child of this module
 
     def step(self, batch: Batch, progress: float) -> Iterator[Update]:
         kept = ~self._is_held_out(batch.pixels)
@@ -106,14 +106,18 @@ class Equivariance(Method):
         images = stage.augmentation(batch.pixels[kept], draws.fork(0))
         pairs = self._pairs(images, self._pooled(images), draws.fork(1))
         views = self._known(batch.label[kept])
-        total, metrics = pairs.new_zeros(()), {}
-        for loss, weight in zip(self.terms, self.weights, strict=True):
+        total = pairs.new_zeros(())
+        metrics: dict[str, Tensor] = {}
+        for loss, weight in zip(self._losses(), self.weights, strict=True):
             told = views if loss.outputs or not self.faithful else self._misread(views)
             value = loss(pairs, told)
             metrics[f"{type(loss).__name__.lower()}_{len(metrics)}"] = value.detach()
             total = total + weight * value
         metrics["loss"] = total.detach()
         yield Update(total, metrics=metrics)
+
+    def _losses(self) -> list[Loss]:
+        return cast(list[Loss], list(self.terms))
 
     def outputs(self) -> tuple[str, ...]:
         return ("features", "pair_error", "held_out")
@@ -127,7 +131,9 @@ class Equivariance(Method):
 
     def _errors(self, images: Tensor, features: Tensor, draws: Draws) -> Tensor:
         """(N, shifts) cross-entropy of the true shift, of one jittered pair for each."""
-        logits = self.telling[0].predict(self._pairs(images, features, draws))["shift_logits"]
+        pairs = self._pairs(images, features, draws)
+        telling = next(loss for loss in self._losses() if "shift_logits" in loss.outputs)
+        logits = telling.predict(pairs)["shift_logits"]
         shift = torch.arange(self.variants, device=images.device).repeat_interleave(len(images))
         errors = F.cross_entropy(logits, shift, reduction="none")  # ordered by shift
         count = len(images), self.variants
@@ -147,7 +153,8 @@ class Equivariance(Method):
 
     def _pooled(self, images: Tensor) -> Tensor:
         images = images.contiguous(memory_format=torch.channels_last)
-        return self.backbone(images)[-1].mean(dim=(2, 3))
+        features: Tensor = self.backbone(images)[-1]
+        return features.mean(dim=(2, 3))
 
     def _known(self, label: Tensor) -> Views:
         rows = torch.arange(self.variants * len(label), device=label.device)

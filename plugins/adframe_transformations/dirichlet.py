@@ -79,7 +79,7 @@ def fit_dirichlet(mean: Tensor, mean_log: Tensor, iterations: int, tolerance: fl
 
 
 def inverse_digamma(values: Tensor) -> Tensor:
-    """x > 0 with digamma(x) = values, by Newton's method from Minka's start."""
+    """Positive x with digamma(x) = values, by Newton's method from Minka's start."""
     x = torch.where(values >= -2.22, values.exp() + 0.5, -1 / (values + EULER))
     for _ in range(NEWTON_STEPS):
         x = x - (x.digamma() - values) / torch.polygamma(1, x)

@@ -30,6 +30,8 @@ class ShiftHeads(Loss):
             their product is the number of shifts and one.
     """
 
+    values: Tensor  #: (heads, shifts) int64: the value of each factor under each shift
+
     reads = "features"
     outputs = ("head_probability",)
 
@@ -47,7 +49,6 @@ class ShiftHeads(Loss):
         self.register_buffer("values", self._values(), persistent=False)
 
     def _values(self) -> Tensor:
-        """(heads, shifts) int64: the value of each factor under each shift."""
         ranges = [torch.arange(count) for count in self.heads]
         return torch.cartesian_prod(*ranges).view(-1, len(self.heads)).T.contiguous()
 

@@ -1,4 +1,4 @@
-"""The methods that tell transformations apart, from their bundled configs, end to end at toy size."""
+"""Methods that tell transformations apart: their bundled configs, end to end at toy size."""
 
 from pathlib import Path
 

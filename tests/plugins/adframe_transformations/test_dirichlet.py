@@ -31,8 +31,8 @@ def by_scipy(p: np.ndarray) -> np.ndarray:
         return gammaln(alpha).sum() - gammaln(alpha.sum()) - ((alpha - 1) * mean_log).sum()
 
     start = np.zeros(p.shape[1])
-    found = scipy.optimize.minimize(negative, start, method="Nelder-Mead",
-                                    options={"xatol": 1e-9, "fatol": 1e-12, "maxiter": 5000})  # fmt: skip
+    exactly = {"xatol": 1e-9, "fatol": 1e-12, "maxiter": 5000}
+    found = scipy.optimize.minimize(negative, start, method="Nelder-Mead", options=exactly)
     assert found.success
     return np.exp(found.x)
 

@@ -42,7 +42,7 @@ def test_it_is_the_mean_of_the_heads_cross_entropies_as_compose_counts() -> None
 
 def test_it_predicts_the_sum_of_the_probabilities_of_what_a_shift_is_to_each_head() -> None:
     loss, features = made(), torch.randn(4, 5)
-    found = loss.predict(features)["head_probability"]
+    found = loss.predict(features)["head_probability"].detach()
     assert found.shape == (4, 36)
     for row in range(4):
         for variant, parts in enumerate(PARTS):
