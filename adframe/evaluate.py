@@ -147,13 +147,20 @@ def auroc(scores: dict[str, Tensor]) -> dict[str, float]:
 
 
 def pixel_floor(train: Images, parts: dict[str, Images]) -> dict[str, Outcome]:
-    """What the nearest training image gets on raw pixels, untrained: by cosine, and by distance."""
+    """What the nearest training image gets on raw pixels, untrained: by cosine, and by distance.
+
+    The cosine is that of images less their own mean: brightness alone would hide all else.
+    """
+
+    def unit(rows: Tensor) -> Tensor:
+        return normalize(rows - rows.mean(1, keepdim=True))
+
     bank = train.pixels.flatten(1).float()
-    unit = normalize(bank)
+    units = unit(bank)
     scores: dict[str, dict[str, Tensor]] = {"cosine": {}, "l2": {}}
     for name, images in parts.items():
         blocks = [block.flatten(1).float() for block in torch.split(images.pixels, ROWS)]
-        near = [max_cosine(normalize(block), unit) for block in blocks]
+        near = [max_cosine(unit(block), units) for block in blocks]
         scores["cosine"][name] = 1 - torch.cat(near)
         scores["l2"][name] = torch.cat([torch.cdist(block, bank).amin(1) for block in blocks])
     return {measure: Outcome(auroc(of), of) for measure, of in scores.items()}
