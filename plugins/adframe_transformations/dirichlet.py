@@ -36,18 +36,18 @@ class Dirichlet(Scorer):
         log_p = _log_p(features)
         if len(log_p) < 2:
             raise UserError("a Dirichlet distribution cannot be fitted to one image")
-        mean, mean_log = log_p.exp().mean(0), log_p.mean(0)
+        mean = log_p.exp().mean(0, dtype=torch.float64)
+        mean_log = log_p.mean(0, dtype=torch.float64)
         self.alpha = fit_dirichlet(mean, mean_log, self.iterations, self.tolerance)
 
     def score(self, features: Features) -> Tensor:
-        likelihood = ((self.alpha - 1) * _log_p(features)).sum(-1)  # (N, shifts)
+        likelihood = ((self.alpha - 1) * _log_p(features).double()).sum(-1)  # (N, shifts)
         return -likelihood.mean(1).float()
 
 
 def _log_p(features: Features) -> Tensor:
-    """(N, shifts, K) float64 logarithms of the probabilities, averaged over views."""
-    logits = features["shift_logits"].double()  # a float32 softmax of a sure classifier is 0
-    return logits.log_softmax(-1).mean(1)
+    """(N, shifts, K) logarithms of the probabilities, averaged over views."""
+    return features["shift_logits"].log_softmax(-1).mean(1)
 
 
 def fit_dirichlet(mean: Tensor, mean_log: Tensor, iterations: int, tolerance: float) -> Tensor:
