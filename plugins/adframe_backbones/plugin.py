@@ -8,3 +8,4 @@ def adframe_register(add: Add) -> None:
     add("backbone", "resnet18", ".resnet:ResNet18", default=True)
     add("backbone", "resnet34", ".resnet:ResNet34")
     add("backbone", "resnet50", ".resnet:ResNet50")
+    add("backbone", "wide_resnet", ".wide_resnet:WideResNet")

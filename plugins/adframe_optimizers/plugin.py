@@ -7,3 +7,4 @@ from adframe import Add, hookimpl
 def adframe_register(add: Add) -> None:
     add("optimizer", "sgd", ".sgd:SGD", default=True)
     add("optimizer", "lars", ".lars:LARS")
+    add("optimizer", "adam", ".adam:Adam")
