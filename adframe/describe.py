@@ -149,6 +149,12 @@ def _kind_schema(kind: str, registry: Registry) -> dict[str, Any]:
     }
 
 
+def options_schema(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
+    """Option -> its JSON Schema; a nested component is marked ``x-adframe-kind``."""
+    properties: dict[str, dict[str, Any]] = _schema_of(model)["properties"]
+    return properties
+
+
 def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
     import warnings
 
