@@ -90,6 +90,12 @@ def _parser() -> argparse.ArgumentParser:
     command = verb("plugins", "inspect:plugins", "list plugins, and what is wrong with any")
     as_json(command)
     verb("schema", "inspect:schema", "print the JSON Schema of configs")
+    command = verb("new", "new:new", "write a plugin of one's own to start from")
+    command.add_argument("name", metavar="NAME", help="of the plugin and of its components")
+    command.add_argument(
+        "--kind", action="append", metavar="KIND", help="loss (the default), shift, scorer, ..."
+    )
+    command.add_argument("--single-file", action="store_true", help="one file, for --plugin")
     return parser
 
 
