@@ -74,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--resume", action="store_true", help="go on with the run in --out")
     command = verb("check", "run:check", "validate a config and see that its components fit")
     config(command)
+    command.add_argument(
+        "--resolved", action="store_true", help="print the final config, each value with its origin"
+    )
     command = verb("evaluate", "run:evaluate", "score a run's test images again")
     folder(command)
     command = verb("score", "score:score", "score image files with a run's detector")

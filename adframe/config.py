@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from adframe import tree
 from adframe.compose import compose, set_value
+from adframe.environment import escape
 from adframe.errors import ConfigError, Path_, Problem
 from adframe.plugins import Host, load_plugins
 from adframe.problems import nested
@@ -102,12 +103,28 @@ class RunConfig(Settings):
         writer = YAML(typ="safe", pure=True)
         writer.default_flow_style = False
         writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-        writer.dump(self.dump(), stream)
+        writer.dump(_escaped(self.dump()), stream)
         return stream.getvalue()
+
+    def written(self, path: Path_) -> str | None:
+        """Where the config's files or settings say what is at ``path``; None for a default."""
+        node = self._tree.find(_as_written(path, self._tree))
+        if node is None and path[-1:] == ("name",):  # a bare name is short for a table
+            node = self._tree.find(_as_written(path[:-1], self._tree))
+            node = node if node is not None and isinstance(node.value, str) else None
+        return None if node is None else node.origin
 
     def located(self, error: ConfigError) -> ConfigError:
         """The same problems, each with where the config was written."""
         return _located(error.problems, self._tree)
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _escaped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    return escape(value) if isinstance(value, str) else value
 
 
 def _plain(value: Any) -> Any:
@@ -178,10 +195,23 @@ def validate_tree(
     try:
         fields = validate(RunConfig, table, host.registry)
     except ConfigError as error:
-        raise _located(error.problems, node) from None
+        raise _located(_once(error.problems, host), node) from None
     config = RunConfig.model_construct(**{**fields, "plugins": files})
     config._host, config._tree, config._source = host, node, source
     return config
+
+
+def _once(problems: Iterable[Problem], host: Host) -> list[Problem]:
+    """The problems, with what is said of a broken plugin in the first that speaks of it alone."""
+    notes = [f" ({plugin.note})" for plugin in host.registry.plugins if plugin.error]
+    kept: list[Problem] = []
+    for problem in problems:
+        message = problem.message
+        for note in notes:
+            if any(note in earlier.message for earlier in kept):
+                message = message.replace(note, "")
+        kept.append(Problem(problem.path, message))
+    return kept
 
 
 def _plugin_files(node: tree.Node) -> dict[Path_, str]:
@@ -203,13 +233,18 @@ def _located(problems: Iterable[Problem], node: tree.Node) -> ConfigError:
         return (file, int(line)) if line.isdecimal() else (problem.where, 0)
 
     located = []
-    single = not isinstance(node.plain().get("scorer"), list)
     for problem in problems:
-        path = problem.path
-        if single and path[:2] == ("scorer", 0):
-            path = ("scorer", *path[2:])
+        path = _as_written(problem.path, node)
         located.append(Problem(path, problem.message, node.origin_of(path)))
     return ConfigError(sorted(located, key=order))
+
+
+def _as_written(path: Path_, node: tree.Node) -> Path_:
+    """A path as the files have it, where a single scorer may stand for a list of one."""
+    scorer = node.value.get("scorer")
+    if path[:2] == ("scorer", 0) and (scorer is None or not isinstance(scorer.value, list)):
+        return ("scorer", *path[2:])
+    return path
 
 
 def from_mapping(table: Mapping[str, Any], host: Host | None = None) -> RunConfig:

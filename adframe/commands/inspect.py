@@ -26,7 +26,7 @@ def _kind(name: str) -> str:
 def _warn(host: Host) -> None:
     for plugin in host.registry.plugins:
         if plugin.error:
-            print(f"plugin '{plugin.name}' did not load: {plugin.error}", file=sys.stderr)
+            print(plugin.note, file=sys.stderr)
 
 
 def list_components(arguments: argparse.Namespace) -> int:

@@ -108,7 +108,8 @@ def _sorted(imports: Iterable[tuple[str, str]]) -> str:
         root = module.removeprefix("import ").partition(".")[0]
         return root not in ("functools", "typing"), not plain, module
 
-    lines, third_party = [], False
+    lines: list[str] = []
+    third_party = False
     for module in sorted(names, key=place):
         if place(module)[0] and not third_party:
             third_party = True
