@@ -16,7 +16,7 @@ from adframe.compose import compose, set_value
 from adframe.environment import escape
 from adframe.errors import ConfigError, Path_, Problem
 from adframe.plugins import Host, load_plugins
-from adframe.problems import nested
+from adframe.problems import as_written, located, nested, once
 from adframe.schema import DEFAULT, Component, Settings, Spec, resolve, validate
 
 Weight = Annotated[float, Ge(0)]
@@ -108,15 +108,15 @@ class RunConfig(Settings):
 
     def written(self, path: Path_) -> str | None:
         """Where the config's files or settings say what is at ``path``; None for a default."""
-        node = self._tree.find(_as_written(path, self._tree))
+        node = self._tree.find(as_written(path, self._tree))
         if node is None and path[-1:] == ("name",):  # a bare name is short for a table
-            node = self._tree.find(_as_written(path[:-1], self._tree))
+            node = self._tree.find(as_written(path[:-1], self._tree))
             node = node if node is not None and isinstance(node.value, str) else None
         return None if node is None else node.origin
 
     def located(self, error: ConfigError) -> ConfigError:
         """The same problems, each with where the config was written."""
-        return _located(error.problems, self._tree)
+        return located(error.problems, self._tree)
 
 
 def _escaped(value: Any) -> Any:
@@ -190,28 +190,15 @@ def validate_tree(
                 say = f"would run {file}; pass --allow-code if you trust it"
                 problems.append(Problem(path, say))
         if problems:
-            raise _located(problems, node)
+            raise located(problems, node)
         host = load_plugins(files, without)
     try:
         fields = validate(RunConfig, table, host.registry)
     except ConfigError as error:
-        raise _located(_once(error.problems, host), node) from None
+        raise located(once(error.problems, host.registry.plugins), node) from None
     config = RunConfig.model_construct(**{**fields, "plugins": files})
     config._host, config._tree, config._source = host, node, source
     return config
-
-
-def _once(problems: Iterable[Problem], host: Host) -> list[Problem]:
-    """The problems, with what is said of a broken plugin in the first that speaks of it alone."""
-    notes = [f" ({plugin.note})" for plugin in host.registry.plugins if plugin.error]
-    kept: list[Problem] = []
-    for problem in problems:
-        message = problem.message
-        for note in notes:
-            if any(note in earlier.message for earlier in kept):
-                message = message.replace(note, "")
-        kept.append(Problem(problem.path, message))
-    return kept
 
 
 def _plugin_files(node: tree.Node) -> dict[Path_, str]:
@@ -223,28 +210,6 @@ def _plugin_files(node: tree.Node) -> dict[Path_, str]:
         for index, item in enumerate(items)
         if isinstance(item.value, str)
     }
-
-
-def _located(problems: Iterable[Problem], node: tree.Node) -> ConfigError:
-    """The problems with file and line, in the order in which the files were written."""
-
-    def order(problem: Problem) -> tuple[str, int]:
-        file, _, line = problem.where.rpartition(":")
-        return (file, int(line)) if line.isdecimal() else (problem.where, 0)
-
-    located = []
-    for problem in problems:
-        path = _as_written(problem.path, node)
-        located.append(Problem(path, problem.message, node.origin_of(path)))
-    return ConfigError(sorted(located, key=order))
-
-
-def _as_written(path: Path_, node: tree.Node) -> Path_:
-    """A path as the files have it, where a single scorer may stand for a list of one."""
-    scorer = node.value.get("scorer")
-    if path[:2] == ("scorer", 0) and (scorer is None or not isinstance(scorer.value, list)):
-        return ("scorer", *path[2:])
-    return path
 
 
 def from_mapping(table: Mapping[str, Any], host: Host | None = None) -> RunConfig:

@@ -88,7 +88,8 @@ def _unmarked(add):
         (unloadable("bad", SystemExit()), "SystemExit"),
         (broken("bad", adframe_register=_raises), "RuntimeError: no luck"),
         (broken("bad", adframe_register=_exits), "SystemExit: 3"),
-        (broken("bad", adframe_register=_wrong_arguments), "hook 'adframe_register' takes 'kinds', and adframe passes: add"),
+        (broken("bad", adframe_register=_wrong_arguments),
+         "hook 'adframe_register' takes 'kinds', and adframe passes: add"),
         (broken("bad", adframe_register=_fine, adframe_epoch_ends=_fine),
          "adframe has no hook 'adframe_epoch_ends'; did you mean 'adframe_epoch_end'?"),
         (broken("bad", adframe_register=_unmarked), "'adframe_register' is not marked @hookimpl"),
@@ -340,8 +341,8 @@ def test_two_plugins_of_one_name_are_told_apart(capsys):
     assert main(["show", "loss", "twin", "--without", "beta:ideas"]) == 0
     assert "alpha_ideas.py" in capsys.readouterr().out
     assert main(["show", "loss", "twin", "--without", "ideas"]) == 2
-    assert (
-        capsys.readouterr().err == "--without ideas: 2 plugins; write alpha:ideas or beta:ideas\n"
+    assert capsys.readouterr().err == (
+        "--without ideas: 2 plugins; write alpha:ideas or beta:ideas\n"
     )
 
 
