@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="images or folders")
     command.add_argument("--out", type=Path, metavar="FILE", help="write the CSV here")
     command = verb("list", "inspect:list_components", "list components, all or of one kind")
-    command.add_argument("kind", nargs="?", metavar="KIND", help="backbone, shift, loss, ...")
+    command.add_argument("kind", nargs="?", metavar="KIND", help="loss, ..., or a glob: '*clr'")
     as_json(command)
     command = verb("show", "inspect:show", "show a component: options, bounds, documentation")
     command.add_argument("kind", metavar="KIND")

@@ -47,6 +47,12 @@ class Host:
         """Call a hook of every plugin: ``host.hook.adframe_epoch_end(run=run, epoch=3)``."""
         return self.manager.hook
 
+    def hooks(self, plugin: Plugin) -> list[str]:
+        """Names of the hooks a plugin implements during a run."""
+        module = self.manager.get_plugin(_id(plugin))
+        callers = (self.manager.get_hookcallers(module) or []) if module else []
+        return [caller.name for caller in callers if caller.name != "adframe_register"]
+
 
 def installed() -> list[Source]:
     """Every entry point of the group ``adframe``, by name, nothing imported yet."""
@@ -140,10 +146,14 @@ def _left_out(name: str, plugins: list[Plugin]) -> str:
     return keys[0]
 
 
+def _id(plugin: Plugin) -> str:
+    """What the plugin manager calls it; the name alone may be taken by a stranger's."""
+    return f"{plugin.origin}#{plugin.name}"
+
+
 def _load(plugin: Plugin, load: Callable[[], Any], host: Host) -> None:
     manager = host.manager
-    # The name alone may be taken by a stranger's plugin.
-    name = f"{plugin.origin}#{plugin.name}"
+    name = _id(plugin)
     try:
         module = load()
         plugin.package = plugin.package or getattr(module, "__package__", None) or ""
