@@ -33,7 +33,7 @@ def test_both_are_installed_found_and_run_together(shell, tmp_path):
     assert plugins["uniformity"]["hooks"] == ["adframe_run_start"]
     assert plugins["timm"]["error"] is plugins["uniformity"]["error"] is None
 
-    small = "--set train.epochs=1 --set train.batch_size=35 --set backbone='{name: timm, model: regnety_002}'"
+    small = "--set train.epochs=1 --set train.batch_size=35 --set backbone=timm"
     shell(f"adframe run adframe-uniformity/config.yaml {small} --out run", tmp_path)
     result = json.loads((tmp_path / "run/result.json").read_text())
     assert _logged(tmp_path / "run/tensorboard") == {
