@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
 from adframe.errors import UserError
 from adframe.plugins import Host
-from adframe.registry import Entry
-from adframe.schema import DEFAULT, Spec, model_of
+from adframe.registry import Entry, Registry
+from adframe.schema import DEFAULT, Component, Spec, model_of
 
 KIND_DEFAULT = "the kind's default"
 _ARGUMENT = re.compile(r"^(\w+):\s*(?:\[([^\]]*)\]\s*)?(.*)$")
@@ -40,7 +41,7 @@ def argument_docs(component: type) -> dict[str, tuple[str, str]]:
     return {name: (provenance[name], " ".join(words)) for name, words in found.items()}
 
 
-def describe(entry: Entry) -> dict[str, Any]:
+def describe(entry: Entry, registry: Registry) -> dict[str, Any]:
     """All that ``adframe show`` tells of a component.
 
     Raises:
@@ -54,13 +55,13 @@ def describe(entry: Entry) -> dict[str, Any]:
     options = []
     for name, field in model.model_fields.items():
         provenance, doc = docs.get(name, ("", ""))
-        nested = field.default is DEFAULT
+        nested, required = field.default is DEFAULT, is_required(field, registry)
         options.append(
             {
                 "name": name,
                 "type": _words(schema.get(name, {})),
-                "required": field.is_required(),
-                "default": KIND_DEFAULT if nested else _default(field),
+                "required": required,
+                "default": None if required else KIND_DEFAULT if nested else plain(field.default),
                 "schema": schema.get(name, {}),
                 "provenance": provenance,
                 "doc": doc,
@@ -78,6 +79,14 @@ def describe(entry: Entry) -> dict[str, Any]:
         "options": options,
         "example": example(entry.kind, entry.name, options),
     }
+
+
+def is_required(field: FieldInfo, registry: Registry) -> bool:
+    """Whether a config must give the option: it has no default, nor has the kind it nests."""
+    if field.default is not DEFAULT:
+        return field.is_required()
+    kinds = [mark.kind for mark in field.metadata if isinstance(mark, Component)]
+    return any(registry.default(kind) is None for kind in kinds)
 
 
 def _line_of(component: type) -> int:
@@ -175,10 +184,6 @@ def _words(schema: dict[str, Any]) -> str:
     name = schema.get("format", name)
     bounds = [f"{sign} {schema[key]}" for key, sign in _BOUNDS.items() if key in schema]
     return " ".join([name, *bounds])
-
-
-def _default(field: Any) -> Any:
-    return None if field.is_required() else plain(field.default)
 
 
 def options_schema(model: type[BaseModel]) -> dict[str, dict[str, Any]]:

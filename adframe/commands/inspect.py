@@ -87,7 +87,7 @@ def show(arguments: argparse.Namespace) -> int:
     from adframe.describe import describe, used_by
 
     try:
-        facts = describe(entry)
+        facts = describe(entry, host.registry)
     except PluginFault as error:
         print(error, file=sys.stderr)
         return 1

@@ -60,8 +60,8 @@ class UpsideDown(Shift):
     variants = 1
 
     def __call__(self, images: Tensor, variant: int) -> Tensor:
-        """Flipped for variant 1."""
-        return images.flip(-2) if variant else images
+        """Turned for variant 1."""
+        return torch.rot90(images, 2, (-2, -1)) if variant else images
 
 
-FLIP = UpsideDown()
+TURN = UpsideDown()

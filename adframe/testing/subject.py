@@ -10,7 +10,7 @@ from unittest import SkipTest
 
 import torch
 
-from adframe.describe import options_schema
+from adframe.describe import is_required, options_schema
 from adframe.errors import ConfigError
 from adframe.registry import Entry, Registry
 from adframe.schema import Spec, model_of, validate
@@ -54,7 +54,7 @@ class Subject:
         lacking = [
             name
             for name, option in model.model_fields.items()
-            if option.is_required() and name not in options
+            if name not in options and is_required(option, self.registry)
         ]
         if lacking:
             raise SkipTest(f"{self} needs options: {', '.join(lacking)}")

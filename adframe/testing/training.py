@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from adframe.interfaces import Augmentation, Batch, Draws, Method, Objective, Optimizer, Parts
-from adframe.testing.fakes import FLIP, SmallNet, Spread, Still, WholeNet
+from adframe.testing.fakes import TURN, SmallNet, Spread, Still, WholeNet
 from adframe.testing.subject import Subject, close, devices
 
 LEVELS = 4
@@ -64,7 +64,7 @@ def _method(subject: Subject, seed: int = 0) -> Method:
     augmentation: Augmentation = Still()
     torch.manual_seed(seed)
     objective = [Objective(Spread, None, 1.0)]
-    parts = Parts(SmallNet(), [FLIP], WholeNet(augmentation), objective, classes=1)
+    parts = Parts(SmallNet(), [TURN], WholeNet(augmentation), objective, classes=1)
     try:
         method.setup(parts)
     except ValueError as error:
@@ -82,7 +82,6 @@ def _batch(device: torch.device | str = "cpu", count: int = 4) -> Batch:
 def _step(method: Method, batch: Batch) -> list[Tensor]:
     """One batch as the training loop takes it; the losses."""
     groups = method.groups()
-    movers = {name: torch.optim.SGD(group, lr=1e-3) for name, group in groups.items()}
     losses = []
     torch.manual_seed(0)
     for update in method.train().step(batch, 0.0):
@@ -92,11 +91,12 @@ def _step(method: Method, batch: Batch) -> list[Tensor]:
         for name, metric in update.metrics.items():
             assert metric.shape == (), f"metric '{name}' of shape {tuple(metric.shape)}"
             assert not metric.requires_grad, f"metric '{name}' is not detached"
-        movers[update.group].zero_grad(set_to_none=True)
-        torch.autograd.backward(update.loss, inputs=groups[update.group])
-        for parameter in groups[update.group]:
-            assert parameter.grad is None or parameter.grad.isfinite().all(), "gradient"
-        movers[update.group].step()
+        pulls = torch.autograd.grad(update.loss, groups[update.group], allow_unused=True)
+        with torch.no_grad():
+            for parameter, pull in zip(groups[update.group], pulls, strict=True):
+                if pull is not None:
+                    assert pull.isfinite().all(), "a gradient is not finite"
+                    parameter.sub_(1e-3 * pull)
         losses.append(update.loss.detach())
     assert losses, "no update is yielded"
     return losses

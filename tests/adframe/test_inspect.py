@@ -107,7 +107,7 @@ HOST = load_plugins(sources=[s for s in installed() if s.plugin.bundled])
     "entry", list(HOST.registry), ids=lambda entry: f"{entry.kind}-{entry.name}"
 )
 def test_everything_can_be_shown_and_its_example_is_read(entry):
-    facts = describe(entry)
+    facts = describe(entry, HOST.registry)
     json.dumps(facts)
     made = YAML(typ="safe").load(facts["example"])
     while not isinstance(made, str) and "name" not in made:
