@@ -11,7 +11,9 @@ import importlib
 import importlib.util
 import inspect
 import re
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -101,12 +103,21 @@ class Entry:
 @cache
 def _summaries(module: str) -> dict[str, str]:
     try:
-        spec = importlib.util.find_spec(module)
-        code = ast.parse(Path(spec.origin).read_bytes() if spec and spec.origin else "")
+        code = ast.parse(_source(module))
     except (Exception, SystemExit):  # a listing survives a module that cannot be found or read
         return {}
     classes = [node for node in code.body if isinstance(node, ast.ClassDef)]
     return {node.name: (ast.get_docstring(node) or "").partition("\n")[0] for node in classes}
+
+
+def _source(module: str) -> bytes:
+    """A module's file; mostly beside its package, which is imported, and found there at once."""
+    parent, _, name = module.rpartition(".")
+    for folder in getattr(sys.modules.get(parent), "__path__", ()):
+        with suppress(OSError), open(f"{folder}/{name}.py", "rb") as file:
+            return file.read()
+    spec = importlib.util.find_spec(module)
+    return Path(spec.origin).read_bytes() if spec and spec.origin else b""
 
 
 def reason(error: BaseException) -> str:
