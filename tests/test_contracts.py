@@ -12,7 +12,7 @@ from adframe.schema import model_of
 from adframe.testing import cases, check
 
 #: What a component cannot be made without; and sizes that keep the tests quick.
-GIVEN = {}
+GIVEN = {("loss", "shift_heads"): {"heads": [2, 2]}}
 
 
 def _bundled() -> Registry:
