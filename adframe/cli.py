@@ -83,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     folder(command)
     command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="images or folders")
     command.add_argument("--out", type=Path, metavar="FILE", help="write the CSV here")
+    command = verb("new", "new:new", "write a plugin of one's own to start from")
+    command.add_argument("name", metavar="NAME", help="of the plugin and of its components")
+    command.add_argument(
+        "--kind", action="append", metavar="KIND", help="loss (the default), shift, scorer, ..."
+    )
+    command.add_argument("--single-file", action="store_true", help="one file, for --plugin")
     command = verb("list", "inspect:list_components", "list components, all or of one kind")
     command.add_argument("kind", nargs="?", metavar="KIND", help="loss, ..., or a glob: '*clr'")
     as_json(command)
@@ -93,12 +99,6 @@ def _parser() -> argparse.ArgumentParser:
     command = verb("plugins", "inspect:plugins", "list plugins, and what is wrong with any")
     as_json(command)
     verb("schema", "inspect:schema", "print the JSON Schema of configs")
-    command = verb("new", "new:new", "write a plugin of one's own to start from")
-    command.add_argument("name", metavar="NAME", help="of the plugin and of its components")
-    command.add_argument(
-        "--kind", action="append", metavar="KIND", help="loss (the default), shift, scorer, ..."
-    )
-    command.add_argument("--single-file", action="store_true", help="one file, for --plugin")
     return parser
 
 

@@ -15,9 +15,10 @@ from adframe.errors import PluginFault, UserError, did_you_mean
 from adframe.plugins import Host, load_plugins
 from adframe.registry import KINDS
 
-#: The bundled configs, where adframe runs from its source tree; elsewhere there are none.
-_ROOT = Path(adframe.__file__).parents[1]
-CONFIGS = _ROOT / ("configs" if (_ROOT / "pyproject.toml").exists() else "no configs")
+#: The bundled configs, in the package or beside it in a source tree.
+_PACKAGE = Path(adframe.__file__).parent
+_TREE = _PACKAGE.parent / ("configs" if (_PACKAGE.parent / "pyproject.toml").exists() else "none")
+CONFIGS = _PACKAGE / "configs" if (_PACKAGE / "configs").exists() else _TREE
 
 
 def _host(arguments: argparse.Namespace) -> Host:

@@ -16,7 +16,8 @@ from adframe.plugins import installed, load_plugins
 from adframe.schema import resolve
 
 ROOT = Path(__file__).parents[2]
-CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
+TABLES = ROOT / "configs/tables"  # data of tables of runs, not configs
+CONFIGS = [p for p in sorted((ROOT / "configs").rglob("*.yaml")) if TABLES not in p.parents]
 
 HOOKED = '''
 from adframe import hookimpl
