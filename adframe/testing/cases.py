@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest import SkipTest
 
 from adframe import interfaces
 from adframe.errors import PluginFault
@@ -104,12 +105,18 @@ def check(component: type, **options: Any) -> None:
 
     Raises:
         AssertionError: it does not keep one of them.
-        unittest.SkipTest: one of them cannot be made.
+        unittest.SkipTest: it keeps those that can be made, and one cannot.
     """
     entries, registry = _entries(component)
     subject = Subject(entries[0], registry, options)
+    skipped = []
     for function in [*_SCHEMA, *CHECKS[subject.entry.kind]]:
-        function(subject)
+        try:
+            function(subject)
+        except SkipTest as reason:
+            skipped.append(reason)
+    if skipped:
+        raise skipped[0]
 
 
 def _entries(of: Any) -> tuple[list[Entry], Registry]:

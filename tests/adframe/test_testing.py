@@ -609,6 +609,15 @@ def test_a_component_that_needs_options_is_skipped_unless_they_are_given():
     check(Choosing, size=2.0)
 
 
+def test_a_check_that_cannot_be_made_hides_none_that_fails():
+    class Broken(Choosing):
+        """Needs a size, and describes none of its options."""
+
+    Broken.__doc__ = "Needs a size.\n\nArgs:\n    gone: No such option.\n"
+    with pytest.raises(AssertionError):
+        check(Broken)
+
+
 def test_what_is_no_component_is_refused():
     with pytest.raises(AssertionError, match="subclasses no class"):
         check(int)
