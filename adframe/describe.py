@@ -41,7 +41,7 @@ def argument_docs(component: type) -> dict[str, tuple[str, str]]:
     return {name: (provenance[name], " ".join(words)) for name, words in found.items()}
 
 
-def describe(entry: Entry, registry: Registry) -> dict[str, Any]:
+def describe(entry: Entry, registry: Registry | None = None) -> dict[str, Any]:
     """All that ``adframe show`` tells of a component.
 
     Raises:
@@ -81,9 +81,9 @@ def describe(entry: Entry, registry: Registry) -> dict[str, Any]:
     }
 
 
-def is_required(field: FieldInfo, registry: Registry) -> bool:
+def is_required(field: FieldInfo, registry: Registry | None) -> bool:
     """Whether a config must give the option: it has no default, nor has the kind it nests."""
-    if field.default is not DEFAULT:
+    if field.default is not DEFAULT or registry is None:
         return field.is_required()
     kinds = [mark.kind for mark in field.metadata if isinstance(mark, Component)]
     return any(registry.default(kind) is None for kind in kinds)
