@@ -74,14 +74,23 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--resume", action="store_true", help="go on with the run in --out")
     command = verb("check", "run:check", "validate a config and see that its components fit")
     config(command)
+    command.add_argument(
+        "--resolved", action="store_true", help="print the final config, each value with its origin"
+    )
     command = verb("evaluate", "run:evaluate", "score a run's test images again")
     folder(command)
     command = verb("score", "score:score", "score image files with a run's detector")
     folder(command)
     command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="images or folders")
     command.add_argument("--out", type=Path, metavar="FILE", help="write the CSV here")
+    command = verb("new", "new:new", "write a plugin of one's own to start from")
+    command.add_argument("name", metavar="NAME", help="of the plugin and of its components")
+    command.add_argument(
+        "--kind", action="append", metavar="KIND", help="loss (the default), shift, scorer, ..."
+    )
+    command.add_argument("--single-file", action="store_true", help="one file, for --plugin")
     command = verb("list", "inspect:list_components", "list components, all or of one kind")
-    command.add_argument("kind", nargs="?", metavar="KIND", help="backbone, shift, loss, ...")
+    command.add_argument("kind", nargs="?", metavar="KIND", help="loss, ..., or a glob: '*clr'")
     as_json(command)
     command = verb("show", "inspect:show", "show a component: options, bounds, documentation")
     command.add_argument("kind", metavar="KIND")

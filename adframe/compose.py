@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from adframe.errors import UserError
@@ -74,6 +75,8 @@ def merge(base: Node, over: Node) -> Node:
 def set_value(tree: Node, setting: str) -> Node:
     """The tree with one ``a.b.0.c=VALUE`` applied; VALUE is YAML.
 
+    Lists count from 0, or from their end (``-1``); ``a.+=VALUE`` adds an item.
+
     Raises:
         UserError: the setting has no ``=``, VALUE is no YAML, or the key leads nowhere.
     """
@@ -82,19 +85,26 @@ def set_value(tree: Node, setting: str) -> Node:
     keys = key.strip().split(".")
     if not equals or not all(keys):
         raise UserError(f"{origin}: write KEY=VALUE")
-    return _set(tree, keys, 0, parse(text, origin), origin)
+    return _set(tree, keys, 0, parse(text, origin, folder=Path()), origin)
 
 
 def _set(node: Node, keys: list[str], depth: int, value: Node, origin: str) -> Node:
     if depth == len(keys):
         return merge(node, value)
     key = keys[depth]
+    if key == "+":
+        one = [] if node.value is None else [node]
+        items = node.value if isinstance(node.value, list) else one
+        return Node([*items, _set(Node(None, origin), keys, depth + 1, value, origin)], node.origin)
     if isinstance(node.value, list):
-        if not key.isdecimal() or int(key) >= len(node.value):
-            at = ".".join(keys[:depth])
-            raise UserError(f"{origin}: '{at}' is a list of {len(node.value)}; no item '{key}'")
         items = list(node.value)
-        items[int(key)] = _set(items[int(key)], keys, depth + 1, value, origin)
+        index = int(key) if re.fullmatch(r"-?[0-9]{1,9}", key) else len(items)
+        if not -len(items) <= index < len(items):
+            at = ".".join(keys[:depth])
+            raise UserError(
+                f"{origin}: '{at}' is a list of {len(items)}; no item '{key}' ('+' adds one)"
+            )
+        items[index] = _set(items[index], keys, depth + 1, value, origin)
         return Node(items, node.origin)
     old = node.value.get(key) if isinstance(node.value, dict) else None
     new = _set(old or Node(None, origin), keys, depth + 1, value, origin)

@@ -13,9 +13,10 @@ from ruamel.yaml import YAML
 
 from adframe import tree
 from adframe.compose import compose, set_value
+from adframe.environment import escape
 from adframe.errors import ConfigError, Path_, Problem
 from adframe.plugins import Host, load_plugins
-from adframe.problems import nested
+from adframe.problems import as_written, located, nested, once
 from adframe.schema import DEFAULT, Component, Settings, Spec, resolve, validate
 
 Weight = Annotated[float, Ge(0)]
@@ -110,12 +111,28 @@ class RunConfig(Settings):
         writer = YAML(typ="safe", pure=True)
         writer.default_flow_style = False
         writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-        writer.dump(self.dump(), stream)
+        writer.dump(_escaped(self.dump()), stream)
         return stream.getvalue()
+
+    def written(self, path: Path_) -> str | None:
+        """Where the config's files or settings say what is at ``path``; None for a default."""
+        node = self._tree.find(as_written(path, self._tree))
+        if node is None and path[-1:] == ("name",):  # a bare name is short for a table
+            node = self._tree.find(as_written(path[:-1], self._tree))
+            node = node if node is not None and isinstance(node.value, str) else None
+        return None if node is None else node.origin
 
     def located(self, error: ConfigError) -> ConfigError:
         """The same problems, each with where the config was written."""
-        return _located(error.problems, self._tree)
+        return located(error.problems, self._tree)
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _escaped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    return escape(value) if isinstance(value, str) else value
 
 
 def _plain(value: Any) -> Any:
@@ -181,12 +198,12 @@ def validate_tree(
                 say = f"would run {file}; pass --allow-code if you trust it"
                 problems.append(Problem(path, say))
         if problems:
-            raise _located(problems, node)
+            raise located(problems, node)
         host = load_plugins(files, without)
     try:
         fields = validate(RunConfig, table, host.registry)
     except ConfigError as error:
-        raise _located(error.problems, node) from None
+        raise located(once(error.problems, host.registry.plugins), node) from None
     config = RunConfig.model_construct(**{**fields, "plugins": files})
     config._host, config._tree, config._source = host, node, source
     return config
@@ -201,23 +218,6 @@ def _plugin_files(node: tree.Node) -> dict[Path_, str]:
         for index, item in enumerate(items)
         if isinstance(item.value, str)
     }
-
-
-def _located(problems: Iterable[Problem], node: tree.Node) -> ConfigError:
-    """The problems with file and line, in the order in which the files were written."""
-
-    def order(problem: Problem) -> tuple[str, int]:
-        file, _, line = problem.where.rpartition(":")
-        return (file, int(line)) if line.isdecimal() else (problem.where, 0)
-
-    located = []
-    single = not isinstance(node.plain().get("scorer"), list)
-    for problem in problems:
-        path = problem.path
-        if single and path[:2] == ("scorer", 0):
-            path = ("scorer", *path[2:])
-        located.append(Problem(path, problem.message, node.origin_of(path)))
-    return ConfigError(sorted(located, key=order))
 
 
 def from_mapping(table: Mapping[str, Any], host: Host | None = None) -> RunConfig:

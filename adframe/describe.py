@@ -1,18 +1,23 @@
-"""Components and configs described for people and editors: documentation and JSON Schema."""
+"""Components described for people: their options, documentation and use."""
 
 from __future__ import annotations
 
 import inspect
+import io
 import re
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from ruamel.yaml import YAML
 
-from adframe.config import RunConfig
-from adframe.errors import PluginFault
-from adframe.registry import KINDS, Entry, Registry
-from adframe.schema import DEFAULT, model_of
+from adframe.errors import UserError
+from adframe.plugins import Host
+from adframe.registry import Entry, Registry
+from adframe.schema import DEFAULT, Component, Spec, model_of
 
+KIND_DEFAULT = "the kind's default"
 _ARGUMENT = re.compile(r"^(\w+):\s*(?:\[([^\]]*)\]\s*)?(.*)$")
 
 
@@ -43,7 +48,7 @@ def _arguments(text: str) -> dict[str, tuple[str, str]]:
     return {name: (provenance[name], " ".join(words)) for name, words in found.items()}
 
 
-def describe(entry: Entry) -> dict[str, Any]:
+def describe(entry: Entry, registry: Registry | None = None) -> dict[str, Any]:
     """All that ``adframe show`` tells of a component.
 
     Raises:
@@ -53,17 +58,17 @@ def describe(entry: Entry) -> dict[str, Any]:
     model, docs = model_of(component), argument_docs(component)
     text = inspect.getdoc(component) or ""
     summary, _, rest = text.partition("\n")
-    schema = _schema_of(model)["properties"]
+    schema = schema_of(model)["properties"]
     options = []
     for name, field in model.model_fields.items():
         provenance, doc = docs.get(name, ("", ""))
-        nested = field.default is DEFAULT
+        nested, required = field.default is DEFAULT, is_required(field, registry)
         options.append(
             {
                 "name": name,
                 "type": _words(schema.get(name, {})),
-                "required": field.is_required(),
-                "default": "the kind's default" if nested else _default(field),
+                "required": required,
+                "default": None if required else KIND_DEFAULT if nested else plain(field.default),
                 "schema": schema.get(name, {}),
                 "provenance": provenance,
                 "doc": doc,
@@ -74,11 +79,94 @@ def describe(entry: Entry) -> dict[str, Any]:
         "name": entry.name,
         "plugin": entry.plugin.name,
         "version": entry.plugin.version,
-        "source": inspect.getsourcefile(component) or "",
+        "source": f"{inspect.getsourcefile(component)}:{_line_of(component)}",
+        "signature": f"{component.__qualname__}({', '.join(map(_parameter, options))})",
         "summary": summary,
         "text": rest.partition("\nArgs:\n")[0].strip(),
         "options": options,
+        "example": example(entry.kind, entry.name, options),
     }
+
+
+def is_required(field: FieldInfo, registry: Registry | None) -> bool:
+    """Whether a config must give the option: it has no default, nor has the kind it nests."""
+    if field.default is not DEFAULT or registry is None:
+        return field.is_required()
+    kinds = [mark.kind for mark in field.metadata if isinstance(mark, Component)]
+    return any(registry.default(kind) is None for kind in kinds)
+
+
+def _line_of(component: type) -> int:
+    try:
+        return inspect.getsourcelines(component)[1]
+    except OSError:  # a class that no file holds
+        return 0
+
+
+def _parameter(option: dict[str, Any]) -> str:
+    name: str = option["name"]
+    if option["required"] or option["default"] == KIND_DEFAULT:
+        return name
+    return f"{name}={option['default']!r}"
+
+
+#: Where a config names a component of a kind: keys from the top; a number is a place in a list.
+_PLACES: dict[str, tuple[str | int, ...]] = {
+    "shift": ("shifts", 0),
+    "loss": ("objective", 0, "loss"),
+    "augmentation": ("schedule", "augmentation"),
+}
+
+
+def example(kind: str, name: str, options: list[dict[str, Any]]) -> str:
+    """What a config says to use the component, every plain default written out."""
+    made: Any = {"name": name}
+    for option in options:
+        if option["required"]:
+            made[option["name"]] = f"<{option['type']}>"
+        elif option["default"] is not None and option["default"] != KIND_DEFAULT:
+            made[option["name"]] = option["default"]
+    made = made if len(made) > 1 else name
+    for part in reversed(_PLACES.get(kind, (kind,))):
+        made = [made] if isinstance(part, int) else {part: made}
+    writer, stream = YAML(typ="safe", pure=True), io.StringIO()
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    writer.default_flow_style = None
+    writer.width = 100
+    writer.dump(made, stream)
+    return stream.getvalue()
+
+
+def plain(value: Any) -> Any:
+    """A default as JSON and YAML have it."""
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
+
+
+def used_by(entry: Entry, folder: Path, host: Host) -> list[str]:
+    """The configs below a folder that use the component, nested or not; unreadable ones apart."""
+    from adframe.config import load_config
+
+    found = []
+    for path in sorted(folder.rglob("*.yaml")):
+        try:
+            config = load_config(path, host=host)
+        except UserError:
+            continue
+        if any(_names(getattr(config, name), entry) for name in type(config).model_fields):
+            found.append(path.relative_to(folder).as_posix())
+    return found
+
+
+def _names(value: Any, entry: Entry) -> bool:
+    if isinstance(value, Spec):
+        return value.entry == entry or _names(value.options, entry)
+    if isinstance(value, BaseModel):
+        return any(_names(item, entry) for _, item in value)
+    if isinstance(value, dict):
+        return any(_names(item, entry) for item in value.values())
+    return isinstance(value, list | tuple) and any(_names(item, entry) for item in value)
 
 
 _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
@@ -105,58 +193,14 @@ def _words(schema: dict[str, Any]) -> str:
     return " ".join([name, *bounds])
 
 
-def _default(field: Any) -> Any:
-    return None if field.is_required() else field.default
+def options_schema(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
+    """Option -> its JSON Schema."""
+    properties: dict[str, dict[str, Any]] = schema_of(model)["properties"]
+    return properties
 
 
-def json_schema(registry: Registry) -> dict[str, Any]:
-    """The JSON Schema of a config, knowing every component that can be imported.
-
-    Components of one kind are told apart by ``if``/``then`` on ``name``, so that an editor names
-    the wrong option and not every alternative.
-    """
-    schema = _schema_of(RunConfig)
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["title"] = "adframe run"
-    schema["properties"]["extends"] = {
-        "description": "Configs this one is laid upon, base first; relative to this file.",
-        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
-    }
-    # What a base may bring is not missing here.
-    schema.pop("required", None)
-    definitions = schema.setdefault("$defs", {})
-    for kind in KINDS:
-        definitions[kind] = _kind_schema(kind, registry)
-    referenced: dict[str, Any] = _references(schema)
-    return referenced
-
-
-def _kind_schema(kind: str, registry: Registry) -> dict[str, Any]:
-    names, cases = [], []
-    for entry in registry:
-        if entry.kind != kind or entry.name in names:
-            continue
-        try:
-            model = model_of(entry.load())
-        except PluginFault:
-            continue
-        names.append(entry.name)
-        options = _schema_of(model)
-        options["properties"] = {"name": {"const": entry.name}, **options["properties"]}
-        options.pop("required", None)  # a table laid upon a base names only what changes
-        options.pop("title", None)
-        when = {"properties": {"name": {"const": entry.name}}, "required": ["name"]}
-        cases.append({"if": when, "then": options})
-    table = {"type": "object", "properties": {"name": {"enum": names}}, "allOf": cases}
-    return {
-        "description": KINDS[kind][1],
-        "if": {"type": "string"},
-        "then": {"enum": names},
-        "else": table,
-    }
-
-
-def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The model's JSON Schema; a nested component is marked ``x-adframe-kind``."""
     import warnings
 
     with warnings.catch_warnings():  # "the kind's default" has no JSON form, and needs none
@@ -164,12 +208,3 @@ def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
         schema = model.model_json_schema()
     schema.setdefault("properties", {})
     return schema
-
-
-def _references(value: Any) -> Any:
-    """The schema with each mark of a kind replaced by a reference to that kind's definition."""
-    if isinstance(value, dict):
-        if "x-adframe-kind" in value:
-            return {"$ref": f"#/$defs/{value['x-adframe-kind']}"}
-        return {key: _references(item) for key, item in value.items()}
-    return [_references(item) for item in value] if isinstance(value, list) else value

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 hookspec = pluggy.HookspecMarker("adframe")
 hookimpl = pluggy.HookimplMarker("adframe")
 
+#: The version of this surface: hooks, base classes, what passes between them. A plugin says which
+#: one it is written for with a module attribute ``adframe_api``, and is refused by another.
+API = 1
+
 
 class Add(Protocol):
     """The callback ``adframe_register`` receives."""

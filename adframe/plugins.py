@@ -47,11 +47,18 @@ class Host:
         """Call a hook of every plugin: ``host.hook.adframe_epoch_end(run=run, epoch=3)``."""
         return self.manager.hook
 
+    def hooks(self, plugin: Plugin) -> list[str]:
+        """Names of the hooks a plugin implements during a run."""
+        module = self.manager.get_plugin(_id(plugin))
+        callers = (self.manager.get_hookcallers(module) or []) if module else []
+        return [caller.name for caller in callers if caller.name != "adframe_register"]
+
 
 def installed() -> list[Source]:
     """Every entry point of the group ``adframe``, by name, nothing imported yet."""
     sources = []
-    for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda p: p.name):
+    points = importlib.metadata.entry_points(group=GROUP)
+    for point in sorted(points, key=lambda point: (point.name, point.dist and point.dist.name)):
         dist = point.dist
         owner = dist.name if dist else ""
         plugin = Plugin(
@@ -60,6 +67,7 @@ def installed() -> list[Source]:
             origin=f"{owner} ({point.value})",
             package=point.module.rpartition(".")[0],
             bundled=owner == "adframe",
+            owner=owner,
         )
         sources.append(Source(plugin, point.load))
     return sources
@@ -97,11 +105,12 @@ def load_plugins(
     Args:
         files: one-file plugins, loaded after the installed ones, each once. One that cannot be
             loaded is the user's error, since they named it.
-        without: names of plugins to leave out.
+        without: names of plugins to leave out; ``distribution:name`` where two share a name.
         sources: what to load in place of the installed entry points.
 
     Raises:
-        UserError: a named file is missing or does not load, or ``without`` names no plugin.
+        UserError: a named file is missing or does not load, or ``without`` names no plugin, or
+            more than one.
     """
     sources = [*(installed() if sources is None else sources)]
     files = list({Path(path).resolve(): path for path in files}.values())
@@ -109,16 +118,13 @@ def load_plugins(
         if not Path(path).is_file():
             raise UserError(f"plugin {path}: no such file")
         sources.append(from_file(path))
-    left_out = set(without)
-    known = [source.plugin.name for source in sources]
-    for name in sorted(left_out - set(known)):
-        raise UserError(f"--without {name}: no such plugin{did_you_mean(name, known)}")
+    left_out = {_left_out(name, [source.plugin for source in sources]) for name in without}
 
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     host = Host(Registry(), manager)
     for source in sources:
-        if source.plugin.name not in left_out:
+        if source.plugin.key not in left_out:
             plugin = replace(source.plugin)  # what breaks in this call is nothing to the next
             host.registry.plugins.append(plugin)
             _load(plugin, source.load, host)
@@ -129,19 +135,31 @@ def load_plugins(
     return host
 
 
+def _left_out(name: str, plugins: list[Plugin]) -> str:
+    """The key of the one plugin that ``--without`` names."""
+    keys = [plugin.key for plugin in plugins if name in (plugin.name, plugin.key)]
+    if not keys:
+        hint = did_you_mean(name, [plugin.name for plugin in plugins])
+        raise UserError(f"--without {name}: no such plugin{hint}")
+    if len(keys) > 1:
+        raise UserError(f"--without {name}: {len(keys)} plugins; write {' or '.join(keys)}")
+    return keys[0]
+
+
+def _id(plugin: Plugin) -> str:
+    """What the plugin manager calls it; the name alone may be taken by a stranger's."""
+    return f"{plugin.origin}#{plugin.name}"
+
+
 def _load(plugin: Plugin, load: Callable[[], Any], host: Host) -> None:
     manager = host.manager
-    # The name alone may be taken by a stranger's plugin.
-    name = f"{plugin.origin}#{plugin.name}"
+    name = _id(plugin)
     try:
         module = load()
         plugin.package = plugin.package or getattr(module, "__package__", None) or ""
-        _check_marks(module, manager)
+        _check_api(module)
+        _check_hooks(module, manager)
         manager.register(module, name)
-        for caller in manager.get_hookcallers(module) or []:
-            if not caller.has_spec():
-                hint = did_you_mean(caller.name, hookspecs.names())
-                raise PluginFault(f"adframe has no hook '{caller.name}'{hint}")
         others = [other for other in manager.get_plugins() if other is not module]
         register = manager.subset_hook_caller("adframe_register", others)
         register(add=_adder(plugin, host.registry))
@@ -152,11 +170,35 @@ def _load(plugin: Plugin, load: Callable[[], Any], host: Host) -> None:
             manager.unregister(name=name)
 
 
-def _check_marks(module: Any, manager: pluggy.PluginManager) -> None:
-    """A hook without its mark would be passed over in silence."""
-    for name, _ in inspect.getmembers(module, inspect.isroutine):
-        if name in hookspecs.names() and not manager.parse_hookimpl_opts(module, name):
+def _check_api(module: Any) -> None:
+    """A plugin for another surface than this is refused before any of its hooks is called."""
+    wanted = getattr(module, "adframe_api", hookspecs.API)
+    if wanted != hookspecs.API:
+        older = isinstance(wanted, int) and wanted < hookspecs.API
+        raise PluginFault(
+            f"is written for plugin API {wanted}, and this adframe has {hookspecs.API}; "
+            f"update {'the plugin' if older else 'adframe'}"
+        )
+
+
+def _check_hooks(module: Any, manager: pluggy.PluginManager) -> None:
+    """A hook without its mark would be passed over in silence, and pluggy's words are many."""
+    for name, function in inspect.getmembers(module, inspect.isroutine):
+        marked = manager.parse_hookimpl_opts(module, name)
+        specification = hookspecs.names().get(name)
+        if specification is not None and not marked:
             raise PluginFault(f"'{name}' is not marked @hookimpl")
+        if marked and specification is None:
+            hint = did_you_mean(name, hookspecs.names())
+            raise PluginFault(f"adframe has no hook '{name}'{hint}")
+        if marked and specification is not None:
+            given = list(inspect.signature(specification).parameters)
+            for parameter in inspect.signature(function).parameters.values():
+                if parameter.name not in given and parameter.default is parameter.empty:
+                    raise PluginFault(
+                        f"hook '{name}' takes '{parameter.name}', "
+                        f"and adframe passes: {', '.join(given)}"
+                    )
 
 
 def _adder(plugin: Plugin, registry: Registry) -> hookspecs.Add:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
-from adframe.errors import Path_, Problem, did_you_mean
+from adframe.errors import ConfigError, Path_, Problem, did_you_mean
+from adframe.registry import Plugin
+from adframe.tree import Node
 
 _NESTED = "adframe_component"  # type of the error that carries a component's problems upwards
 
@@ -111,3 +113,41 @@ def _message(item: Any, model: type[BaseModel] | None) -> str:
 
 def _short(bound: Any) -> Any:
     return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
+
+
+# --- where a problem was written ------------------------------------------------------------------
+
+
+def located(problems: Iterable[Problem], node: Node) -> ConfigError:
+    """The problems with file and line, in the order in which the files were written."""
+
+    def order(problem: Problem) -> tuple[str, int]:
+        file, _, line = problem.where.rpartition(":")
+        return (file, int(line)) if line.isdecimal() else (problem.where, 0)
+
+    found = []
+    for problem in problems:
+        path = as_written(problem.path, node)
+        found.append(Problem(path, problem.message, node.origin_of(path)))
+    return ConfigError(sorted(found, key=order))
+
+
+def as_written(path: Path_, node: Node) -> Path_:
+    """A path as the files have it, where a single scorer may stand for a list of one."""
+    scorer = node.value.get("scorer")
+    if path[:2] == ("scorer", 0) and (scorer is None or not isinstance(scorer.value, list)):
+        return ("scorer", *path[2:])
+    return path
+
+
+def once(problems: Iterable[Problem], plugins: Iterable[Plugin]) -> list[Problem]:
+    """The problems, with what is said of a broken plugin in the first that speaks of it alone."""
+    notes = [f" ({plugin.note})" for plugin in plugins if plugin.error]
+    kept: list[Problem] = []
+    for problem in problems:
+        message = problem.message
+        for note in notes:
+            if any(note in earlier.message for earlier in kept):
+                message = message.replace(note, "")
+        kept.append(Problem(problem.path, message))
+    return kept

@@ -11,7 +11,9 @@ import importlib
 import importlib.util
 import inspect
 import re
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -42,6 +44,17 @@ class Plugin:
     package: str = ""
     bundled: bool = False
     error: str | None = None
+    owner: str = ""  #: the distribution it was installed with; nothing for a file
+
+    @property
+    def key(self) -> str:
+        """What tells it from another plugin of its name: ``distribution:name``, or its file."""
+        return f"{self.owner}:{self.name}" if self.owner else self.origin
+
+    @property
+    def note(self) -> str:
+        """That it did not load, and why."""
+        return f"plugin '{self.name}' did not load: {self.error}"
 
 
 @dataclass(frozen=True)
@@ -90,12 +103,21 @@ class Entry:
 @cache
 def _summaries(module: str) -> dict[str, str]:
     try:
-        spec = importlib.util.find_spec(module)
-        code = ast.parse(Path(spec.origin).read_bytes() if spec and spec.origin else "")
+        code = ast.parse(_source(module))
     except (Exception, SystemExit):  # a listing survives a module that cannot be found or read
         return {}
     classes = [node for node in code.body if isinstance(node, ast.ClassDef)]
     return {node.name: (ast.get_docstring(node) or "").partition("\n")[0] for node in classes}
+
+
+def _source(module: str) -> bytes:
+    """A module's file; mostly beside its package, which is imported, and found there at once."""
+    parent, _, name = module.rpartition(".")
+    for folder in getattr(sys.modules.get(parent), "__path__", ()):
+        with suppress(OSError), open(f"{folder}/{name}.py", "rb") as file:
+            return file.read()
+    spec = importlib.util.find_spec(module)
+    return Path(spec.origin).read_bytes() if spec and spec.origin else b""
 
 
 def reason(error: BaseException) -> str:
@@ -150,8 +172,7 @@ class Registry:
             raise UserError(f"no kind '{kind}'{did_you_mean(kind, KINDS)}")
         entries = self._entries.get((kind, name), [])
         if not entries:
-            broken = [plugin for plugin in self.plugins if plugin.error]
-            note = "".join(f" (plugin '{p.name}' did not load: {p.error})" for p in broken)
+            note = "".join(f" ({plugin.note})" for plugin in self.plugins if plugin.error)
             raise UnknownComponent(
                 f"no {kind} named '{name}'{did_you_mean(name, self.names(kind))}{note}"
             )
@@ -166,8 +187,10 @@ class Registry:
 def _only(entries: list[Entry], what: str) -> Entry:
     if len(entries) > 1:
         claims = " and ".join(f"'{e.plugin.name}' ({e.plugin.origin})" for e in entries)
+        last = entries[-1].plugin
+        alike = sum(entry.plugin.name == last.name for entry in entries) > 1
         raise UserError(
             f"{what} is claimed by plugins {claims}; "
-            f"leave one out with --without {entries[-1].plugin.name}"
+            f"leave one out with --without {last.key if alike else last.name}"
         )
     return entries[0]

@@ -138,6 +138,8 @@ def resolve(kind: str, value: Any, registry: Registry) -> Spec:
             raise ConfigError([Problem((), "missing")])
         return resolve(kind, entry.name, registry)
     table = {"name": value} if isinstance(value, str) else value
+    if isinstance(table, Mapping) and "name" not in table:  # options of the kind's default
+        table = {**_default_name(kind, registry), **table}
     if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
         raise ConfigError([Problem((), f"expected {_a(kind)}: its name, or a table with 'name'")])
     name = table["name"]
@@ -149,6 +151,14 @@ def resolve(kind: str, value: Any, registry: Registry) -> Spec:
         raise ConfigError([Problem(at, str(error))]) from error
     options = {key: item for key, item in table.items() if key != "name"}
     return Spec(entry, validate(model, options, registry))
+
+
+def _default_name(kind: str, registry: Registry) -> dict[str, str]:
+    try:
+        entry = registry.default(kind)
+    except UserError as error:
+        raise ConfigError([Problem((), str(error))]) from error
+    return {} if entry is None else {"name": entry.name}
 
 
 def _a(kind: str) -> str:

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import ScalarNode, SequenceNode
 
+from adframe.environment import expand, is_variable
 from adframe.errors import ConfigError, Path_, Problem, UserError
 
 MAX_NODES = 20_000
@@ -42,15 +43,24 @@ class Node:
 
     def origin_of(self, path: Sequence[str | int]) -> str:
         """Where the deepest existing part of ``path`` was written."""
+        return self._walk(path)[0].origin
+
+    def find(self, path: Sequence[str | int]) -> Node | None:
+        """What is at ``path``, if anything."""
+        node, missing = self._walk(path)
+        return None if missing else node
+
+    def _walk(self, path: Sequence[str | int]) -> tuple[Node, int]:
+        """The deepest existing node on a path, and how many parts of the path go on from it."""
         node = self
-        for part in path:
+        for depth, part in enumerate(path):
             inside = isinstance(node.value, dict) and part in node.value
             if not inside and not (
                 isinstance(node.value, list) and isinstance(part, int) and part < len(node.value)
             ):
-                break
+                return node, len(path) - depth
             node = node.value[part]
-        return node.origin
+        return node, 0
 
 
 def read_file(path: Path) -> Node:
@@ -70,7 +80,7 @@ def read_file(path: Path) -> Node:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
-    node = parse(text, str(path), lines=True)
+    node = parse(text, str(path), lines=True, folder=path.parent)
     if node.value is None:
         return Node({}, f"{path}:1")
     if not isinstance(node.value, dict):
@@ -78,18 +88,22 @@ def read_file(path: Path) -> Node:
     return node
 
 
-def parse(text: str, name: str, lines: bool = False) -> Node:
-    """The tree of a YAML text; every origin is ``name``, or ``name:line``."""
+def parse(text: str, name: str, lines: bool = False, folder: Path | None = None) -> Node:
+    """The tree of a YAML text; every origin is ``name``, or ``name:line``.
+
+    Variables are replaced where a ``folder`` is given, which is ``${CONFIG_DIR}``.
+    """
     yaml = YAML(typ="safe", pure=True)
     yaml.composer.warn_double_anchors = False
     try:
         _check_depth(text, name)
         root = yaml.compose(text)
-        return _Reader(name, lines).node(root) if root else Node(None, name)
+        return _Reader(name, lines, folder).node(root) if root else Node(None, name)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = f"{name}:{mark.line + 1}" if mark and lines else name
-        raise UserError(f"{at}: not valid YAML: {error.problem or error.context}") from error
+        hint = "; inside { } or [ ] put quotes around ${...}" if "${" in text else ""
+        raise UserError(f"{at}: not valid YAML: {error.problem or error.context}{hint}") from error
     except YAMLError as error:
         raise UserError(f"{name}: not valid YAML: {str(error).splitlines()[0]}") from error
     except RecursionError as error:
@@ -106,8 +120,8 @@ def _check_depth(text: str, name: str) -> None:
 
 
 class _Reader:
-    def __init__(self, name: str, lines: bool) -> None:
-        self.name, self.lines, self.count = name, lines, 0
+    def __init__(self, name: str, lines: bool, folder: Path | None) -> None:
+        self.name, self.lines, self.folder, self.count = name, lines, folder, 0
 
     def node(self, raw: Any, key: Any = None, path: Path_ = ()) -> Node:
         """A tree from ruamel's nodes; a table's values carry the line of their key."""
@@ -117,7 +131,7 @@ class _Reader:
         if self.count > MAX_NODES:
             raise UserError(f"{origin}: more than {MAX_NODES} values, aliases expanded")
         if isinstance(raw, ScalarNode):
-            return Node(_scalar(raw, origin), origin)
+            return Node(self._value(raw, origin), origin)
         if str(raw.tag) not in (_TAG + "map", _TAG + "seq"):
             raise UserError(
                 f"{origin}: tag '{raw.tag}' is not allowed; a config holds plain values"
@@ -135,6 +149,16 @@ class _Reader:
                 raise ConfigError([Problem(inner, "written twice", item.origin)])
             table[name.value] = item
         return Node(table, origin)
+
+    def _value(self, raw: ScalarNode, origin: str) -> Any:
+        value = _scalar(raw, origin)
+        if self.folder is None or not isinstance(value, str) or "${" not in value:
+            return value
+        text = expand(value, origin, self.folder)
+        if not is_variable(value):
+            return text
+        alone = parse(text, origin).value if text.strip() else text
+        return text if isinstance(alone, dict | list) else alone
 
 
 def _scalar(raw: ScalarNode, origin: str) -> Any:

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+import venv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,3 +64,39 @@ train: {{epochs: 2, batch_size: 4, checkpoint_every: 1, device: cpu}}
 def toy(toy_file: Path) -> Callable[..., RunConfig]:
     """Loads the toy config with overrides."""
     return lambda *settings, **options: load_config(toy_file, settings, **options)
+
+
+@pytest.fixture(scope="session")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path], str]:
+    """``shell(line, folder)`` runs a line where pip installs into an environment of its own.
+
+    The environment sees everything this one has, and no network. Returns what was printed.
+    """
+    root = tmp_path_factory.mktemp("venv")
+    venv.create(root, symlinks=True)
+    (packages,) = root.glob("lib/python*/site-packages")
+    outer = [path for path in sys.path if path.endswith("site-packages")]
+    lines = [f"import site; site.addsitedir({path!r})\n" for path in outer]
+    (packages / "outer.pth").write_text("".join(lines))
+    for name, module in {"adframe": "adframe.cli", "pip": "pip", "pytest": "pytest"}.items():
+        script = root / "bin" / name
+        script.write_text(f'#!/bin/sh\nexec "{root}/bin/python" -m {module} "$@"\n')
+        script.chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{root}/bin:{os.environ['PATH']}",
+        "OMP_NUM_THREADS": "1",
+        "PIP_NO_INDEX": "1",
+        "PIP_NO_BUILD_ISOLATION": "0",  # which pip takes for "no isolation"
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
+
+    def run(line: str, folder: Path) -> str:
+        done = subprocess.run(
+            ["sh", "-c", line],
+            cwd=folder, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    return run

@@ -5,11 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from fnmatch import fnmatchcase
+from pathlib import Path
+from textwrap import fill, indent
 from typing import Any
 
+import adframe
 from adframe.errors import PluginFault, UserError, did_you_mean
 from adframe.plugins import Host, load_plugins
 from adframe.registry import KINDS
+
+#: The bundled configs, in the package or beside it in a source tree.
+_PACKAGE = Path(adframe.__file__).parent
+_TREE = _PACKAGE.parent / ("configs" if (_PACKAGE.parent / "pyproject.toml").exists() else "none")
+CONFIGS = _PACKAGE / "configs" if (_PACKAGE / "configs").exists() else _TREE
 
 
 def _host(arguments: argparse.Namespace) -> Host:
@@ -23,17 +32,27 @@ def _kind(name: str) -> str:
     return name
 
 
+def _wrapped(text: str, margin: str) -> str:
+    return fill(text, 100, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False)
+
+
 def _warn(host: Host) -> None:
     for plugin in host.registry.plugins:
         if plugin.error:
-            print(f"plugin '{plugin.name}' did not load: {plugin.error}", file=sys.stderr)
+            print(plugin.note, file=sys.stderr)
 
 
 def list_components(arguments: argparse.Namespace) -> int:
     """Every component on offer, grouped by kind; none is imported."""
-    kind = _kind(arguments.kind) if arguments.kind else None
+    wanted = arguments.kind or "*"
+    if not set(wanted) & set("*?["):
+        wanted = f"{_kind(wanted)}/*"
     host = _host(arguments)
-    entries = [entry for entry in host.registry if kind in (None, entry.kind)]
+    entries = [
+        entry
+        for entry in host.registry
+        if fnmatchcase(entry.name, wanted) or fnmatchcase(f"{entry.kind}/{entry.name}", wanted)
+    ]
     rows: list[dict[str, Any]] = [
         {
             "kind": entry.kind,
@@ -66,18 +85,21 @@ def show(arguments: argparse.Namespace) -> int:
     host = _host(arguments)
     entry = host.registry.get(_kind(arguments.kind), arguments.name)
 
-    from adframe.describe import describe
+    from adframe.describe import describe, used_by
 
     try:
-        facts = describe(entry)
+        facts = describe(entry, host.registry)
     except PluginFault as error:
         print(error, file=sys.stderr)
         return 1
+    facts["used_by"] = used_by(entry, CONFIGS, host)
     if arguments.json:
         print(json.dumps(facts, indent=2))
         return 0
     print(f"{facts['kind']} {facts['name']}: {facts['summary']}")
-    print(f"plugin {facts['plugin']} {facts['version']}, {facts['source']}\n")
+    third_party = "" if entry.plugin.bundled else f", from {entry.plugin.origin}"
+    print(f"plugin {facts['plugin']} {facts['version']}{third_party}")
+    print(f"{facts['source']}\n\n{facts['signature']}\n")
     if facts["text"]:
         print(facts["text"] + "\n")
     for option in facts["options"]:
@@ -85,24 +107,30 @@ def show(arguments: argparse.Namespace) -> int:
         print(f"  {option['name']}: {option['type']}, {default}")
         source = f"[{option['provenance']}] " if option["provenance"] else ""
         if source or option["doc"]:
-            print(f"      {source}{option['doc']}")
+            print(_wrapped(source + option["doc"], " " * 6))
     if not facts["options"]:
         print("  no options")
+    print(f"\nIn a config:\n\n{indent(facts['example'], '  ')}", end="")
+    if facts["used_by"]:
+        print(f"\nUsed by: {', '.join(facts['used_by'])}")
     return 0
 
 
 def plugins(arguments: argparse.Namespace) -> int:
     """Every plugin found, with what it brings or why it did not load."""
     host = _host(arguments)
-    brings: dict[str, list[str]] = {}
+    brings: dict[str, list[str]] = {plugin.key: [] for plugin in host.registry.plugins}
     for entry in host.registry:
-        brings.setdefault(entry.plugin.name, []).append(f"{entry.kind} {entry.name}")
-    rows = [
+        brings[entry.plugin.key].append(f"{entry.kind} {entry.name}")
+    rows: list[dict[str, Any]] = [
         {
             "name": plugin.name,
             "version": plugin.version,
             "origin": plugin.origin,
-            "components": brings.get(plugin.name, []),
+            "from": "entry point" if plugin.owner else "file",
+            "bundled": plugin.bundled,
+            "components": brings[plugin.key],
+            "hooks": host.hooks(plugin),
             "error": plugin.error,
         }
         for plugin in host.registry.plugins
@@ -111,9 +139,13 @@ def plugins(arguments: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=2))
         return 0
     for row in rows:
-        print(f"{row['name']} {row['version']}  {row['origin']}")
-        content = ", ".join(row["components"]) or "hooks only"  # type: ignore[arg-type]
-        print(f"  did not load: {row['error']}" if row["error"] else f"  {content}")
+        third_party = "" if row["bundled"] else " [third party]"
+        print(f"{row['name']} {row['version']}  {row['from']} {row['origin']}{third_party}")
+        if row["error"]:
+            print(f"  did not load: {row['error']}")
+            continue
+        content = [*row["components"], *(f"hook {name}" for name in row["hooks"])]
+        print(_wrapped(", ".join(content) or "nothing", "  "))
     return 0
 
 
@@ -121,7 +153,7 @@ def schema(arguments: argparse.Namespace) -> int:
     """The JSON Schema of configs, with every installed component's options."""
     host = _host(arguments)
 
-    from adframe.describe import json_schema
+    from adframe.export import json_schema
 
     _warn(host)
     print(json.dumps(json_schema(host.registry), indent=2))

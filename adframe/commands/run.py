@@ -71,6 +71,11 @@ def check(arguments: argparse.Namespace) -> int:
     from adframe.assemble import assemble
 
     assemble(config)
+    if arguments.resolved:
+        from adframe.resolved import resolved
+
+        print(resolved(config), end="")
+        return 0
     print(f"{arguments.config}: ok")
     return 0
 

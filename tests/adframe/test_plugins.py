@@ -5,6 +5,7 @@ from types import ModuleType
 import pytest
 
 from adframe import hookimpl
+from adframe.cli import main
 from adframe.errors import UnknownComponent, UserError
 from adframe.plugins import Source, installed, load_plugins
 from adframe.registry import Plugin
@@ -87,7 +88,8 @@ def _unmarked(add):
         (unloadable("bad", SystemExit()), "SystemExit"),
         (broken("bad", adframe_register=_raises), "RuntimeError: no luck"),
         (broken("bad", adframe_register=_exits), "SystemExit: 3"),
-        (broken("bad", adframe_register=_wrong_arguments), "PluginValidationError: Plugin 'bad of"),
+        (broken("bad", adframe_register=_wrong_arguments),
+         "hook 'adframe_register' takes 'kinds', and adframe passes: add"),
         (broken("bad", adframe_register=_fine, adframe_epoch_ends=_fine),
          "adframe has no hook 'adframe_epoch_ends'; did you mean 'adframe_epoch_end'?"),
         (broken("bad", adframe_register=_unmarked), "'adframe_register' is not marked @hookimpl"),
@@ -253,3 +255,103 @@ def test_a_file_that_is_not_there_is_the_users_error(tmp_path):
         load_plugins([tmp_path / "no.py"], sources=[])
     with pytest.raises(UserError, match="no such file$"):
         load_plugins([tmp_path], sources=[])
+
+
+# --- what is said of each fault, word for word --------------------------------------------------
+
+STRANGER = {
+    "import_error": "import no_such_module_x",
+    "wrong_signature": "@hookimpl\ndef adframe_register(add, kinds): pass",
+    "raises": "@hookimpl\ndef adframe_register(add): raise RuntimeError('out of cheese')",
+    "no_such_hook": "@hookimpl\ndef adframe_epoch_ends(run): pass",
+    "older": "adframe_api = 0",
+    "newer": "adframe_api = 2",
+    "odd": "adframe_api = 'one'",
+    "fine": "adframe_api = 1",
+}
+GOLDEN = {
+    "gone": "ModuleNotFoundError: No module named 'stranger_gone'",
+    "lost": "AttributeError: module 'stranger_fine' has no attribute 'plugin'",
+    "import_error": "ModuleNotFoundError: No module named 'no_such_module_x'",
+    "wrong_signature": "hook 'adframe_register' takes 'kinds', and adframe passes: add",
+    "raises": "RuntimeError: out of cheese",
+    "no_such_hook": "adframe has no hook 'adframe_epoch_ends'; did you mean 'adframe_epoch_end'?",
+    "older": "is written for plugin API 0, and this adframe has 1; update the plugin",
+    "newer": "is written for plugin API 2, and this adframe has 1; update adframe",
+    "odd": "is written for plugin API one, and this adframe has 1; update adframe",
+    "fine": None,
+}
+
+
+def distribution(site, dist, points):
+    """An installed distribution with these entry points."""
+    info = site / f"{dist}-2.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {dist}\nVersion: 2.0\n")
+    lines = [f"{name} = {value}" for name, value in points.items()]
+    (info / "entry_points.txt").write_text("\n".join(["[adframe]", *lines]))
+
+
+@pytest.fixture
+def strangers(tmp_path, monkeypatch):
+    points = {"gone": "stranger_gone", "lost": "stranger_fine:plugin"}
+    for name, text in STRANGER.items():
+        (tmp_path / f"stranger_{name}.py").write_text(f"from adframe import hookimpl\n{text}\n")
+        points[name] = f"stranger_{name}"
+    distribution(tmp_path, "stranger", points)
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("strangers")
+def test_each_fault_is_named_with_its_reason_once(capsys, tmp_path):
+    found = {plugin.name: plugin.error for plugin in load_plugins().registry.plugins}
+    assert {name: found[name] for name in GOLDEN} == GOLDEN
+    lines = [f"plugin '{name}' did not load: {why}" for name, why in GOLDEN.items() if why]
+    assert main(["list"]) == 0
+    assert sorted(capsys.readouterr().err.splitlines()) == sorted(lines)
+    config = tmp_path / "x.yaml"
+    config.write_text("dataset: nonsense\nscorer: nonsense\nobjective: []\ntrain: {epochs: 1}\n")
+    assert main(["check", str(config)]) == 2
+    printed = capsys.readouterr().err
+    assert [printed.count(line) for line in lines] == [1] * len(lines)
+
+
+@pytest.fixture
+def twins(tmp_path, monkeypatch):
+    """Two distributions, each with a plugin 'ideas' that offers the loss 'twin'."""
+    for dist in ("alpha", "beta"):
+        (tmp_path / f"{dist}_ideas.py").write_text(
+            "from adframe import hookimpl\nfrom adframe.interfaces import Loss\n"
+            "class Twin(Loss):\n"
+            '    """A loss that both bring."""\n'
+            "    def forward(self, embeddings, views): return embeddings.mean()\n"
+            "@hookimpl\ndef adframe_register(add): add('loss', 'twin', Twin)\n"
+        )
+        distribution(tmp_path, dist, {"ideas": f"{dist}_ideas"})
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("twins")
+def test_two_plugins_of_one_name_are_told_apart(capsys):
+    assert main(["show", "loss", "twin"]) == 2
+    assert capsys.readouterr().err == (
+        "loss 'twin' is claimed by plugins 'ideas' (alpha (alpha_ideas)) and "
+        "'ideas' (beta (beta_ideas)); leave one out with --without beta:ideas\n"
+    )
+    assert main(["show", "loss", "twin", "--without", "beta:ideas"]) == 0
+    assert "alpha_ideas.py" in capsys.readouterr().out
+    assert main(["show", "loss", "twin", "--without", "ideas"]) == 2
+    assert capsys.readouterr().err == (
+        "--without ideas: 2 plugins; write alpha:ideas or beta:ideas\n"
+    )
+
+
+def test_two_plugins_that_claim_one_name_are_both_named_with_the_remedy(source_of, toys):
+    target = toys.registry.get("shift", "toy_shift").target
+    sources = [source_of(name, ("shift", "mine", target)) for name in ("one", "two")]
+    with pytest.raises(UserError) as caught:
+        load_plugins(sources=sources).registry.get("shift", "mine")
+    assert str(caught.value) == (
+        "shift 'mine' is claimed by plugins 'one' (one of a test) and 'two' (two of a test); "
+        "leave one out with --without two"
+    )

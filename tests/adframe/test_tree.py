@@ -241,7 +241,7 @@ def test_a_setting_changes_one_place(setting, path, value):
         ("n=[", "--set n=[: not valid YAML: "),
         ("n=!x y", "--set n=!x y: tag "),
         ("l.2.c=1", "--set l.2.c=1: 'l' is a list of 2; no item '2'"),
-        ("l.-1.c=1", "--set l.-1.c=1: 'l' is a list of 2; no item '-1'"),
+        ("l.-3.c=1", "--set l.-3.c=1: 'l' is a list of 2; no item '-3' ('+' adds one)"),
         ("l.c=1", "--set l.c=1: 'l' is a list of 2; no item 'c'"),
         ("l.²=1", "--set l.²=1: 'l' is a list of 2; no item '²'"),
     ],

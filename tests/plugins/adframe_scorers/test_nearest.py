@@ -73,13 +73,6 @@ def test_higher_is_more_anomalous() -> None:
     assert scores.diff().min() > 1e-3
 
 
-def test_an_images_score_does_not_depend_on_what_else_is_scored() -> None:
-    scorer, test = fitted(features(80)), features(30, seed=1)
-    rows = torch.tensor([29, 4, 4, 0])
-    part = scorer.score({"features": test["features"][rows]})
-    torch.testing.assert_close(part, scorer.score(test)[rows])
-
-
 def test_the_order_of_views_and_of_training_images_means_nothing() -> None:
     train, test = features(80)["features"], features(30, seed=1)
     shuffled = train[torch.randperm(80, generator=torch.Generator().manual_seed(0))].flip(1)
@@ -92,15 +85,6 @@ def test_the_score_is_float32_of_half_precision_features_too() -> None:
     scores = fitted({"features": train.bfloat16()}).score({"features": test.bfloat16()})
     assert scores.dtype == torch.float32
     assert scores.shape == (9,)
-
-
-def test_a_fitted_scorer_is_restored_from_its_state() -> None:
-    scorer, test = fitted(features(80)), features(30, seed=1)
-    state = {name: value.clone() for name, value in scorer.state().items()}
-    restored = NearestCosine(Nothing(), views=4)
-    assert not restored.state()
-    restored.restore(state)
-    assert torch.equal(restored.score(test), scorer.score(test))
 
 
 def test_without_an_augmentation_the_image_is_seen_once_as_it_is() -> None:

@@ -22,11 +22,6 @@ def test_each_variant_turns_counter_clockwise_as_numpy_and_torchvision_do(images
         assert torch.equal(turned, T.rotate(images, angle))
 
 
-def test_variant_zero_is_the_image_itself() -> None:
-    images = noise()
-    assert Rotation()(images, 0) is images
-
-
 def test_variants_follow_the_order_of_the_angles() -> None:
     shift, images = Rotation(angles=[270, 90]), noise()
     assert shift.variants == 2
@@ -39,13 +34,6 @@ def test_by_default_there_are_three_variants_that_all_differ() -> None:
     assert shift.variants == 3
     turned = torch.stack([shift(images, variant) for variant in range(4)])
     assert len(turned.unique(dim=0)) == 4
-
-
-def test_the_images_are_left_as_they_were() -> None:
-    images = noise()
-    before = images.clone()
-    Rotation()(images, 1).zero_()
-    assert torch.equal(images, before)
 
 
 def test_images_that_are_not_square_are_refused() -> None:

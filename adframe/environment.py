@@ -1,0 +1,50 @@
+"""``${NAME}`` in the values of a config: environment variables, and the config's own folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from adframe.errors import UserError
+
+HERE = "CONFIG_DIR"  # the folder of the file that says so, whatever the environment has
+_VARIABLE = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
+_NAME = re.compile(r"([A-Za-z_]\w*)(?::-(.*))?", re.DOTALL)
+
+
+def expand(text: str, origin: str, folder: Path) -> str:
+    """The text with each ``${NAME}`` or ``${NAME:-otherwise}`` replaced; ``$${`` stays ``${``.
+
+    Raises:
+        UserError: a variable is not set and has no ``otherwise``, or is no name.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        if match[1]:
+            return "${"
+        inner = _NAME.fullmatch(match[2])
+        if inner is None:
+            raise UserError(f"{origin}: '{match[0]}' is no variable; write $${{ for a plain ${{")
+        name, otherwise = inner.groups()
+        if name == HERE:
+            return str(folder.resolve())
+        if name not in os.environ and otherwise is None:
+            raise UserError(
+                f"{origin}: environment variable '{name}' is not set; "
+                f"set it, or write ${{{name}:-VALUE}}"
+            )
+        return os.environ.get(name, otherwise or "")
+
+    return _VARIABLE.sub(value, text)
+
+
+def is_variable(text: str) -> bool:
+    """Whether a value is one variable and nothing else, and is so read as YAML, not as text."""
+    match = _VARIABLE.fullmatch(text)
+    return match is not None and not match[1]
+
+
+def escape(text: str) -> str:
+    """The text as a config must write it to mean just this."""
+    return text.replace("${", "$${")

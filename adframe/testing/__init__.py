@@ -1,0 +1,26 @@
+"""The contract kit: what the core relies on, checked for components of one's own.
+
+In a plugin's tests, over everything it registers:
+
+    import pytest
+    from adframe.testing import cases
+    from my_idea import plugin
+
+    @pytest.mark.parametrize("case", cases(plugin), ids=str)
+    def test_contract(case):
+        case()
+
+or for one class, all at once: ``check(MyLoss, temperature=0.2)``. Bundled components pass the
+same. A check that cannot be made (an option is required and not given, data are not there) is
+skipped with its reason.
+"""
+
+from __future__ import annotations
+
+from adframe.testing.cases import CHECKS as CHECKS
+from adframe.testing.cases import Case as Case
+from adframe.testing.cases import cases as cases
+from adframe.testing.cases import check as check
+from adframe.testing.subject import Subject as Subject
+
+__all__ = ["CHECKS", "Case", "Subject", "cases", "check"]

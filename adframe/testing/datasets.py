@@ -1,0 +1,55 @@
+"""What the core relies on in a data set; skipped where its images are not on this machine."""
+
+from __future__ import annotations
+
+from unittest import SkipTest
+
+import torch
+
+from adframe.errors import UserError
+from adframe.interfaces import Images, Splits
+from adframe.testing.subject import Subject
+
+
+def _load(subject: Subject, generator: int = 0) -> Splits:
+    dataset = subject.make()
+    torch.manual_seed(generator)
+    try:
+        splits: Splits = dataset.load(0)
+    except UserError as error:
+        raise SkipTest(f"{subject}: {error}") from error
+    return splits
+
+
+def delivers_images_with_their_truth(subject: Subject) -> None:
+    """uint8 pixels, labels, truth and names of one length; one size; inliers alone to train on."""
+    splits = _load(subject)
+    for what, images in {"train": splits.train, "test": splits.test}.items():
+        _is_whole(images, what, len(splits.classes))
+    assert len(splits.train) >= 2, f"{len(splits.train)} images to train on"
+    assert not splits.train.outlier.any(), "train: holds outliers"
+    here, there = splits.train.pixels.shape[1:], splits.test.pixels.shape[1:]
+    assert here == there, f"train of {tuple(here)}, test of {tuple(there)}"
+
+
+def _is_whole(images: Images, what: str, classes: int) -> None:
+    count, pixels = len(images), images.pixels
+    assert pixels.dtype == torch.uint8, f"{what}: {pixels.dtype}"
+    assert pixels.ndim == 4, f"{what}: pixels of shape {tuple(pixels.shape)}"
+    assert pixels.shape[1] == 3, f"{what}: pixels of shape {tuple(pixels.shape)}"
+    for name, dtype in {"label": torch.int64, "outlier": torch.bool}.items():
+        values = getattr(images, name)
+        assert values.dtype == dtype, f"{what}: {name} is {values.dtype}"
+        assert values.shape == (count,), f"{what}: {name} of shape {tuple(values.shape)}"
+    assert len(images.names) == count, f"{what}: {len(images.names)} names of {count} images"
+    inside = (images.label >= -1) & (images.label < classes)
+    assert inside.all(), f"{what}: a label is beyond the {classes} classes"
+
+
+def the_seed_decides_the_split(subject: Subject) -> None:
+    """Loaded twice under one seed it is the same, whatever the generator's state."""
+    one, other = _load(subject), _load(subject, generator=1)
+    for first, second in ((one.train, other.train), (one.test, other.test)):
+        assert list(first.names) == list(second.names)
+        for name in ("pixels", "label", "outlier"):
+            assert torch.equal(getattr(first, name), getattr(second, name)), name

@@ -1,0 +1,67 @@
+"""The smallest components that work, for checks that need others around the one they check."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from adframe.interfaces import Augmentation, Backbone, Draws, Loss, Schedule, Shift, Stage, Views
+
+
+class SmallNet(Backbone):
+    """Two stages of one convolution each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.widths = [4, 6]
+        self.first = nn.Conv2d(3, 4, 3, stride=2, padding=1)
+        self.second = nn.Conv2d(4, 6, 3, stride=2, padding=1)
+
+    def forward(self, images: Tensor, depth: int | None = None) -> list[Tensor]:
+        """Feature maps of both stages, or of the first."""
+        maps = [F.relu(self.first(images))]
+        if depth != 1:
+            maps.append(F.relu(self.second(maps[0])))
+        return maps
+
+
+class Spread(Loss):
+    """Mean cosine of all pairs."""
+
+    def forward(self, embeddings: Tensor, views: Views) -> Tensor:
+        """A scalar."""
+        z = F.normalize(embeddings.float())
+        return (z @ z.T).mean()
+
+
+class Still(Augmentation):
+    """Changes nothing."""
+
+    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
+        """The images in 0..1."""
+        return images.float() / 255 if images.dtype == torch.uint8 else images
+
+
+class WholeNet(Schedule):
+    """Trains the last stage."""
+
+    def __init__(self, augmentation: Augmentation) -> None:
+        self.augmentation = augmentation
+
+    def stages(self, levels: int, progress: float) -> list[Stage]:
+        """One stage."""
+        return [Stage(levels, self.augmentation)]
+
+
+class UpsideDown(Shift):
+    """Turns images upside down."""
+
+    variants = 1
+
+    def __call__(self, images: Tensor, variant: int) -> Tensor:
+        """Turned for variant 1."""
+        return torch.rot90(images, 2, (-2, -1)) if variant else images
+
+
+TURN = UpsideDown()

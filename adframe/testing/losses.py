@@ -1,0 +1,153 @@
+"""What the core relies on in a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adframe.interfaces import Dims, Loss, Views
+from adframe.testing.subject import Subject, close, devices
+
+WIDTH, CLASSES = 8, 3
+
+
+@dataclass
+class Scene:
+    """A loss that is set up, and embeddings with their views."""
+
+    name: str
+    loss: Loss
+    embeddings: Tensor
+    views: Views
+
+    def value(self, embeddings: Tensor | None = None, views: Views | None = None) -> Tensor:
+        """The loss of these embeddings, or of others."""
+        torch.manual_seed(0)
+        value = self.loss(self.embeddings if embeddings is None else embeddings,
+                          self.views if views is None else views)  # fmt: skip
+        assert isinstance(value, Tensor), f"{self.name}: not a tensor"
+        return value
+
+
+def _scenes(subject: Subject, device: str | torch.device = "cpu", seed: int = 0) -> Iterator[Scene]:
+    """Two views of images under shifts, without and with labels; and without any shift."""
+    settings = {"shifted": (6, 4, False), "labelled": (6, 4, True), "unshifted": (6, 1, False)}
+    refusals = []
+    for name, (images, variants, labelled) in settings.items():
+        loss = subject.make(seed)
+        torch.manual_seed(seed)
+        try:
+            loss.setup(Dims(WIDTH, variants, CLASSES if labelled else 1))
+        except ValueError as error:
+            refusals.append(f"{name}: {error}")
+            continue
+        generator = torch.Generator().manual_seed(1)
+        shift = torch.arange(variants).repeat_interleave(images)
+        source = torch.arange(images).repeat(variants)
+        label = source % CLASSES if labelled else torch.full_like(source, -1)
+        pixels = torch.rand(len(shift), 3, 8, 8, generator=generator)
+        views = Views(source, shift, label, shift == 0, pixels).repeat(2)
+        fields = {name: value for name, value in vars(views).items() if value is not None}
+        moved = replace(views, **{name: value.to(device) for name, value in fields.items()})
+        z = torch.randn(len(views), WIDTH, generator=generator).to(device)
+        yield Scene(name, loss.to(device), z, moved)
+    assert len(refusals) < len(settings), (
+        f"setup refuses everything; give options that fit: {'; '.join(refusals)}"
+    )
+
+
+def _gradient(
+    scene: Scene, embeddings: Tensor, views: Views | None = None
+) -> tuple[Tensor, Tensor]:
+    leaf = embeddings.detach().clone().requires_grad_()
+    value = scene.value(leaf, views)
+    assert value.requires_grad, f"{scene.name}: the value has no gradient"
+    value.backward()  # type: ignore[no-untyped-call]
+    pulls = {name: p.grad for name, p in scene.loss.named_parameters() if p.grad is not None}
+    for name, pull in pulls.items():
+        assert pull.isfinite().all(), f"{scene.name}: the gradient of {name} is not finite"
+    if leaf.grad is None:  # a loss may train a head of its own on embeddings it leaves alone
+        assert pulls, f"{scene.name}: a gradient reaches neither embeddings nor parameters"
+        return value.detach(), torch.zeros_like(leaf)
+    return value.detach(), leaf.grad
+
+
+def is_a_finite_scalar_on_the_embeddings_device(subject: Subject) -> None:
+    """``forward`` gives a 0-d finite floating-point tensor, on every device there is."""
+    for device in devices():
+        for scene in _scenes(subject, device):
+            value = scene.value()
+            assert value.shape == (), f"{scene.name}: shape {tuple(value.shape)}"
+            assert value.is_floating_point(), f"{scene.name}: {value.dtype}"
+            assert value.device.type == device.type, f"{scene.name}: {value.device}"
+            assert value.isfinite(), f"{scene.name}: {value.item()}"
+
+
+def row_order_means_nothing(subject: Subject) -> None:
+    """Neither the order of rows nor the number an image goes by changes value or gradient."""
+    for scene in _scenes(subject):
+        z, views = scene.embeddings, scene.views
+        order = torch.randperm(len(z), generator=torch.Generator().manual_seed(2))
+        value, pull = _gradient(scene, z)
+        shuffled, pulled = _gradient(scene, z[order], views[order])
+        close(shuffled, value, f"{scene.name}: value after shuffling the rows")
+        close(pulled, pull[order], f"{scene.name}: gradient after shuffling the rows", 1e-3)
+        renamed = replace(views, source=7 - views.source)
+        close(scene.value(views=renamed).detach(), value, f"{scene.name}: other image numbers")
+
+
+def gradients_are_finite(subject: Subject) -> None:
+    """Also of long embeddings, and where all are equal."""
+    for scene in _scenes(subject):
+        z = scene.embeddings
+        for what, rows in {"random": z, "long": 100 * z, "equal": z[:1].expand_as(z)}.items():
+            value, pull = _gradient(scene, rows)
+            assert value.isfinite(), f"{scene.name}: {value.item()} of {what} embeddings"
+            assert pull.isfinite().all(), f"{scene.name}: gradient of {what} embeddings"
+
+
+def autocast_is_survived(subject: Subject) -> None:
+    """bfloat16 embeddings under autocast give a finite value and gradient."""
+    for device in devices():
+        for scene in _scenes(subject, device):
+            with torch.autocast(device.type, torch.bfloat16):
+                value, pull = _gradient(scene, (10 * scene.embeddings).bfloat16())
+            assert value.isfinite(), f"{scene.name}: {value.item()}"
+            assert pull.isfinite().all(), f"{scene.name}: gradient"
+
+
+def a_seed_decides_it(subject: Subject) -> None:
+    """Under one seed the same loss is made and gives the same value, and its input is kept."""
+    for one, other in zip(_scenes(subject), _scenes(subject), strict=True):
+        before = one.embeddings.clone()
+        first = one.value()
+        assert torch.equal(first, one.value()), f"{one.name}: called twice"
+        assert torch.equal(first, other.value()), f"{one.name}: made twice"
+        assert torch.equal(one.embeddings, before), f"{one.name}: changes the embeddings"
+
+
+def weights_reload(subject: Subject) -> None:
+    """Its ``state_dict`` makes another instance the same."""
+    for one, other in zip(_scenes(subject), _scenes(subject, seed=1), strict=True):
+        other.loss.load_state_dict(one.loss.state_dict())
+        close(other.value().detach(), one.value().detach(), f"{one.name}: reloaded", 1e-6)
+
+
+def predicts_what_it_names(subject: Subject) -> None:
+    """A loss with ``outputs`` says them of images, each by itself."""
+    outputs: tuple[str, ...] = getattr(subject.component, "outputs", ())
+    for scene in _scenes(subject) if outputs else ():
+        loss: Any = scene.loss.eval()
+        z = scene.embeddings
+        said = loss.predict(z)
+        assert set(said) == set(outputs), f"predicts {sorted(said)}, names {sorted(outputs)}"
+        alone = loss.predict(z[3:5])
+        for name, value in said.items():
+            assert value.ndim == 2, f"'{name}' has shape {tuple(value.shape)}"
+            assert len(value) == len(z), f"'{name}' has shape {tuple(value.shape)}"
+            assert value.isfinite().all(), f"'{name}' is not finite"
+            close(alone[name].detach(), value[3:5].detach(), f"'{name}' of images in company")

@@ -1,0 +1,138 @@
+"""What the core relies on in a scorer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from unittest import SkipTest
+
+import torch
+from torch import Tensor
+
+from adframe.errors import UserError
+from adframe.evaluate import auroc
+from adframe.interfaces import Features, Look, Scorer
+from adframe.testing.subject import Subject, close
+
+WIDTH, VARIANTS, TRAIN, TEST, CLASSES = 16, 4, 60, 24, 3
+
+
+@dataclass
+class Fitted:
+    """A scorer that is fitted, and features of images to score with it."""
+
+    scorer: Scorer
+    labelled: bool
+
+    def features(self, seed: int, normal: bool = True) -> dict[str, Tensor]:
+        """Of ``TEST`` images like those it was fitted on, or unlike them."""
+        return _features(self.scorer.look(), TEST, normal, self.labelled, seed)
+
+
+def _features(look: Look, count: int, normal: bool, labelled: bool, seed: int) -> dict[str, Tensor]:
+    """Features as a trained network has them: a shift's images lie along an axis of its own.
+
+    What is normal lies far out on it; what is not, on the other side and nearer the origin. Where
+    there are classes each has an axis too, and what is not normal is of none. Outputs other than
+    ``features`` are as wide as there are variants, as a classifier's are.
+    """
+    variants = VARIANTS if look.shifted else 1
+    generator = torch.Generator().manual_seed(seed)
+    made = {}
+    for name in look.outputs:
+        width = WIDTH if name == "features" else VARIANTS
+        noise = torch.randn(count, look.views, variants, width, generator=generator)
+        classes = labelled and name == "features"
+        place = 10.0 if normal or classes else -3.0
+        made[name] = 0.5 * noise + place * torch.eye(variants, width)
+        if classes and normal:
+            axis = width - 1 - torch.arange(count) % CLASSES
+            made[name] += 10.0 * torch.eye(width)[axis][:, None, None]
+    return made
+
+
+def _fitted(subject: Subject, seed: int = 0, labels: tuple[bool, ...] = (False, True)) -> Fitted:
+    """Fitted without labels, or with them where the scorer refuses to be without."""
+    refusals = []
+    for labelled in labels:
+        scorer: Any = subject.make()
+        torch.manual_seed(seed)
+        label = torch.arange(TRAIN) % CLASSES if labelled else torch.full((TRAIN,), -1)
+        look = scorer.look()
+        try:
+            scorer.fit({**_features(look, TRAIN, True, labelled, seed=0), "label": label})
+            if getattr(scorer, "needs_exposed", False):
+                scorer.expose(_features(look, TRAIN, False, labelled, seed=6))
+        except UserError as error:
+            refusals.append(str(error))
+            continue
+        return Fitted(scorer, labelled)
+    raise SkipTest(f"{subject} refuses the kit's features: {'; '.join(refusals)}")
+
+
+def _rows(features: Features, rows: Tensor | slice) -> dict[str, Tensor]:
+    return {name: values[rows] for name, values in features.items()}
+
+
+def looks_at_what_can_be_seen(subject: Subject) -> None:
+    """``look`` asks for one view or more of one output or more, each named once."""
+    look = subject.make().look()
+    assert look.views >= 1, f"{look.views} views"
+    assert look.outputs, "no outputs"
+    assert len(set(look.outputs)) == len(look.outputs), f"outputs {look.outputs}"
+
+
+def scores_each_image_once(subject: Subject) -> None:
+    """(N,) finite float32, labelled or not, and the features are kept as they were."""
+    for labels in ((False, True), (True,)):
+        fitted = _fitted(subject, labels=labels)
+        features = fitted.features(seed=1)
+        before = {name: value.clone() for name, value in features.items()}
+        scores = fitted.scorer.score(features)
+        assert scores.shape == (TEST,), f"shape {tuple(scores.shape)} for {TEST} images"
+        assert scores.dtype == torch.float32, str(scores.dtype)
+        assert scores.isfinite().all(), "scores are not finite"
+        for name, value in before.items():
+            assert torch.equal(features[name], value), f"changes '{name}'"
+
+
+def higher_is_more_anomalous(subject: Subject) -> None:
+    """Images far from the training images get higher scores than images like them."""
+    fitted = _fitted(subject)
+    normal, far = (fitted.scorer.score(fitted.features(2, normal)) for normal in (True, False))
+    value = auroc({"inliers": normal, "far": far})["far"]
+    if value < 0.9 and set(fitted.scorer.look().outputs) != {"features"}:
+        raise SkipTest(f"{subject} reads outputs whose meaning the kit does not know")
+    assert value >= 0.9, f"AUROC {value:.2f} of images far off against images like the fitted ones"
+
+
+def company_means_nothing(subject: Subject) -> None:
+    """A score does not depend on what else is scored, in which order, how many at a time."""
+    fitted = _fitted(subject)
+    features, score = fitted.features(seed=3), fitted.scorer.score
+    together = score(features)
+    for size in (1, 7):
+        blocks = [slice(start, start + size) for start in range(0, TEST, size)]
+        close(torch.cat([score(_rows(features, rows)) for rows in blocks]), together,
+              f"{size} at a time")  # fmt: skip
+    back = torch.arange(TEST - 1, -1, -1)
+    close(score(_rows(features, back)), together[back], "in another order")
+
+
+def no_chance_is_left(subject: Subject) -> None:
+    """Fitted twice on the same features it scores the same, whatever the generator's state."""
+    one, other = _fitted(subject), _fitted(subject, seed=1)
+    features = one.features(seed=4)
+    close(other.scorer.score(features), one.scorer.score(features), "fitted again", 1e-6)
+
+
+def state_reloads(subject: Subject) -> None:
+    """A new instance scores the same once it is given ``state()``, tensors only."""
+    fitted = _fitted(subject)
+    state = fitted.scorer.state()
+    for name, value in state.items():
+        assert isinstance(value, Tensor), f"state '{name}' is a {type(value).__name__}"
+    features = fitted.features(seed=5)
+    other: Scorer = subject.make()
+    other.restore({name: value.clone() for name, value in state.items()})
+    close(other.score(features), fitted.scorer.score(features), "restored", 1e-6)

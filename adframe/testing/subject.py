@@ -1,0 +1,100 @@
+"""A component under test: its class, its options, and new instances of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from unittest import SkipTest
+
+import torch
+
+from adframe.describe import is_required, options_schema
+from adframe.errors import ConfigError
+from adframe.registry import Entry, Registry
+from adframe.schema import Spec, model_of, validate
+
+#: Kinds whose alternatives may reach for the network or for gigabytes: only as the test says.
+_AS_GIVEN = ("dataset", "backbone")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One component with some options.
+
+    Attributes:
+        entry: the component.
+        registry: where components nested in it are looked up.
+        options: as a config would give them.
+        variant: what differs from the options the test gave, as ``mode=soft``; or nothing.
+    """
+
+    entry: Entry
+    registry: Registry
+    options: Mapping[str, Any] = field(default_factory=dict)
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return "-".join(filter(None, [self.entry.kind, self.entry.name, self.variant]))
+
+    @cached_property
+    def component(self) -> type:
+        """The class."""
+        return self.entry.load()
+
+    def spec(self, **changes: Any) -> Spec:
+        """The component, validated.
+
+        Raises:
+            unittest.SkipTest: an option is required and the test gave none.
+        """
+        options = {**self.options, **changes}
+        model = model_of(self.component)
+        lacking = [
+            name
+            for name, option in model.model_fields.items()
+            if name not in options and is_required(option, self.registry)
+        ]
+        if lacking:
+            raise SkipTest(f"{self} needs options: {', '.join(lacking)}")
+        return Spec(self.entry, validate(model, options, self.registry))
+
+    def make(self, seed: int = 0) -> Any:
+        """A new instance, its weights drawn from a seed.
+
+        Raises:
+            unittest.SkipTest: as ``spec``, or the constructor refuses a variant nobody asked for.
+        """
+        torch.manual_seed(seed)
+        try:
+            return self.spec().build()
+        except ConfigError as error:
+            if self.variant:
+                raise SkipTest(f"{self} is refused: {error}") from error
+            raise AssertionError(f"{self} is refused: {error}") from error
+
+    def variants(self) -> Iterator[Subject]:
+        """The subject, and one for every other value of an option that has a fixed choice."""
+        yield self
+        if self.entry.kind in _AS_GIVEN:
+            return
+        for name, schema in options_schema(model_of(self.component)).items():
+            choice = [False, True] if schema.get("type") == "boolean" else schema.get("enum", [])
+            for value in choice:
+                if name not in self.options and value != schema.get("default"):
+                    changed = {**self.options, name: value}
+                    yield Subject(self.entry, self.registry, changed, f"{name}={value}")
+
+
+def close(found: torch.Tensor, expected: torch.Tensor, what: str, rtol: float = 1e-4) -> None:
+    """Assert that two tensors agree but for rounding."""
+    assert found.shape == expected.shape, f"{what}: {tuple(found.shape)}, {tuple(expected.shape)}"
+    scale = expected.abs().max().item() if expected.numel() else 0.0
+    apart = (found.double() - expected.double()).abs().max().item() if found.numel() else 0.0
+    assert apart <= rtol * max(scale, 1e-2), f"{what}: {apart:.3g} apart, of up to {scale:.3g}"
+
+
+def devices() -> list[torch.device]:
+    """The devices of this machine that a run may train on."""
+    return [torch.device(name) for name in ["cpu", *(["cuda"] * torch.cuda.is_available())]]

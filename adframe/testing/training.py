@@ -1,0 +1,194 @@
+"""What the core relies on in schedules, methods and optimizers."""
+
+from __future__ import annotations
+
+import copy
+import math
+from unittest import SkipTest
+
+import torch
+from torch import Tensor, nn
+
+from adframe.interfaces import Augmentation, Batch, Draws, Method, Objective, Optimizer, Parts
+from adframe.testing.fakes import TURN, SmallNet, Spread, Still, WholeNet
+from adframe.testing.subject import Subject, close, devices
+
+LEVELS = 4
+
+
+# --- schedules -----------------------------------------------------------------------------------
+
+
+def schedule_trains_stages_that_exist(subject: Subject) -> None:
+    """Rising levels within the network's, the same at every call, for some depth of network."""
+    fits = 0
+    for levels in range(1, LEVELS + 1):
+        schedule = subject.make()
+        try:
+            plans = [schedule.stages(levels, progress) for progress in (0.0, 0.5, 1.0)]
+        except ValueError:
+            continue
+        fits += 1
+        for plan in plans:
+            order = [stage.level for stage in plan]
+            assert order == sorted(set(order)), f"levels {order} do not rise"
+            assert all(1 <= level <= levels for level in order), f"levels {order} of {levels}"
+        again = [stage.level for stage in schedule.stages(levels, 0.0)]
+        assert again == [stage.level for stage in plans[0]], "another plan at the same progress"
+        assert plans[0], f"trains no stage of {levels}"
+    assert fits, f"fits no network of 1 to {LEVELS} stages"
+
+
+def schedule_augments_each_image_by_itself(subject: Subject) -> None:
+    """Each stage's augmentation gives images in 0..1, from their keys alone."""
+    images = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    keys = Draws.of(0, torch.arange(4)).keys
+    for levels in range(1, LEVELS + 1):
+        try:
+            plan = subject.make().stages(levels, 0.5)
+        except ValueError:
+            continue
+        for stage in plan:
+            made = stage.augmentation(images, Draws(keys))
+            assert made.shape == images.shape, f"stage {stage.level}: {tuple(made.shape)}"
+            assert 0 <= made.min() <= made.max() <= 1, f"stage {stage.level}: range"
+            part = stage.augmentation(images[2:], Draws(keys[2:]))
+            close(part, made[2:], f"stage {stage.level}: in company", 1e-5)
+
+
+# --- methods -------------------------------------------------------------------------------------
+
+
+def _method(subject: Subject, seed: int = 0) -> Method:
+    method: Method = subject.make(seed)
+    augmentation: Augmentation = Still()
+    torch.manual_seed(seed)
+    objective = [Objective(Spread, None, 1.0)]
+    parts = Parts(SmallNet(), [TURN], WholeNet(augmentation), objective, classes=1)
+    try:
+        method.setup(parts)
+    except ValueError as error:
+        raise SkipTest(f"{subject} does not fit the kit's parts: {error}") from error
+    return method
+
+
+def _batch(device: torch.device | str = "cpu", count: int = 4) -> Batch:
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(256, (count, 3, 16, 16), generator=generator).byte().to(device)
+    label = torch.full((count,), -1, device=device)
+    return Batch(pixels, label, Draws.of(0, torch.arange(count, device=device)))
+
+
+def _step(method: Method, batch: Batch) -> list[Tensor]:
+    """One batch as the training loop takes it; the losses."""
+    groups = method.groups()
+    losses = []
+    torch.manual_seed(0)
+    for update in method.train().step(batch, 0.0):
+        assert update.group in groups, f"no group '{update.group}' among {sorted(groups)}"
+        assert update.loss.shape == (), f"a loss of shape {tuple(update.loss.shape)}"
+        assert update.loss.isfinite(), "a loss is not finite"
+        for name, metric in update.metrics.items():
+            assert metric.shape == (), f"metric '{name}' of shape {tuple(metric.shape)}"
+            assert not metric.requires_grad, f"metric '{name}' is not detached"
+        pulls = torch.autograd.grad(update.loss, groups[update.group], allow_unused=True)
+        with torch.no_grad():
+            for parameter, pull in zip(groups[update.group], pulls, strict=True):
+                if pull is not None:
+                    assert pull.isfinite().all(), "a gradient is not finite"
+                    parameter.sub_(1e-3 * pull)
+        losses.append(update.loss.detach())
+    assert losses, "no update is yielded"
+    return losses
+
+
+def method_trains(subject: Subject) -> None:
+    """Each update is a finite scalar of a known group with finite gradients; metrics detached."""
+    for device in devices():
+        _step(_method(subject).to(device), _batch(device))
+
+
+def method_is_decided_by_the_seed(subject: Subject) -> None:
+    """Under one seed it is made the same and takes the same step."""
+    one, other = (_step(_method(subject), _batch()) for _ in range(2))
+    for first, second in zip(one, other, strict=True):
+        assert torch.equal(first, second), "two losses under one seed"
+
+
+def method_embeds_each_image_by_itself(subject: Subject) -> None:
+    """(N, D) for each of ``outputs()``, ``features`` among them, the same in any company."""
+    method = _method(subject).eval()
+    images = _batch().pixels.float() / 255
+    with torch.no_grad():
+        together, alone = method.embed(images), method.embed(images[2:3])
+    names = method.outputs()
+    assert "features" in names, f"outputs {names}"
+    for name in names:
+        assert name in together, f"embed does not return '{name}'"
+        assert together[name].ndim == 2, f"'{name}' of shape {tuple(together[name].shape)}"
+        assert len(together[name]) == len(images), f"'{name}': {len(together[name])} rows"
+        close(alone[name], together[name][2:3], f"'{name}' in company")
+
+
+def method_reloads(subject: Subject) -> None:
+    """Its ``state_dict`` after a step makes another the same."""
+    one, other = _method(subject), _method(subject, seed=1)
+    _step(one, _batch())
+    other.load_state_dict(one.state_dict())
+    images = _batch().pixels.float() / 255
+    with torch.no_grad():
+        expected, found = one.eval().embed(images), other.eval().embed(images)
+    for name, value in expected.items():
+        close(found[name], value, f"'{name}' reloaded", 1e-6)
+
+
+# --- optimizers ----------------------------------------------------------------------------------
+
+
+def _problem() -> tuple[nn.Parameter, nn.Parameter]:
+    generator = torch.Generator().manual_seed(0)
+    shapes = ((4, 3), (5,))
+    one, other = (nn.Parameter(torch.randn(shape, generator=generator) + 2) for shape in shapes)
+    return one, other
+
+
+def _descend(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], steps: int) -> None:
+    for _ in range(steps):
+        optimizer.zero_grad(set_to_none=True)
+        loss = torch.stack([parameter.square().sum() for parameter in parameters]).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+
+def optimizer_moves_every_parameter_down(subject: Subject) -> None:
+    """A few steps on a bowl make all parameters finite and the bowl's value smaller."""
+    policy: Optimizer = subject.make()
+    for device in devices():
+        parameters = [nn.Parameter(p.detach().to(device)) for p in _problem()]
+        before = [parameter.detach().clone() for parameter in parameters]
+        _descend(policy.build(parameters), parameters, 3)
+        for parameter, old in zip(parameters, before, strict=True):
+            assert parameter.isfinite().all(), "not finite"
+            assert parameter.detach().norm() < old.norm(), "a parameter does not move down"
+
+
+def optimizer_rate_is_a_factor(subject: Subject) -> None:
+    """``rate`` is finite and 0 or more over the run, and not always 0."""
+    policy: Optimizer = subject.make()
+    rates = [policy.rate(step / 50) for step in range(51)]
+    assert all(math.isfinite(rate) and rate >= 0 for rate in rates), f"rates {rates}"
+    assert any(rates), "the rate is always 0"
+
+
+def optimizer_goes_on_from_its_state(subject: Subject) -> None:
+    """Reloaded after two steps, it walks on as if it had not been stopped."""
+    policy: Optimizer = subject.make()
+    whole, halved = list(_problem()), list(_problem())
+    _descend(policy.build(whole), whole, 5)
+    first = policy.build(halved)
+    _descend(first, halved, 2)
+    second = policy.build(halved)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    _descend(second, halved, 3)
+    for one, other in zip(whole, halved, strict=True):
+        close(other.detach(), one.detach(), "after resuming", 1e-6)

@@ -1,0 +1,1 @@
+"""Alignment and uniformity on the hypersphere, and a TensorBoard log."""

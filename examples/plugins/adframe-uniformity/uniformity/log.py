@@ -1,0 +1,30 @@
+"""A run's metrics and results as TensorBoard shows them."""
+
+from __future__ import annotations
+
+from torch.utils.tensorboard import SummaryWriter
+
+from adframe import Report, Run, hookimpl
+
+
+class TensorBoardLog:
+    """Mean metrics by epoch, and AUROC at the end, in ``tensorboard/`` of the run folder."""
+
+    def __init__(self, run: Run) -> None:
+        assert run.out is not None, "a log needs a folder"
+        self.writer = SummaryWriter(run.out / "tensorboard")
+
+    @hookimpl
+    def adframe_epoch_end(self, run: Run, epoch: int) -> None:
+        """Write the epoch's means at once: the run may be killed."""
+        for name, value in run.means.items():
+            self.writer.add_scalar(f"train/{name}", value, epoch)
+        self.writer.flush()
+
+    @hookimpl
+    def adframe_run_end(self, run: Run, report: Report) -> None:
+        """Write what evaluation found."""
+        for scorer, outcome in report.outcomes.items():
+            for outliers, value in outcome.auroc.items():
+                self.writer.add_scalar(f"auroc/{scorer}/{outliers}", value, run.epoch)
+        self.writer.close()
