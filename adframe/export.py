@@ -25,8 +25,9 @@ def json_schema(registry: Registry) -> dict[str, Any]:
         "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
     }
     # What a base may bring is not missing here.
-    schema.pop("required", None)
     definitions = schema.setdefault("$defs", {})
+    for table in (schema, *(definitions[name] for name in ("Train", "Exposure"))):
+        table.pop("required", None)
     for kind in KINDS:
         definitions[kind] = _kind_schema(kind, registry)
     referenced: dict[str, Any] = _references(schema)

@@ -1,6 +1,7 @@
 """What ``adframe new`` writes works as it is."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,9 +18,10 @@ ALL = [word for kind in scaffold.KINDS for word in ("--kind", kind)]
 
 
 def tool(*command, cwd):
-    done = subprocess.run(
-        [sys.executable, "-m", *command], cwd=cwd, capture_output=True, text=True, check=False
-    )
+    # mypy does not follow the hooks of an editable install; a wheel needs no path.
+    env = {**os.environ, "MYPYPATH": str(ROOT)}
+    words = [sys.executable, "-m", *command]
+    done = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
