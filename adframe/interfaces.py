@@ -208,6 +208,12 @@ class Scorer(ABC):
         return {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take up what another instance learned, from its ``state()``."""
+        """Take up what another instance learned, from its ``state()``.
+
+        Raises:
+            ValueError: a name is none that ``fit`` could have set.
+        """
         for name, value in state.items():
+            if not name.isidentifier() or hasattr(type(self), name):
+                raise ValueError(f"'{name}' is nothing that is learned")
             setattr(self, name, value)
