@@ -106,9 +106,13 @@ def save_state(run: Run, sums: Mapping[str, float], optimizers: Optimizers) -> N
     facts = {"format": FORMAT, "adframe": __version__, **run.fingerprint, **position}
     path = run.out / "state.safetensors"
     write_tensors(path, tensors, {**facts, "scalars": scalars})
+    _tell(path, {**facts, "seconds": run.seconds})
+
+
+def _tell(path: Path, facts: Mapping[str, Any]) -> None:
+    """Repeat a state's facts in a file for people, which also says how long the run took."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    facts = {**facts, "seconds": run.seconds, "sha256": {path.name: digest}}
-    write_json(run.out / "state.json", facts)
+    write_json(path.with_suffix(".json"), {**facts, "sha256": {path.name: digest}})
 
 
 def load_state(run: Run, optimizers: Optimizers) -> dict[str, Any]:
@@ -130,7 +134,9 @@ def load_state(run: Run, optimizers: Optimizers) -> dict[str, Any]:
         run.epoch, run.step = int(facts["epoch"]), int(facts["step"])
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: does not fit the optimizer of config.yaml: {error}") from error
-    run.earlier = seconds(run.out / "state.json")
+    run.earlier = seconds(path.with_suffix(".json"))
+    told = {key: value for key, value in facts.items() if key != "scalars"}
+    _tell(path, {**told, "seconds": run.earlier})  # a kill may have come between the two files
     return facts
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from annotated_types import Interval
 
-from adframe import UserError, find_images, read_images
+from adframe import UserError, find_images, read_images, readable_images
 from adframe.interfaces import Count, Dataset, Images, Splits
 
 from .classes import as_images, normal_classes, seeded_order
@@ -35,6 +35,8 @@ class ImageFolder(Dataset):
             ``test_root``; drawn by the run's seed. The other classes are tested on whole.
         train_limit: Most training images of a class, the first in order of name.
         test_limit: Most test images of a class, the first in order of name.
+        skip_unreadable: Whether files that are damaged or no images are left out, with a warning
+            that counts them and names the first; otherwise they are an error.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class ImageFolder(Dataset):
         test_share: Share = 0.3,
         train_limit: Count | None = None,
         test_limit: Count | None = None,
+        skip_unreadable: bool = False,
     ) -> None:
         self.root = root.expanduser()
         self.test_root = None if test_root is None else test_root.expanduser()
@@ -56,6 +59,7 @@ class ImageFolder(Dataset):
         self.test_share = test_share
         self.train_limit = train_limit
         self.test_limit = test_limit
+        self.skip_unreadable = skip_unreadable
 
     def load(self, seed: int) -> Splits:
         files = _by_class(self.root)
@@ -90,8 +94,12 @@ class ImageFolder(Dataset):
     def _read(self, files: dict[str, list[Path]], normal: list[str]) -> Images:
         paths = [path for of_class in files.values() for path in of_class]
         of = [name for name, of_class in files.items() for _ in of_class]
-        names = [str(path) for path in paths]
-        return as_images(read_images(paths, self.size), of, names, normal, self.labelled)
+        if self.skip_unreadable:
+            pixels, kept = readable_images(paths, self.size)
+            paths, of = [paths[row] for row in kept], [of[row] for row in kept]
+        else:
+            pixels = read_images(paths, self.size)
+        return as_images(pixels, of, [str(path) for path in paths], normal, self.labelled)
 
 
 def _by_class(root: Path) -> dict[str, list[Path]]:
