@@ -132,7 +132,7 @@ def load_state(run: Run, optimizers: Optimizers) -> dict[str, Any]:
     try:
         _take_up(path, {**tensors, **facts["scalars"]}, run.assembly.method, optimizers)
         run.epoch, run.step = int(facts["epoch"]), int(facts["step"])
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: does not fit the optimizer of config.yaml: {error}") from error
     run.earlier = seconds(path.with_suffix(".json"))
     told = {key: value for key, value in facts.items() if key != "scalars"}
@@ -227,7 +227,7 @@ def restore_model(
     for index, (name, scorer) in enumerate(zip(names, assembly.scorers, strict=True)):
         try:
             scorer.restore(parts.get(f"scorer/{index}", {}))
-        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        except (LookupError, ValueError, TypeError, RuntimeError) as error:
             raise UserError(f"{path}: does not fit the scorer {name}: {error}") from error
 
 

@@ -10,9 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor, uint8
+from torch import Tensor
 
 from adframe.errors import UserError
 
@@ -73,7 +74,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
 
     Equal content makes equal bytes.
     """
-    ready = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    plain = torch.contiguous_format
+    ready = {name: t.detach().cpu().clone(memory_format=plain) for name, t in tensors.items()}
     facts = json.loads(json.dumps(facts))
     # One entry only: the library writes several in an order of its own.
     metadata = {"adframe": json.dumps({"sha256": _digest(ready, facts), "facts": facts})}
@@ -109,5 +111,5 @@ def _digest(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
         tensor = tensors[name]
         digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
         if tensor.numel():
-            digest.update(tensor.reshape(-1).view(uint8).numpy().data)
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

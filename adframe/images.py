@@ -42,9 +42,7 @@ def read_image(path: str | Path, size: int | None = None) -> Tensor:
         with Image.open(path) as opened:
             if math.prod(opened.size) > MOST_PIXELS:
                 wide, high = opened.size
-                raise ImageError(
-                    f"{path}: {wide}x{high} pixels are more than can be read; shrink it"
-                )
+                raise ImageError(f"{path}: {wide}x{high} pixels are too many; shrink it")
             ImageOps.exif_transpose(opened, in_place=True)
             image = _rgb(opened)
             if size is not None:

@@ -102,7 +102,7 @@ def spread(method: Method, pixels: Tensor) -> float:
 def collapse(method: Method, pixels: Tensor, epoch: int) -> Note | None:
     """The warning that the network gives every image the same features; None if it does not."""
     variance = spread(method, pixels)
-    if variance >= COLLAPSED:
+    if not variance < COLLAPSED:  # nor where it is no number, which is found otherwise
         return None
     return Note(
         f"epoch {epoch}: the representation has collapsed: the features of training images vary "
