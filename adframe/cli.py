@@ -25,6 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "allocate" not in str(error):
+            raise
+        print("out of memory; try a smaller network, batch or image size", file=sys.stderr)
+        return 1
     except BrokenPipeError:  # the reader of a pipe went away, as `head` does
         sys.stderr.close()
         return 1

@@ -33,7 +33,7 @@ from adframe.values import Views as Views
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
 Fraction = Annotated[float, Interval(ge=0, le=1)]
-Count = Annotated[int, Ge(1)]
+Count = Annotated[int, Interval(ge=1, le=1_000_000)]
 
 
 class Dataset(ABC):

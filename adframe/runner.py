@@ -165,7 +165,7 @@ def _device(config: RunConfig) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         reason = str(error).partition("\n")[0]
         raise config.located(ConfigError([Problem(("train", "device"), reason)])) from error
