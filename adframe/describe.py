@@ -17,11 +17,18 @@ _ARGUMENT = re.compile(r"^(\w+):\s*(?:\[([^\]]*)\]\s*)?(.*)$")
 
 
 def argument_docs(component: type) -> dict[str, tuple[str, str]]:
-    """Parameter -> (provenance, text) from the ``Args:`` section of the class's docstring.
+    """Parameter -> (provenance, text) from the ``Args:`` sections of a class and its bases.
 
-    Provenance is what stands in brackets before the text, as ``[published: 0.5]``.
+    Provenance is what stands in brackets before the text, as ``[published: 0.5]``. What a base
+    class documents need not be said again.
     """
-    text = inspect.getdoc(component) or ""
+    documented: dict[str, tuple[str, str]] = {}
+    for base in reversed(component.__mro__):
+        documented |= _arguments(inspect.cleandoc(vars(base).get("__doc__") or ""))
+    return documented
+
+
+def _arguments(text: str) -> dict[str, tuple[str, str]]:
     section = re.split(r"\n(?=\S)", text.partition("\nArgs:\n")[2])[0]
     found: dict[str, list[str]] = {}
     provenance: dict[str, str] = {}

@@ -47,6 +47,20 @@ class Draws:
         """Keys from a seed and (N,) integer indices, as for the images of a data set."""
         return cls(_mix(_mix(index.to(torch.int64) * _STEP + seed) + _STEP))
 
+    @classmethod
+    def by_content(cls, seed: int, images: Tensor) -> Draws:
+        """Keys from what images show: the same image draws the same in any company.
+
+        Args:
+            seed: what else decides the draws.
+            images: (N, ...) of an integer or floating-point dtype.
+        """
+        flat = images.flatten(1)
+        values = flat.float().view(torch.int32) if flat.is_floating_point() else flat
+        generator = torch.Generator().manual_seed(flat.shape[1])
+        factors = torch.randint(-(2**62), 2**62, (flat.shape[1],), generator=generator)
+        return cls.of(seed, (values.to(torch.int64) * factors.to(flat.device)).sum(1))
+
     def __len__(self) -> int:
         return len(self.keys)
 

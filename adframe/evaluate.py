@@ -72,15 +72,6 @@ def _where(images: Images, chosen: Tensor) -> Images:
     return Images(images.pixels[rows], images.label[rows], images.outlier[rows], names)
 
 
-def content_draws(seed: int, pixels: Tensor) -> Draws:
-    """Draws keyed by what an image shows: its test-time views are the same in any company."""
-    count = pixels[0].numel()
-    generator = torch.Generator().manual_seed(count)
-    factors = torch.randint(-(2**62), 2**62, (count,), generator=generator).to(pixels.device)
-    digest = (pixels.flatten(1).to(torch.int64) * factors).sum(1)
-    return Draws.of(seed_of(seed, "views"), digest)
-
-
 @torch.no_grad()
 def look_at(
     method: Method, shifts: Sequence[Shift], pixels: Tensor, look: Look, seed: int
@@ -99,7 +90,7 @@ def look_at(
     try:
         for part in torch.tensor_split(pixels, max(1, math.ceil(len(pixels) / chunk))):
             block = part.to(device, non_blocking=True)
-            draws = content_draws(seed, block)
+            draws = Draws.by_content(seed_of(seed, "views"), block)
             outputs = [
                 method.embed(images)
                 for view in range(look.views)
@@ -162,13 +153,20 @@ def auroc(scores: dict[str, Tensor]) -> dict[str, float]:
 
 
 def pixel_floor(train: Images, parts: dict[str, Images]) -> dict[str, Outcome]:
-    """What the nearest training image gets on raw pixels, untrained: by cosine, and by distance."""
+    """What the nearest training image gets on raw pixels, untrained: by cosine, and by distance.
+
+    The cosine is that of images less their own mean: brightness alone would hide all else.
+    """
+
+    def unit(rows: Tensor) -> Tensor:
+        return normalize(rows - rows.mean(1, keepdim=True))
+
     bank = train.pixels.flatten(1).float()
-    unit = normalize(bank)
+    units = unit(bank)
     scores: dict[str, dict[str, Tensor]] = {"cosine": {}, "l2": {}}
     for name, images in parts.items():
         blocks = [block.flatten(1).float() for block in torch.split(images.pixels, ROWS)]
-        near = [max_cosine(normalize(block), unit) for block in blocks]
+        near = [max_cosine(unit(block), units) for block in blocks]
         scores["cosine"][name] = 1 - torch.cat(near)
         scores["l2"][name] = torch.cat([torch.cdist(block, bank).amin(1) for block in blocks])
     return {measure: Outcome(auroc(of), of) for measure, of in scores.items()}

@@ -47,6 +47,18 @@ class Dataset(ABC):
             adframe.UserError: the data is missing, empty or unreadable; one clear line.
         """
 
+    def outliers(self, seed: int) -> Images:
+        """The whole test split, where a config names this data set under ``outliers``.
+
+        Every image of it counts as an anomaly, whatever the data set calls normal. Override it
+        where the test images can be had without training images.
+        """
+        return self.load(seed).test
+
+    def exposed(self, seed: int) -> Images:
+        """Images to learn from as known outliers, where a config names it under ``exposure``."""
+        return self.load(seed).train
+
 
 class Backbone(nn.Module, ABC):
     """A network that returns the feature map of each of its stages.

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TypeVar
 
 from adframe.assemble import Assembly
 from adframe.config import RunConfig
 from adframe.errors import ConfigError, Problem, UserError
 from adframe.interfaces import Images, Splits
 
+Data = TypeVar("Data", Splits, Images)
 
-def load(config: RunConfig, dataset: Any, *path: str | int) -> Splits:
+
+def load(config: RunConfig, read: Callable[[int], Data], *path: str | int) -> Data:
     """What a data set delivers; its refusal becomes a located problem at ``path``."""
     try:
-        splits: Splits = dataset.load(config.seed)
-        return splits
+        return read(config.seed)
     except (UserError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise
@@ -25,7 +27,7 @@ def outlier_sets(config: RunConfig, assembly: Assembly, data: Splits) -> dict[st
     """The test images of each data set under ``outliers``, by name."""
     sets: dict[str, Images] = {}
     for index, dataset in enumerate(assembly.outliers):
-        images = load(config, dataset, "outliers", index).test
+        images = load(config, dataset.outliers, "outliers", index)
         name = config.outliers[index].entry.name
         name = name if name not in (*sets, config.dataset.entry.name) else f"{name}_{index}"
         _same_size(config, images, data.test, "outliers", index)
@@ -34,10 +36,10 @@ def outlier_sets(config: RunConfig, assembly: Assembly, data: Splits) -> dict[st
 
 
 def exposed(config: RunConfig, assembly: Assembly, data: Splits) -> Images | None:
-    """The training images of the data set under ``exposure``, if there is one."""
+    """The images of the data set under ``exposure``, if there is one."""
     if assembly.exposure is None:
         return None
-    images = load(config, assembly.exposure, "exposure", "dataset").train
+    images = load(config, assembly.exposure.exposed, "exposure", "dataset")
     _same_size(config, images, data.train, "exposure", "dataset")
     return images
 

@@ -141,7 +141,7 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False) -> Run:
     """A run ready to train: components checked, data read, folder opened."""
     device = _device(config)
     assembly = assemble(config)
-    data = reading.load(config, assembly.dataset, "dataset")
+    data = reading.load(config, assembly.dataset.load, "dataset")
     if len(data.train) < 2:
         raise UserError(f"{len(data.train)} training image(s); at least 2 are needed")
     outliers = reading.outlier_sets(config, assembly, data)

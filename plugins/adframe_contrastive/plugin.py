@@ -7,3 +7,4 @@ from adframe import Add, hookimpl
 def adframe_register(add: Add) -> None:
     add("method", "contrastive", ".method:Contrastive", default=True)
     add("schedule", "uniform", ".schedules:Uniform", default=True)
+    add("schedule", "curriculum", ".schedules:Curriculum")

@@ -2,21 +2,68 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from annotated_types import Interval
+from torch import Tensor
 
-from adframe import UserError, find_images, read_images, readable_images
-from adframe.interfaces import Count, Dataset, Images, Splits
+from adframe import UserError, find_images, readable_images
+from adframe.interfaces import Count, Images, Splits
 
-from .classes import as_images, normal_classes, seeded_order
+from .classes import Classed, Listing, Names, Size, listed, seeded_order
 
 Share = Annotated[float, Interval(gt=0, lt=1)]
 
 
-class ImageFolder(Dataset):
+class HeldOut(Classed):
+    """Images that nobody has split: a share of each normal class is held out for testing.
+
+    As an outlier set it gives every image there is, since none of it is trained on.
+
+    Args:
+        test_share: [guess: 0.3] Share of each normal class held out; drawn by the run's seed. The
+            other classes are tested on whole.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        normal: Names = None,
+        labelled: bool = False,
+        without: Names = None,
+        train_limit: Count | None = None,
+        test_limit: Count | None = None,
+        size: Size | None = None,
+        test_share: Share = 0.3,
+    ) -> None:
+        super().__init__(root, normal, labelled, without, train_limit, test_limit)
+        self.size = size
+        self.test_share = test_share
+
+    @abstractmethod
+    def files(self) -> dict[str, list[Path]]:
+        """Every image, by class."""
+
+    def whole(self) -> Listing:
+        return listed(self.files(), self.size)
+
+    def listing(self, train: bool, seed: int) -> Listing:
+        files = self.files()
+        chosen = dict(files)
+        for name in self.inliers(list(files)):
+            paths = [files[name][i] for i in seeded_order(len(files[name]), seed)]
+            if len(paths) < 2:
+                raise UserError(f"{paths[0].parent}: one image cannot be split in two")
+            held_out = min(max(1, round(len(paths) * self.test_share)), len(paths) - 1)
+            chosen[name] = sorted(paths[held_out:] if train else paths[:held_out])
+        return listed(chosen, self.size)
+
+
+class ImageFolder(HeldOut):
     """Images below ``ROOT/<class>/``, of one's own or of a published set.
 
     One-class with ``normal: automobile``; several names make one inlier class of them, none makes
@@ -24,17 +71,16 @@ class ImageFolder(Dataset):
     what is not normal is an outlier. Every kind of image is brought to 8-bit RGB: grey is
     repeated, transparency laid upon white, 16 bits scaled to 8.
 
+    As an outlier set it gives every image below ``test_root``, or below ``root`` without one, and
+    under ``exposure`` every image below ``root``; there class folders are not needed.
+
     Args:
         root: Folder of one folder per class, to train on. Relative to where the command runs.
         test_root: The same for testing; without it a share of ``root`` is held out.
-        normal: The class or classes that are normal; all by default.
-        labelled: Whether inliers keep their class as a label (the labelled multi-class setting).
         size: Shorter side after resizing, then the centre square is cut out; without it all
             images must share one size.
-        test_share: Share of each normal class held out for testing where there is no
+        test_share: [guess: 0.3] Share of each normal class held out for testing where there is no
             ``test_root``; drawn by the run's seed. The other classes are tested on whole.
-        train_limit: Most training images of a class, the first in order of name.
-        test_limit: Most test images of a class, the first in order of name.
         skip_unreadable: Whether files that are damaged or no images are left out, with a warning
             that counts them and names the first; otherwise they are an error.
     """
@@ -43,73 +89,98 @@ class ImageFolder(Dataset):
         self,
         root: Path,
         test_root: Path | None = None,
-        normal: str | Sequence[str] | None = None,
+        normal: Names = None,
         labelled: bool = False,
-        size: Annotated[int, Interval(ge=8, le=1024)] | None = None,
+        without: Names = None,
+        size: Size | None = None,
         test_share: Share = 0.3,
         train_limit: Count | None = None,
         test_limit: Count | None = None,
         skip_unreadable: bool = False,
     ) -> None:
-        self.root = root.expanduser()
+        super().__init__(root, normal, labelled, without, train_limit, test_limit, size, test_share)
         self.test_root = None if test_root is None else test_root.expanduser()
-        self.normal = normal
-        self.labelled = labelled
-        self.size = size
-        self.test_share = test_share
-        self.train_limit = train_limit
-        self.test_limit = test_limit
         self.skip_unreadable = skip_unreadable
 
-    def load(self, seed: int) -> Splits:
-        files = _by_class(self.root)
-        normal = normal_classes(self.normal, list(files), str(self.root))
+    def files(self) -> dict[str, list[Path]]:
+        return class_folders(self.root)
+
+    def whole(self) -> Listing:
+        return listed(any_folder(self.test_root or self.root), self.size)
+
+    def listing(self, train: bool, seed: int) -> Listing:
         if self.test_root is None:
-            train, test = self._hold_out(files, normal, seed)
-        else:
-            train, test = files, _by_class(self.test_root)
-            for name in set(normal) - set(test):
-                raise UserError(f"{self.test_root}: no folder of the normal class '{name}'")
-        train = {name: train[name][: self.train_limit] for name in normal}
-        test = {name: paths[: self.test_limit] for name, paths in test.items()}
-        classes = normal if self.labelled else ["inlier"]
-        splits = Splits(self._read(train, normal), self._read(test, normal), classes)
+            return super().listing(train, seed)
+        if train:
+            return listed(self.files(), self.size)
+        files = class_folders(self.test_root)
+        classes = [folder.name for folder in _folders(self.root)]
+        for name in set(self.inliers(classes, list(files))) - set(files):
+            raise UserError(f"{self.test_root}: no folder of the normal class '{name}'")
+        return listed(files, self.size)
+
+    def exposed(self, seed: int) -> Images:
+        listing = listed(any_folder(self.root), self.size)
+        return self._images(listing, self._kept(listing.classes), [], self.train_limit)
+
+    def _images(
+        self, listing: Listing, classes: Sequence[str], normal: list[str], limit: int | None
+    ) -> Images:
+        if self.skip_unreadable:
+
+            def readable(rows: list[int]) -> tuple[Tensor, list[int]]:
+                pixels, kept = readable_images([listing.names[row] for row in rows], self.size)
+                return pixels, [rows[position] for position in kept]
+
+            listing = replace(listing, readable=readable)
+        return super()._images(listing, classes, normal, limit)
+
+    def load(self, seed: int) -> Splits:
+        splits = super().load(seed)
         here, there = (tuple(i.pixels.shape[2:]) for i in (splits.train, splits.test))
         if here != there:
             raise UserError(f"{self.test_root}: images of {there} pixels, not {here}; set size")
         return splits
 
-    def _hold_out(
-        self, files: dict[str, list[Path]], normal: list[str], seed: int
-    ) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
-        train, test = {}, dict(files)
-        for name in normal:
-            paths = [files[name][i] for i in seeded_order(len(files[name]), seed)]
-            if len(paths) < 2:
-                raise UserError(f"{self.root / name}: one image cannot be split; set test_root")
-            held_out = min(max(1, round(len(paths) * self.test_share)), len(paths) - 1)
-            test[name], train[name] = sorted(paths[:held_out]), sorted(paths[held_out:])
-        return train, test
 
-    def _read(self, files: dict[str, list[Path]], normal: list[str]) -> Images:
-        paths = [path for of_class in files.values() for path in of_class]
-        of = [name for name, of_class in files.items() for _ in of_class]
-        if self.skip_unreadable:
-            pixels, kept = readable_images(paths, self.size)
-            paths, of = [paths[row] for row in kept], [of[row] for row in kept]
-        else:
-            pixels = read_images(paths, self.size)
-        return as_images(pixels, of, [str(path) for path in paths], normal, self.labelled)
+def class_folders(root: Path) -> dict[str, list[Path]]:
+    """The images below each folder of ``root``.
+
+    Raises:
+        UserError: there is no such folder, or none in it, or one without images.
+    """
+    files = {folder.name: _images_below(folder) for folder in _folders(root)}
+    for name, paths in files.items():
+        if not paths:
+            raise UserError(f"{root / name}: no images in this class folder")
+    return files
 
 
-def _by_class(root: Path) -> dict[str, list[Path]]:
+def any_folder(root: Path) -> dict[str, list[Path]]:
+    """The same, of a folder that may also hold the images themselves.
+
+    Raises:
+        UserError: there is no such folder, or no image in it.
+    """
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder")
+    files: dict[str, list[Path]] = {}
+    for path in _images_below(root):
+        folder, *rest = path.relative_to(root).parts
+        files.setdefault(folder if rest else root.name, []).append(path)
+    if not files:
+        raise UserError(f"{root}: no images in this folder")
+    return files
+
+
+def _folders(root: Path) -> list[Path]:
     if not root.is_dir():
         raise UserError(f"{root}: no such folder")
     folders = sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
     if not folders:
         raise UserError(f"{root}: holds no class folders; expected {root}/<class>/<image>")
-    files = {folder.name: find_images([folder]) for folder in folders}
-    for name, paths in files.items():
-        if not paths:
-            raise UserError(f"{root / name}: no images in this class folder")
-    return files
+    return folders
+
+
+def _images_below(folder: Path) -> list[Path]:
+    return [path for path in find_images([folder]) if path.name[0] != "."]

@@ -177,3 +177,8 @@ def test_a_component_alone_is_refused_like_one_in_a_config(toys, kind, table, me
     with pytest.raises(ConfigError) as caught:
         build(kind, table, toys)
     assert str(caught.value).startswith(message)
+
+
+def test_exposure_is_refused_by_a_method_that_would_ignore_it(refusal):
+    text = TOY + "exposure: {dataset: toy_data}\n"
+    assert "exposure: toy_method learns from inliers alone" in refusal(text)

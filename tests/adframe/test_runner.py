@@ -12,8 +12,11 @@ from sklearn.metrics import roc_auc_score
 
 import adframe
 from adframe import checkpoint
+from adframe import train as train_module
 from adframe.config import load_config
 from adframe.errors import ConfigError, UserError
+from adframe.interfaces import Dataset, Splits
+from adframe.runner import prepare
 from adframe.train import TrainingError
 
 
@@ -59,6 +62,9 @@ def test_the_pixel_floor_is_the_nearest_training_image(toy, tmp_path):
     report = adframe.run(config)
     expected = roc_auc_score(data.test.outlier.numpy(), distance)
     assert report.floor["l2"].mean == pytest.approx(expected, abs=1e-9)
+    correlation = [max(np.corrcoef(row, other)[0, 1] for other in train) for row in test]
+    expected = roc_auc_score(data.test.outlier.numpy(), -np.array(correlation))
+    assert report.floor["cosine"].mean == pytest.approx(expected, abs=1e-9)
 
 
 def test_same_config_and_seed_give_the_same_run(toy, tmp_path):
@@ -140,6 +146,21 @@ def test_outliers_may_come_from_other_data_sets(toy, shapes, tmp_path):
     assert report.mean_auroc == pytest.approx(np.mean(list(report.auroc.values())))
     with pytest.raises(ConfigError, match=r"outliers.0: images of \(24, 24\) pixels"):
         adframe.run(toy(f"outliers={others}", "outliers.0.size=24"))
+
+
+def test_an_outlier_set_gives_its_whole_test_split_whatever_it_calls_normal(toy, shapes):
+    for normal in ("null", "dark"):
+        other = f"[{{name: image_folder, root: {shapes}, normal: {normal}}}]"
+        parts = prepare(toy(f"outliers={other}"), None).parts
+        assert [len(images) for images in parts.values()] == [4, 16, 28]
+
+
+def test_a_data_set_that_does_not_say_gives_its_test_split_as_outliers():
+    class Plain(Dataset):
+        def load(self, seed):
+            return Splits(train=None, test=f"test images of {seed}")
+
+    assert Plain().outliers(3) == "test images of 3"
 
 
 def test_a_test_split_without_outliers_is_refused(toy):
@@ -252,3 +273,24 @@ def test_every_bundled_config_assembles(path):
     if "base" in path.parts:
         pytest.skip("a base is no run")
     assemble(load_config(path))
+
+
+def test_exposed_outliers_are_trained_beside_the_inliers(toy, shapes):
+    table = f"{{name: image_folder, root: {shapes}, normal: dark}}"
+    exposed = f"exposure={{ratio: 0.75, dataset: {table}}}"
+    run = prepare(toy(exposed), None)
+    assert len(run.exposed) == 28  # every image of the folder, whatever it calls normal
+    counts, seen = [], []
+    for batch in train_module._batches(run, epoch=0):
+        counts.append(len(batch.exposed.pixels))
+        seen += batch.exposed.draws.keys.tolist()
+    assert counts == [3] * run.batches_per_epoch
+    assert len(set(seen)) == len(seen)  # all are seen before one comes again
+    report = adframe.run(toy(exposed))
+    assert 0 <= report.mean_auroc <= 1
+
+
+def test_exposure_of_another_size_is_refused(toy, shapes):
+    exposed = f"exposure={{dataset: {{name: image_folder, root: {shapes}, size: 8}}}}"
+    with pytest.raises(ConfigError, match=r"exposure.dataset: images of \(8, 8\) pixels"):
+        prepare(toy(exposed), None)

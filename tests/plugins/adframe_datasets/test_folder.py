@@ -55,6 +55,34 @@ def test_a_test_root_and_limits(shapes):
     assert len(splits.test) == 6
 
 
+def test_as_an_outlier_set_it_gives_all_there_is(shapes):
+    for options in ({}, {"normal": "left"}, {"test_root": shapes}):
+        outliers = ImageFolder(shapes, **options).outliers(seed=0)
+        assert len(outliers) == 28
+        assert outliers.outlier.all()
+    assert len(ImageFolder(shapes, without="dark", test_limit=3).outliers(seed=0)) == 6
+
+
+def test_an_outlier_set_needs_no_class_folders_and_no_training_folder(shapes):
+    outliers = ImageFolder(Path("nowhere"), shapes / "left").outliers(seed=0)
+    assert [Path(name).name for name in outliers.names] == [f"{i:02d}.png" for i in range(12)]
+    assert len(ImageFolder(shapes / "left", test_limit=5).outliers(seed=0)) == 5
+
+
+def test_an_outlier_set_of_nothing_is_named(tmp_path):
+    with pytest.raises(UserError, match="no images in this folder"):
+        ImageFolder(tmp_path).outliers(seed=0)
+    with pytest.raises(UserError, match="gone: no such folder"):
+        ImageFolder(tmp_path / "gone").outliers(seed=0)
+
+
+def test_a_class_may_be_left_out_of_training_and_test(shapes):
+    splits = ImageFolder(shapes, shapes, without=["dark"]).load(seed=0)
+    assert (len(splits.train), len(splits.test)) == (20, 20)
+    with pytest.raises(UserError, match="without: no class 'bright' in .*there is: dark, left"):
+        ImageFolder(shapes, without="bright").load(seed=0)
+
+
 @pytest.fixture
 def folder(tmp_path):
     """Two classes of two images, to be broken."""

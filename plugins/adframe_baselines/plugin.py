@@ -1,0 +1,10 @@
+"""What adframe_baselines brings."""
+
+from adframe import Add, hookimpl
+
+
+@hookimpl
+def adframe_register(add: Add) -> None:
+    add("loss", "simclr", ".contrastive:SimCLR")
+    add("loss", "supclr", ".contrastive:SupCLR")
+    add("loss", "shift_classification", ".classification:ShiftClassification")

@@ -1,0 +1,95 @@
+"""Outlier sets of the CIFAR protocols: 10,000 images each, no classes, no training split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from adframe import UserError, read_images
+from adframe.interfaces import Count, Dataset, Images, Splits
+
+from .classes import Size, as_images
+from .folder import any_folder
+
+
+class OutlierSet(Dataset):
+    """Test images alone, to be named under ``outliers``.
+
+    Args:
+        root: Folder that the archive was unpacked in, or the unpacked folder itself.
+        test_limit: Most images; they are taken at even distances, in order of name.
+        size: [published: 32] Shorter side after resizing, then the centre square is cut out.
+    """
+
+    title: ClassVar[str]
+    folders: ClassVar[tuple[str, ...]]  #: what the archive unpacks to, by any of its names
+    count: ClassVar[int] = 10_000  #: images in it
+
+    def __init__(self, root: Path, test_limit: Count | None = None, size: Size = 32) -> None:
+        self.root = root.expanduser()
+        self.test_limit = test_limit
+        self.size = size
+
+    def load(self, seed: int) -> Splits:
+        raise UserError(f"{self.title} has no training images; name it under 'outliers'")
+
+    def outliers(self, seed: int) -> Images:
+        inside = [path for name in self.folders if (path := self.root / name).is_dir()]
+        if not inside and self.root.name not in self.folders:
+            expected = " or ".join(self.folders)
+            raise UserError(f"{self.root}: no {self.title}; expected a folder {expected} of images")
+        by_folder = any_folder((inside or [self.root])[0])
+        paths = sorted(path for paths in by_folder.values() for path in paths)
+        if len(paths) < self.count:
+            raise UserError(f"{paths[0].parent}: {len(paths)} of {self.count} images; incomplete")
+        kept = min(self.test_limit or len(paths), len(paths))
+        paths = [paths[index * len(paths) // kept] for index in range(kept)]
+        names = [str(path) for path in paths]
+        return as_images(read_images(paths, self.size), names, names, [], labelled=False)
+
+
+class LSUNResize(OutlierSet):
+    """LSUN (resize) (Liang et al., ICLR 2018): 10,000 test images of LSUN's scenes at 32x32.
+
+    Made for ODIN by a resizing that leaves artefacts, which make it easy to tell from CIFAR;
+    ``lsun_fix`` was made for that reason. The archive is LSUN_resize.tar.gz, of
+    github.com/facebookresearch/odin. LSUN states no licence for its images.
+    """
+
+    title = "LSUN (resize)"
+    folders = ("LSUN_resize",)
+
+
+class ImageNetResize(OutlierSet):
+    """ImageNet (resize) (Liang et al., ICLR 2018): 10,000 test images of Tiny ImageNet at 32x32.
+
+    Made for ODIN by a resizing that leaves artefacts, which make it easy to tell from CIFAR;
+    ``imagenet_fix`` was made for that reason. The archive is Imagenet_resize.tar.gz, of
+    github.com/facebookresearch/odin. ImageNet's terms: non-commercial research and education.
+    """
+
+    title = "ImageNet (resize)"
+    folders = ("Imagenet_resize",)
+
+
+class LSUNFix(OutlierSet):
+    """LSUN (FIX) (Tack et al., NeurIPS 2020): 1,000 images of each of ten LSUN scenes at 32x32.
+
+    Resized with smoothing, from the training images. The archive is that of github.com/alinlab/CSI.
+    LSUN states no licence for its images.
+    """
+
+    title = "LSUN (FIX)"
+    folders = ("LSUN_fix", "LSUN_pil")
+
+
+class ImageNetFix(OutlierSet):
+    """ImageNet (FIX) (Tack et al., NeurIPS 2020): 10,000 images of ImageNet-30 at 32x32.
+
+    Resized with smoothing, from the training images, without the four classes that CIFAR-10 has
+    too (airliner, ambulance, parking meter, schooner). The archive is that of
+    github.com/alinlab/CSI. ImageNet's terms: non-commercial research and education.
+    """
+
+    title = "ImageNet (FIX)"
+    folders = ("Imagenet_fix", "Imagenet_pil")
