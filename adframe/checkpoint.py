@@ -1,4 +1,4 @@
-"""The run folder: what is in it, and how a run is saved and taken up again. No pickle.
+"""How a run is saved and taken up again. No pickle.
 
 ``model.safetensors`` is what scoring needs (weights, fitted scorers); ``state.safetensors`` is
 what resuming needs beside it (weights, optimiser state, position, sums of the epoch under way).
@@ -10,7 +10,6 @@ position.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ from torch import Tensor
 from adframe import __version__
 from adframe.config import RunConfig
 from adframe.errors import UserError
-from adframe.files import read_json, read_tensors, write, write_json, write_tensors
+from adframe.files import read_json, read_tensors, write_json, write_tensors
 from adframe.interfaces import Images, Method
 
 if TYPE_CHECKING:
@@ -32,49 +31,6 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 Optimizers = dict[str, torch.optim.Optimizer]
-
-
-def open_folder(path: Path, config: RunConfig, resume: bool) -> None:
-    """Begin a run in a folder that exists, or take up one of the same config.
-
-    Raises:
-        UserError: it holds a run already; or, with ``resume``, a run of another config.
-    """
-    text = config.yaml()
-    existing = path / "config.yaml"
-    if existing.exists():
-        if not resume:
-            raise UserError(f"{path}: holds a run already; go on with --resume, or choose --out")
-        changed = _changed(existing, config)
-        if changed:
-            raise UserError(f"{path}: its run has another config: {'; '.join(changed)}")
-        return
-    if any(entry.name != "config.yaml.part" for entry in path.iterdir()):
-        raise UserError(f"{path}: is not empty and holds no run; choose another --out")
-    write(existing, text)
-
-
-def _changed(existing: Path, config: RunConfig) -> list[str]:
-    """One line for each value that differs: ``train.epochs: 2 -> 5``."""
-    from adframe.tree import read_file
-
-    old = _leaves(read_file(existing).plain())
-    new = _leaves(json.loads(json.dumps(config.dump())))
-    gone = "nothing"
-    return [
-        f"{key}: {old.get(key, gone)} -> {new.get(key, gone)}"
-        for key in sorted({*old, *new})
-        if old.get(key, gone) != new.get(key, gone)
-    ]
-
-
-def _leaves(value: Any, path: str = "") -> dict[str, str]:
-    """The plain values of a tree by dotted path, as JSON."""
-    items = dict(enumerate(value)) if isinstance(value, list) else value
-    if not isinstance(items, dict) or not items:
-        return {path: json.dumps(value)}
-    below = (_leaves(item, f"{path}.{key}".lstrip(".")) for key, item in items.items())
-    return {key: leaf for leaves in below for key, leaf in leaves.items()}
 
 
 def fingerprint(config: RunConfig, *images: Images | None) -> dict[str, str]:

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Interval
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    PrivateAttr,
-    ValidationInfo,
-    WithJsonSchema,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema
 from ruamel.yaml import YAML
 
 from adframe import tree
 from adframe.compose import compose, set_value
 from adframe.errors import ConfigError, Path_, Problem
+from adframe.interval import EpochsOrTime
 from adframe.plugins import Host, load_plugins
 from adframe.problems import nested
 from adframe.schema import DEFAULT, Component, Settings, Spec, resolve, validate
@@ -45,18 +37,6 @@ class Exposure(Settings):
     ratio: Annotated[float, Interval(gt=0, le=64)] = 1.0  # exposed images to an inlier in a batch
 
 
-def seconds_of(text: str) -> int:
-    """``90s``, ``10min`` or ``2h`` in seconds; 0 for any other text."""
-    found = re.fullmatch(r"(\d{1,6})(s|min|h)", text)
-    return int(found[1]) * {"s": 1, "min": 60, "h": 3600}[found[2]] if found else 0
-
-
-def _epochs_or_time(value: int | str) -> int | str:
-    if value < 0 if isinstance(value, int) else not seconds_of(value):
-        raise PydanticCustomError("every", "must be a number of epochs, or a time such as 10min")
-    return value
-
-
 class Train(Settings):
     """How long and on what the network is trained."""
 
@@ -64,7 +44,7 @@ class Train(Settings):
     batch_size: Annotated[int, Interval(ge=2, le=65_536)] = 32
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     device: str = "auto"
-    checkpoint_every: Annotated[int | str, AfterValidator(_epochs_or_time)] = "10min"
+    checkpoint_every: EpochsOrTime = "10min"
     clip: Annotated[float, Gt(0)] | None = None  # most norm of a group's gradient
 
 

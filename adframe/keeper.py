@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from adframe import checkpoint
-from adframe.config import seconds_of
+from adframe.interval import seconds_of
 from adframe.signals import Stopped
 from adframe.watch import INTERVAL, Fault, Watch, check_weights, collapse
 
@@ -28,7 +28,7 @@ class Keeper:
         self.run, self.optimizers = run, optimizers
         every = run.config.train.checkpoint_every
         self.epochs = every if isinstance(every, int) else 0
-        self.seconds = 0 if isinstance(every, int) else seconds_of(every)
+        self.seconds = seconds_of(every)
         facts = checkpoint.load_state(run, optimizers)
         self.watch = Watch(facts.get("sums", {}))
         self.saved: int | None = facts.get("step")

@@ -11,11 +11,12 @@ from typing import Any
 
 import torch
 
-from adframe import checkpoint, files, lock, reading
+from adframe import checkpoint, files, reading
 from adframe.assemble import Assembly, assemble
 from adframe.config import RunConfig, load_config
 from adframe.errors import ConfigError, Problem, UserError
 from adframe.evaluate import Outcome, auroc, fit, pixel_floor, score, test_sets
+from adframe.folder import held, open_folder
 from adframe.interfaces import Images, Splits
 from adframe.report import Report as Report
 from adframe.report import scores_csv
@@ -121,7 +122,7 @@ def run(
         Stopped: Ctrl-C or SIGTERM ended a run that has a folder; training was saved.
     """
     folder = None if out is None else Path(out)
-    with lock.held(folder):
+    with held(folder):
         current = prepare(config, folder, resume)
         current.verbose = verbose
         try:
@@ -152,7 +153,7 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False) -> Run:
     assembly.method.to(device).to(memory_format=torch.channels_last)
     current = Run(config, out, data, parts, assembly, device, exposed)
     if out is not None:
-        checkpoint.open_folder(out, config, resume)
+        open_folder(out, config, resume)
         current.fingerprint = checkpoint.fingerprint(config, data.train, exposed)
         facts = checkpoint.environment(config, data.train, device)
         files.write_json(out / "environment.json", facts)
@@ -215,7 +216,7 @@ def evaluate_folder(
     Raises:
         UserError: the folder holds no finished run, or a file of it is damaged.
     """
-    with lock.held(folder if folder.is_dir() else None):
+    with held(folder if folder.is_dir() else None):
         options = {"plugins": plugins, "without": without, "allow_code": allow_code}
         current, report = revive(folder, **options)
         current.out, report.out, current.verbose = folder, folder, verbose

@@ -10,12 +10,12 @@ import pytest
 import adframe
 from adframe.cli import main
 from adframe.errors import UserError
-from adframe.lock import held
+from adframe.folder import held
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from adframe.lock import held
+from adframe.folder import held
 with held(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
