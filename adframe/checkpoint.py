@@ -88,7 +88,8 @@ def load_state(run: Run, optimizers: Optimizers) -> dict[str, Any]:
     try:
         _take_up(path, {**tensors, **facts["scalars"]}, run.assembly.method, optimizers)
         run.epoch, run.step = int(facts["epoch"]), int(facts["step"])
-    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        facts["sums"] = {str(name): float(value) for name, value in facts["sums"].items()}
+    except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise UserError(f"{path}: does not fit the optimizer of config.yaml: {error}") from error
     run.earlier = seconds(path.with_suffix(".json"))
     told = {key: value for key, value in facts.items() if key != "scalars"}
@@ -153,6 +154,9 @@ def model_facts(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise UserError(f"{folder}: its run is not finished; go on with adframe run --resume")
     tensors, facts = read_tensors(path)
     _check_format(path, facts)
+    for key, kind in {"image_size": list, "classes": list, "epochs": int}.items():
+        if not isinstance(facts.get(key), kind):
+            raise UserError(f"{path}: damaged: does not say its {key}")
     return tensors, facts
 
 

@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="adframe",
         description="Contrastive image anomaly detection from plugins and configs.",
-        epilog="Exit status: 0 done, 2 the input is wrong, 1 anything else failed.",
+        epilog="Exit status: 0 done, 2 the input is wrong, 130 or 143 interrupted, 1 all else.",
     )
     parser.add_argument("--version", action="version", version=f"adframe {__version__}")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

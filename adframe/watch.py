@@ -39,7 +39,7 @@ class Watch:
 
     def see(self, step: int, metrics: Mapping[str, Tensor]) -> None:
         """Note the 0-d metrics of an update."""
-        self._unread += [(step, name, value) for name, value in metrics.items()]
+        self._unread += [(step, name, value.detach()) for name, value in metrics.items()]
 
     def settle(self) -> None:
         """Read what was noted.

@@ -152,6 +152,23 @@ def test_a_model_of_another_scorer_is_refused(run, shapes, capsys):
     assert "has scorers ['other'], config.yaml has ['nearest_cosine']" in line
 
 
+@pytest.mark.parametrize("key", ["image_size", "classes", "epochs"])
+def test_a_model_that_does_not_say_what_it_must_is_refused(run, shapes, capsys, key):
+    rewrite(run / "model.safetensors", lambda _, facts: facts.pop(key))
+    assert score(run, shapes, capsys) == (
+        2,
+        [f"{run}/model.safetensors: damaged: does not say its {key}"],
+    )
+
+
+@pytest.mark.parametrize("sums", [None, [1], {"loss": "much"}])
+def test_a_state_with_strange_sums_is_refused(run, capsys, sums):
+    rewrite(run / "state.safetensors", lambda _, facts: facts.update(sums=sums))
+    status, (line,) = resume(run, capsys)
+    assert status == 2
+    assert line.startswith(f"{run}/state.safetensors: does not fit")
+
+
 def test_a_state_of_another_run_is_refused(run, toy, tmp_path, capsys):
     adframe.run(toy("seed=5", "train.epochs=1"), tmp_path / "other")
     shutil.copy(tmp_path / "other/state.safetensors", run)
