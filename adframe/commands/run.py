@@ -37,8 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt as stopped:  # Ctrl-C or SIGTERM
-        saved = out / "config.yaml"
-        how = f"; go on with: adframe run {saved} --out {out} --resume" if saved.exists() else ""
+        saved, trust = out / "config.yaml", " --allow-code" if config.plugins else ""
+        how = f"; go on with: adframe run {saved} --out {out} --resume{trust}"
+        how = how if saved.exists() else ""
         print(f"{str(stopped) or 'interrupted'}{how}", file=sys.stderr)
         return getattr(stopped, "status", 130)
     return 0
