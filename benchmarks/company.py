@@ -25,7 +25,7 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     print(f"{chr(32) * 7}{'order':>12}  " + "  ".join(f"{few:>5} a time" for few in FEW))
-    for width in (0.0625, 0.125, 0.25, 0.5, 1.0):
+    for width in (0.0625, 0.125, 0.25, 0.5):
         config = load_config("configs/quickstart.yaml", [f"backbone.width={width}"])
         run = prepare(config, None)
         method, shifts, scorer = run.assembly.method, run.assembly.shifts, run.assembly.scorers[0]
