@@ -142,6 +142,43 @@ def test_signals_that_are_ignored_stay_so_and_threads_get_none():
     assert not failed
 
 
+ADAM = """
+import torch
+from adframe import hookimpl
+from adframe.interfaces import Optimizer
+
+class Adam(Optimizer):
+    '''Has more state than a momentum: two sums for each weight, and a count.'''
+    def build(self, parameters):
+        return torch.optim.AdamW(parameters, lr=1e-3, amsgrad=True)
+
+@hookimpl
+def adframe_register(add):
+    add("optimizer", "adam_of_a_test", Adam)
+"""
+
+
+def test_the_state_of_any_optimizer_is_taken_up(toy, tmp_path, monkeypatch):
+    plugin = tmp_path / "adam.py"
+    plugin.write_text(ADAM)
+    config = lambda: toy("optimizer=adam_of_a_test", plugins=[plugin])  # noqa: E731
+    adframe.run(config(), tmp_path / "whole")
+    step, calls = torch.optim.AdamW.step, []
+
+    def signalled(optimizer, *args):
+        calls.append(1)
+        if len(calls) == 3:
+            signal.raise_signal(signal.SIGTERM)
+        return step(optimizer, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", signalled)
+        with pytest.raises(Stopped, match="interrupted after step 3 of 4, and saved"):
+            adframe.run(config(), tmp_path / "run")
+    adframe.run(config(), tmp_path / "run", resume=True)
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+
+
 FILES = [
     "config.yaml", "environment.json", "metrics.jsonl", "state.safetensors", "state.json",
     "model.safetensors", "scores.csv", "result.json",

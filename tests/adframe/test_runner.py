@@ -11,7 +11,6 @@ from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
 import adframe
-from adframe import checkpoint
 from adframe import train as train_module
 from adframe.config import load_config
 from adframe.errors import ConfigError, UserError
@@ -83,31 +82,6 @@ def test_the_resolved_config_runs_again_as_it_is(toy, tmp_path):
     adframe.run(load_config(tmp_path / "a/config.yaml"), tmp_path / "b")
     a, b = (load_file(tmp_path / name / "model.safetensors") for name in "ab")
     assert all(torch.equal(a[key], b[key]) for key in a)
-
-
-def test_a_killed_run_goes_on_as_if_it_had_not_been(toy, tmp_path, monkeypatch):
-    adframe.run(toy("train.epochs=3"), tmp_path / "whole")
-    save, saved = checkpoint.save_state, []
-
-    def save_then_die(run, *rest):
-        save(run, *rest)
-        saved.append(run.epoch)
-        if len(saved) == 2:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(checkpoint, "save_state", save_then_die)
-    with pytest.raises(KeyboardInterrupt):
-        adframe.run(toy("train.epochs=3"), tmp_path / "killed")
-    assert not (tmp_path / "killed/result.json").exists()
-    monkeypatch.undo()
-    adframe.run(toy("train.epochs=3"), tmp_path / "killed", resume=True)
-    a, b = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "killed"))
-    assert all(torch.equal(a[key], b[key]) for key in a)
-    assert (tmp_path / "whole/scores.csv").read_bytes() == (
-        tmp_path / "killed/scores.csv"
-    ).read_bytes()
-    lines = (tmp_path / "killed/metrics.jsonl").read_text().splitlines()
-    assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]
 
 
 def test_a_taken_folder_is_refused_and_left_alone(toy, tmp_path):
