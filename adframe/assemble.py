@@ -78,7 +78,12 @@ def assemble(config: RunConfig, classes: int = 1) -> Assembly:
             schedule.stages(len(backbone.widths), 0.0)
         except ValueError as error:
             build.problems.append(Problem(("schedule",), str(error)))
-    if exposure is not None and method is not None and not method.takes_exposed:
+    for index, scorer in enumerate(scorers):
+        if exposure is None and scorer is not None and scorer.needs_exposed:
+            say = f"{config.scorer[index].entry.name} compares with known outliers; set exposure"
+            build.problems.append(Problem(("scorer", index), say))
+    trained = config.exposure is not None and config.exposure.ratio > 0
+    if trained and method is not None and not method.takes_exposed:
         say = f"{config.method.entry.name} learns from inliers alone"
         build.problems.append(Problem(("exposure",), say))
     if not build.problems:

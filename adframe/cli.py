@@ -114,7 +114,26 @@ def _parser() -> argparse.ArgumentParser:
     command = verb("plugins", "inspect:plugins", "list plugins, and what is wrong with any")
     as_json(command)
     verb("schema", "inspect:schema", "print the JSON Schema of configs")
+    command = verb("reproduce", "reproduce:reproduce", "run a table, beside its published figures")
+    _reproduce_options(command)
+    as_json(command)
     return parser
+
+
+def _reproduce_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("table", metavar="TABLE", help="table1 ... table6, or a table file")
+    command.add_argument(
+        "--budget", default="smoke", metavar="NAME", help="smoke, short or full (smoke)"
+    )
+    command.add_argument(
+        "--only", action="append", default=[], metavar="CELL", help="ROW[/TASK[/SEED]], with *"
+    )
+    command.add_argument(
+        "--data", type=Path, default=Path("data"), metavar="ROOT", help="where images lie (data)"
+    )
+    command.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N-1, not the budget's")
+    command.add_argument("--out", type=Path, metavar="DIR", help="folder (runs/TABLE-BUDGET)")
+    command.add_argument("--dry-run", action="store_true", help="print cells and cost, run none")
 
 
 def _call(function: str, arguments: argparse.Namespace) -> int:

@@ -31,10 +31,10 @@ class Term(Settings):
 
 
 class Exposure(Settings):
-    """Outlier exposure: images that are known to be no inliers, to train beside them."""
+    """Images that are known to be no inliers: to train beside them (outlier exposure), or not."""
 
     dataset: Annotated[Spec, Component("dataset")]
-    ratio: Annotated[float, Interval(gt=0, le=64)] = 1.0  # exposed images to an inlier in a batch
+    ratio: Annotated[float, Interval(ge=0, le=64)] = 1.0  # exposed images to an inlier in a batch
 
 
 class Train(Settings):

@@ -121,11 +121,23 @@ def _views(images: Tensor, look: Look, shifts: Sequence[Shift], draws: Draws) ->
         yield view.contiguous(memory_format=torch.channels_last)
 
 
-def fit(scorer: Scorer, method: Method, shifts: Sequence[Shift], train: Images, seed: int) -> None:
-    """Fit a scorer on the features of the training images."""
-    blocks = list(look_at(method, shifts, train.pixels, scorer.look(), seed))
-    features: Features = {name: torch.cat([b[name] for b in blocks]) for name in blocks[0]}
-    scorer.fit({**features, "label": train.label})
+def fit(
+    scorer: Scorer,
+    method: Method,
+    shifts: Sequence[Shift],
+    train: Images,
+    seed: int,
+    exposed: Images | None = None,
+) -> None:
+    """Fit a scorer on the features of the training images, and of known outliers if it asks."""
+
+    def features(images: Images) -> Features:
+        blocks = list(look_at(method, shifts, images.pixels, scorer.look(), seed))
+        return {name: torch.cat([b[name] for b in blocks]) for name in blocks[0]}
+
+    scorer.fit({**features(train), "label": train.label})
+    if scorer.needs_exposed and exposed is not None:
+        scorer.expose(features(exposed))
 
 
 def score(

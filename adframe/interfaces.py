@@ -200,8 +200,13 @@ class Scorer(ABC):
     """An anomaly score fitted on training features.
 
     Every tensor attribute that ``fit`` sets is saved with the run and restored from it. The score
-    of an image does not depend on what else is scored with it.
+    of an image does not depend on what else is scored with it. A scorer that compares with known
+    outliers, the training images under ``exposure``, says so in ``needs_exposed``; one that tells
+    labelled inlier classes apart in ``needs_classes``.
     """
+
+    needs_exposed: ClassVar[bool] = False
+    needs_classes: ClassVar[bool] = False
 
     def look(self) -> Look:
         """How the images are to be seen, in training and at test time alike."""
@@ -210,6 +215,10 @@ class Scorer(ABC):
     @abstractmethod
     def fit(self, features: Features) -> None:
         """Learn from the training images' features what is normal."""
+
+    def expose(self, features: Features) -> None:
+        """Learn, after ``fit``, from known outliers; called where ``needs_exposed``."""
+        raise NotImplementedError
 
     @abstractmethod
     def score(self, features: Features) -> Tensor:

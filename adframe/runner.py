@@ -150,6 +150,12 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False) -> Run:
     exposed = reading.exposed(config, assembly, data)
     if len(data.classes) > 1:
         assembly = assemble(config, classes=len(data.classes))
+    elif lacking := [i for i, scorer in enumerate(assembly.scorers) if scorer.needs_classes]:
+        say = "tells labelled inlier classes apart, and the data set gives one"
+        names = {i: config.scorer[i].entry.name for i in lacking}
+        raise config.located(
+            ConfigError([Problem(("scorer", i), f"{name} {say}") for i, name in names.items()])
+        )
     assembly.method.to(device).to(memory_format=torch.channels_last)
     current = Run(config, out, data, parts, assembly, device, exposed)
     if out is not None:
@@ -178,7 +184,7 @@ def evaluate(run: Run) -> Report:
     method, seed = run.assembly.method, run.config.seed
     outcomes: dict[str, Outcome] = {}
     for index, scorer in enumerate(run.assembly.scorers):
-        fit(scorer, method, run.assembly.shifts, run.data.train, seed)
+        fit(scorer, method, run.assembly.shifts, run.data.train, seed, run.exposed)
         scores = {
             name: score(scorer, method, run.assembly.shifts, images.pixels, seed)
             for name, images in run.parts.items()

@@ -58,7 +58,7 @@ def _batches(run: Run, epoch: int) -> Iterator[Batch]:
         start = index * run.batch_size
         end = start + run.batch_size
         batch = _batch(run, run.data.train, order[start:end], seed_of(seed, "epoch", epoch))
-        if exposed is not None:
+        if exposed is not None and ratio:
             turn = torch.arange(round(start * ratio), round(end * ratio)) % len(exposed)
             batch.exposed = _batch(run, exposed, beside[turn], seed_of(seed, "exposed", epoch))
         yield batch

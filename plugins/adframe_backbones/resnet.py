@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Interval
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock
+from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from adframe.interfaces import Backbone
 
+Width = Annotated[float, Interval(gt=0, le=8)]
+Stem = Literal["small", "large"]
 
-class ResNet18(Backbone):
-    """ResNet-18 (He et al., CVPR 2016) from scratch, with a width multiplier.
 
-    Four stages of two basic blocks; images are normalised to -1..1 inside. Parameters are named
-    as torchvision names them, so at ``width`` 1 and the ``large`` stem its state dict fits.
+class ResNet(Backbone):
+    """Four stages of residual blocks; images are normalised to -1..1 inside.
+
+    Parameters are named as torchvision names them, so at width 1 and the ``large`` stem its state
+    dict fits.
 
     Args:
-        width: [published: 1] Multiplies the number of channels, 64-128-256-512, of every stage.
+        width: [published: 1] Multiplies the number of channels of every stage.
         stem: [published: small] ``small``, a 3x3 convolution and no pooling, for images of about
             32 pixels; ``large``, the usual 7x7 with stride 2 and max-pooling, for about 224.
     """
 
-    def __init__(
-        self,
-        width: Annotated[float, Interval(gt=0, le=8)] = 1.0,
-        stem: Literal["small", "large"] = "small",
-    ) -> None:
+    block: ClassVar[type[BasicBlock | Bottleneck]]
+    blocks: ClassVar[tuple[int, int, int, int]]
+
+    def __init__(self, width: Width = 1.0, stem: Stem = "small") -> None:
         super().__init__()
-        self.widths = [max(1, round(width * base)) for base in (64, 128, 256, 512)]
+        planes = [max(1, round(width * base)) for base in (64, 128, 256, 512)]
+        self.widths = [count * self.block.expansion for count in planes]
         small = stem == "small"
-        first = self.widths[0]
+        first = planes[0]
         self.conv1 = nn.Conv2d(
             3, first, kernel_size=3 if small else 7, stride=1 if small else 2,
             padding=1 if small else 3, bias=False,
@@ -39,13 +42,24 @@ class ResNet18(Backbone):
         self.bn1 = nn.BatchNorm2d(first)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.Identity() if small else nn.MaxPool2d(3, stride=2, padding=1)
-        self.layer1 = _stage(first, first, stride=1)
-        self.layer2 = _stage(first, self.widths[1], stride=2)
-        self.layer3 = _stage(self.widths[1], self.widths[2], stride=2)
-        self.layer4 = _stage(self.widths[2], self.widths[3], stride=2)
+        self.layer1 = self._stage(0, first, planes[0], stride=1)
+        self.layer2 = self._stage(1, self.widths[0], planes[1], stride=2)
+        self.layer3 = self._stage(2, self.widths[1], planes[2], stride=2)
+        self.layer4 = self._stage(3, self.widths[2], planes[3], stride=2)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def _stage(self, index: int, channels_in: int, planes: int, stride: int) -> nn.Sequential:
+        channels = self.widths[index]
+        downsample = None
+        if stride != 1 or channels_in != channels:
+            downsample = nn.Sequential(
+                _Shortcut(channels_in, channels, kernel_size=1, stride=stride, bias=False),
+                nn.BatchNorm2d(channels),
+            )
+        further = [self.block(channels, planes) for _ in range(self.blocks[index] - 1)]
+        return nn.Sequential(self.block(channels_in, planes, stride, downsample), *further)
 
     def forward(self, images: Tensor, depth: int | None = None) -> list[Tensor]:
         stages = [self.layer1, self.layer2, self.layer3, self.layer4][:depth]
@@ -57,16 +71,35 @@ class ResNet18(Backbone):
         return maps
 
 
-def _stage(channels_in: int, channels: int, stride: int) -> nn.Sequential:
-    downsample = None
-    if stride != 1 or channels_in != channels:
-        downsample = nn.Sequential(
-            _Shortcut(channels_in, channels, kernel_size=1, stride=stride, bias=False),
-            nn.BatchNorm2d(channels),
-        )
-    return nn.Sequential(
-        BasicBlock(channels_in, channels, stride, downsample), BasicBlock(channels, channels)
-    )
+class ResNet18(ResNet):
+    """ResNet-18 (He et al., CVPR 2016) from scratch, with a width multiplier.
+
+    Four stages of two basic blocks, of 64-128-256-512 channels.
+    """
+
+    block = BasicBlock
+    blocks = (2, 2, 2, 2)
+
+
+class ResNet34(ResNet):
+    """ResNet-34 (He et al., CVPR 2016) from scratch, with a width multiplier.
+
+    Four stages of 3, 4, 6 and 3 basic blocks, of 64-128-256-512 channels.
+    """
+
+    block = BasicBlock
+    blocks = (3, 4, 6, 3)
+
+
+class ResNet50(ResNet):
+    """ResNet-50 (He et al., CVPR 2016) from scratch, with a width multiplier.
+
+    Four stages of 3, 4, 6 and 3 bottleneck blocks, the stride in their 3x3 convolution, of
+    256-512-1024-2048 channels.
+    """
+
+    block = Bottleneck
+    blocks = (3, 4, 6, 3)
 
 
 class _Shortcut(nn.Conv2d):

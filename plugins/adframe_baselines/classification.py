@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Annotated
+
+from annotated_types import Interval
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adframe.interfaces import Dims, Loss, Views
+from adframe.interfaces import Count, Dims, Loss, Views
+
+Depth = Annotated[int, Interval(ge=0, le=64)]
 
 
 class ShiftClassification(Loss):
-    """Cross-entropy of a linear classifier that says which shift made a view.
+    """Cross-entropy of a classifier that says which shift made a view.
 
     The auxiliary task of CSI (Tack et al., NeurIPS 2020, Eq. 6) and of Table 6 of Wang et al.
     (ICCV 2023), on pooled features; by itself, with rotations, it is RotNet. Exposed outliers,
     which no shift made, are left out. Scorers may ask for ``shift_logits``.
+
+    Args:
+        depth: [published: 0] Number of hidden layers before the linear one, each with batch
+            normalisation and ReLU; DROC has 8.
+        hidden: [published: 512] Their width.
     """
 
     reads = "features"
     outputs = ("shift_logits",)
 
+    def __init__(self, depth: Depth = 0, hidden: Count = 512) -> None:
+        super().__init__()
+        self.depth = depth
+        self.hidden = hidden
+
     def setup(self, dims: Dims) -> None:
-        self.classifier = nn.Linear(dims.embedding, dims.shifts)
+        widths = [dims.embedding, *[self.hidden] * self.depth]
+        layers: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            layers += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.ReLU()]
+        self.classifier = nn.Sequential(*layers, nn.Linear(widths[-1], dims.shifts))
 
     def forward(self, embeddings: Tensor, views: Views) -> Tensor:
         losses = F.cross_entropy(self.classifier(embeddings), views.shift, reduction="none")

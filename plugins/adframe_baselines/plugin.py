@@ -8,3 +8,6 @@ def adframe_register(add: Add) -> None:
     add("loss", "simclr", ".contrastive:SimCLR")
     add("loss", "supclr", ".contrastive:SupCLR")
     add("loss", "shift_classification", ".classification:ShiftClassification")
+    add("loss", "classification", ".classes:Classification")
+    add("loss", "joint_classification", ".classes:JointClassification")
+    add("loss", "droc_contrastive", ".droc:DROCContrastive")

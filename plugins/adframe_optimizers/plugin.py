@@ -6,3 +6,5 @@ from adframe import Add, hookimpl
 @hookimpl
 def adframe_register(add: Add) -> None:
     add("optimizer", "sgd", ".sgd:SGD", default=True)
+    add("optimizer", "lars", ".lars:LARS")
+    add("optimizer", "adam", ".adam:Adam")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn import functional as F
 
 from adframe import max_cosine
 from adframe.interfaces import Augmentation, Count, Features, Look, Scorer
+
+from .rows import Output, VectorScorer, unit_rows
 
 
 class NearestCosine(Scorer):
@@ -30,12 +31,29 @@ class NearestCosine(Scorer):
         return Look(views=self.views, transform=self.augmentation)
 
     def fit(self, features: Features) -> None:
-        self.bank = _representation(features)
+        self.bank = unit_rows(features)
 
     def score(self, features: Features) -> Tensor:
-        return 1 - max_cosine(_representation(features), self.bank)
+        return 1 - max_cosine(unit_rows(features), self.bank)
 
 
-def _representation(features: Features) -> Tensor:
-    """(N, D) unit vectors from (N, views, 1, D) features."""
-    return F.normalize(F.normalize(features["features"].float(), dim=-1).mean(dim=(1, 2)), dim=-1)
+class KNN(VectorScorer):
+    """Mean cosine distance to the k nearest training images.
+
+    The score is 1 - cosine(f(x), f(x_m)), averaged over the k nearest, in 0..2; with k = 1 it is
+    the nearest-neighbour score of Sohn et al. (ICLR 2021).
+
+    Args:
+        k: [inferred: DROC's code, 1] Number of neighbours; all where there are fewer.
+    """
+
+    def __init__(self, output: Output = "features", k: Count = 1) -> None:
+        self.output = output
+        self.k = k
+
+    def fit(self, features: Features) -> None:
+        self.bank = unit_rows(features, self.output)
+
+    def score(self, features: Features) -> Tensor:
+        cosine = unit_rows(features, self.output) @ self.bank.T  # (N, M)
+        return 1 - cosine.topk(min(self.k, len(self.bank)), dim=1).values.mean(1)

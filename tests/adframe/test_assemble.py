@@ -182,3 +182,26 @@ def test_a_component_alone_is_refused_like_one_in_a_config(toys, kind, table, me
 def test_exposure_is_refused_by_a_method_that_would_ignore_it(refusal):
     text = TOY + "exposure: {dataset: toy_data}\n"
     assert "exposure: toy_method learns from inliers alone" in refusal(text)
+
+
+def test_exposure_of_no_ratio_is_not_for_the_method(write, toys):
+    text = TOY + "exposure: {dataset: toy_data, ratio: 0}\n"
+    assert assemble(load_config(write(text), host=toys)).exposure is not None
+
+
+def test_a_scorer_that_needs_known_outliers_is_refused_without(refusal, source_of, toy_source):
+    from adframe.interfaces import Scorer
+
+    class Knowing(Scorer):
+        """Compares with known outliers."""
+
+        needs_exposed = True
+
+        def fit(self, features):
+            raise NotImplementedError
+
+        score = fit
+
+    host = load_plugins(sources=[toy_source, source_of("test", ("scorer", "knowing", Knowing))])
+    said = "scorer: knowing compares with known outliers; set exposure"
+    assert said in refusal(TOY + "scorer: knowing\n", host=host)

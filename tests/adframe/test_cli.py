@@ -16,7 +16,9 @@ from adframe.cli import main
 SHOULD_NOT_LOAD = ("torch", "pydantic", "torchvision", "ruamel", "sklearn", "numpy")
 
 
-@pytest.mark.parametrize("command", [["--help"], ["list"], ["plugins"], ["run", "--help"]])
+@pytest.mark.parametrize(
+    "command", [["--help"], ["list"], ["plugins"], ["run", "--help"], ["reproduce", "--help"]]
+)
 def test_looking_around_imports_no_torch(command):
     code = (
         "import sys, io, contextlib\n"

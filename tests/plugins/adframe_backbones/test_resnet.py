@@ -3,7 +3,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from adframe_backbones.resnet import ResNet18
+from adframe_backbones.resnet import ResNet18, ResNet34, ResNet50
 
 
 def images(size: int, count: int = 2) -> Tensor:
@@ -117,3 +117,23 @@ def test_images_are_left_as_they_were() -> None:
     x = images(8)
     ResNet18(width=0.125)(x, 1)
     assert torch.equal(x, images(8))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expansion"),
+    [(ResNet34, torchvision.models.resnet34, 1), (ResNet50, torchvision.models.resnet50, 4)],
+)
+def test_deeper_ones_equal_torchvisions_with_their_state_dict(
+    ours: type[ResNet34 | ResNet50], theirs: type[nn.Module], expansion: int
+) -> None:
+    torch.manual_seed(0)
+    other = theirs().eval()
+    net = ours(stem="large").eval()
+    state = {key: value for key, value in other.state_dict().items() if not key.startswith("fc.")}
+    net.load_state_dict(state)  # strictly
+    with torch.no_grad():
+        maps, expected = net(images(32)), maps_of(other, images(32) * 2 - 1)
+    for mine, their, width in zip(maps, expected, (64, 128, 256, 512), strict=True):
+        torch.testing.assert_close(mine, their, atol=1e-4, rtol=1e-4)
+        assert mine.shape[1] == width * expansion
+    assert ours(width=0.125).widths == [8 * expansion * 2**stage for stage in range(4)]

@@ -45,3 +45,14 @@ def test_it_learns_to_tell_shifts_apart() -> None:
 
 def test_only_exposed_outliers_give_zero() -> None:
     assert made()(torch.randn(2, 6), views([0, 0], [False, False])) == 0
+
+
+def test_a_deeper_head_is_as_drocs() -> None:
+    torch.manual_seed(0)
+    loss = ShiftClassification(depth=2, hidden=5)
+    loss.setup(Dims(embedding=6, shifts=4, classes=1))
+    kinds = [type(layer).__name__ for layer in loss.classifier]
+    assert kinds == [*["Linear", "BatchNorm1d", "ReLU"] * 2, "Linear"]
+    shapes = [tuple(p.shape) for p in loss.parameters() if p.ndim == 2]
+    assert shapes == [(5, 6), (5, 5), (4, 5)]
+    assert loss.predict(torch.randn(3, 6))["shift_logits"].shape == (3, 4)

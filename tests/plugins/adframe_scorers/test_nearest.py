@@ -5,7 +5,7 @@ from sklearn.preprocessing import normalize
 from torch import Tensor
 
 from adframe.interfaces import Augmentation, Draws
-from adframe_scorers.nearest import NearestCosine
+from adframe_scorers.nearest import KNN, NearestCosine
 
 
 class Nothing(Augmentation):
@@ -97,3 +97,15 @@ def test_with_an_augmentation_it_is_seen_so_many_times() -> None:
     augmentation = Nothing()
     look = NearestCosine(augmentation, views=7).look()
     assert (look.views, look.transform, look.outputs) == (7, augmentation, ("features",))
+
+
+@pytest.mark.parametrize("k", [1, 3, 200])
+def test_knn_is_scikit_learns_mean_distance_to_the_nearest(k: int) -> None:
+    train, test = features(80, views=1), features(30, views=1, seed=1)
+    scorer = KNN(k=k)
+    scorer.fit(train)
+    neighbours = NearestNeighbors(n_neighbors=min(k, 80), algorithm="brute", metric="cosine")
+    neighbours.fit(train["features"][:, 0, 0].double().numpy())
+    distances = neighbours.kneighbors(test["features"][:, 0, 0].double().numpy())[0]
+    expected = torch.from_numpy(distances).mean(1).float()
+    torch.testing.assert_close(scorer.score(test), expected, atol=2e-6, rtol=0)

@@ -1,0 +1,74 @@
+"""Running the cells of a grid, one after the other, whatever becomes of any."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from adframe import files
+from adframe.errors import UserError
+from adframe.runner import TrainingError, run
+from adframe.tables.grid import Cell, Grid
+from adframe.tables.markdown import markdown
+from adframe.tables.results import read_result
+from adframe.tables.summary import summary
+
+
+def execute(grid: Grid, say: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Run the chosen cells that are not done, and write the table anew after each.
+
+    A cell that was begun goes on from its last checkpoint. One that fails is said, and the others
+    still run.
+
+    Returns:
+        the content of ``table.json``, and cell name -> reason of what failed.
+
+    Raises:
+        UserError: the table's folder cannot be written.
+    """
+    failures: dict[str, str] = {}
+    facts = write(grid, failures)
+    for number, cell in enumerate(grid.chosen, 1):
+        head = f"[{number}/{len(grid.chosen)}] {cell.name}"
+        if read_result(cell).status == "done":
+            continue
+        say(f"{head} ...")
+        reason = _run(cell)
+        if reason:
+            failures[cell.name] = reason
+            say(f"{head} failed: {reason}")
+        else:
+            result = read_result(cell)
+            say(f"{head} AUROC {result.value(None) or 0:.1f} after {result.seconds or 0:.0f} s")
+        facts = write(grid, failures)
+    return facts, failures
+
+
+def _run(cell: Cell) -> str:
+    """Why the run of a cell failed; nothing if it did not."""
+    try:
+        with suppress(OSError):  # what a kill leaves that came before the first whole file
+            (cell.folder / "config.yaml.part").unlink()
+        run(cell.config, cell.folder, resume=True)
+    except (UserError, TrainingError) as error:
+        return " ".join(str(error).split())
+    except Exception as error:  # one broken cell must not end a night of them
+        traceback.print_exc(file=sys.stderr)
+        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return ""
+
+
+def write(grid: Grid, failures: dict[str, str]) -> dict[str, Any]:
+    """Write ``table.json`` and ``table.md`` from what the run folders say; returns the former."""
+    facts = summary(grid, failures)
+    try:
+        grid.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{grid.out}: cannot be made: {error.strerror or error}") from error
+    files.write(grid.out / "table.json", json.dumps(facts, indent=2) + "\n")
+    files.write(grid.out / "table.md", markdown(facts))
+    return facts

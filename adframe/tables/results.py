@@ -1,0 +1,109 @@
+"""What the run folders of a grid say: results of runs, and what they come to in a column."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adframe.tables.grid import Cell, Grid
+
+
+@dataclass(frozen=True)
+class Result:
+    """Where a cell stands: ``done``, ``failed``, ``half-finished`` or ``to do``.
+
+    Attributes:
+        auroc: outlier set -> AUROC, 0..1; empty until done.
+        images: training images the run had; as declared until it has looked.
+        reason: why it failed.
+    """
+
+    status: str
+    epochs: int
+    images: int
+    auroc: Mapping[str, float]
+    mean_auroc: float | None = None
+    seconds: float | None = None
+    floor: float | None = None
+    reason: str = ""
+
+    def value(self, outliers: str | None) -> float | None:
+        """Percent, on one outlier set or the mean over all."""
+        value = self.mean_auroc if outliers is None else self.auroc.get(outliers)
+        return None if value is None else 100 * value
+
+
+def read_result(cell: Cell, reason: str = "") -> Result:
+    """Where a cell stands, from its folder. A damaged result counts as none."""
+    images = _json(cell, "environment.json").get("train_images", cell.images)
+    found = _json(cell, "result.json")
+    if isinstance(found.get("mean_auroc"), float) and not reason:
+        return Result(
+            "done",
+            found.get("epochs", cell.config.train.epochs),
+            images,
+            found.get("auroc", {}),
+            found["mean_auroc"],
+            found.get("seconds"),
+            found.get("floor", {}).get("cosine", {}).get("mean_auroc"),
+        )
+    epochs = cell.config.train.epochs
+    if reason:
+        return Result("failed", epochs, images, {}, reason=reason)
+    begun = (cell.folder / "config.yaml").exists()
+    return Result("half-finished" if begun else "to do", epochs, images, {})
+
+
+def _json(cell: Cell, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads((cell.folder / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+@dataclass(frozen=True)
+class Value:
+    """A row's value in a column: the mean over its tasks, then over seeds.
+
+    Attributes:
+        seeds: seed -> percent, of the seeds whose tasks are all done.
+        done: runs that are done, of ``runs``; ``failed`` have failed.
+    """
+
+    seeds: dict[int, float]
+    done: int
+    failed: int
+    runs: int
+
+    @property
+    def mean(self) -> float | None:
+        """Percent; None until every run is done."""
+        whole = self.seeds and self.done == self.runs
+        return statistics.fmean(self.seeds.values()) if whole else None
+
+    @property
+    def sd(self) -> float | None:
+        """Sample standard deviation over seeds; None for fewer than two."""
+        several = self.mean is not None and len(self.seeds) > 1
+        return statistics.stdev(self.seeds.values()) if several else None
+
+
+def column_value(
+    grid: Grid, results: Mapping[str, Result], row: str, tasks: list[str], outliers: str | None
+) -> Value:
+    """What a row comes to over these tasks and the grid's seeds."""
+    seeds, done, failed, runs = {}, 0, 0, 0
+    for seed in grid.seeds:
+        names = [f"{row}/{task}/{seed}" for task in tasks]
+        of_seed = [results[name] for name in names if name in results]
+        runs += len(names)
+        values = [value for result in of_seed if (value := result.value(outliers)) is not None]
+        done += len(values)
+        failed += sum(result.status == "failed" for result in of_seed)
+        if values and len(values) == len(tasks):
+            seeds[seed] = statistics.fmean(values)
+    return Value(seeds, done, failed, runs)

@@ -1,0 +1,53 @@
+"""The classifier's augmentation: pad, crop back, mirror."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from annotated_types import Interval
+from torch import Tensor
+
+from adframe.interfaces import Augmentation, Draws, Fraction
+
+
+class PadCrop(Augmentation):
+    """Moves the image by some pixels, black moving in, and mirrors some left to right.
+
+    At strength s by at most s times as far, and mirrored with s times the chance; with neither
+    ``padding`` nor ``flip_probability`` the image comes as it is.
+
+    Args:
+        padding: [published: 4 of 32 pixels] How far at most, along each axis.
+        flip_probability: [published: 0.5] Share of the images that are mirrored.
+    """
+
+    def __init__(
+        self,
+        padding: Annotated[int, Interval(ge=0, le=256)] = 4,
+        flip_probability: Fraction = 0.5,
+    ) -> None:
+        self.padding = padding
+        self.flip_probability = flip_probability
+
+    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
+        if not images.is_floating_point():
+            images = images.float().div_(255)
+        reach = round(self.padding * strength)
+        if reach:
+            moves = (draws.uniform(2) * (2 * reach + 1)).long() - reach  # (N, 2), -reach..reach
+            images = _moved(_moved(images, moves[:, 0], -1), moves[:, 1], -2)
+        if self.flip_probability:
+            mirrored = draws.uniform() < self.flip_probability * strength
+            images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+        return images
+
+
+def _moved(images: Tensor, by: Tensor, dim: int) -> Tensor:
+    """Each image moved by its own whole number of pixels along an axis, zeros moving in."""
+    size = images.shape[dim]
+    start = torch.arange(size, device=images.device) - by[:, None]  # (N, size)
+    inside = (start >= 0) & (start < size)
+    shape = (len(images), 1, 1, size) if dim == -1 else (len(images), 1, size, 1)
+    index = start.clamp(0, size - 1).view(shape).expand_as(images)
+    return images.gather(dim, index) * inside.view(shape).to(images.dtype)

@@ -1,0 +1,99 @@
+"""Wide residual networks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from annotated_types import Interval
+from torch import Tensor, nn
+
+from adframe.interfaces import Backbone
+
+from .resnet import _Shortcut as Shortcut
+
+Dropout = Annotated[float, Interval(ge=0, lt=1)]
+
+
+class WideResNet(Backbone):
+    """Wide ResNet (Zagoruyko & Komodakis, BMVC 2016), for images of about 32 pixels.
+
+    Three stages of (depth - 4) / 6 pre-activation blocks each; the last stage's map has been
+    through the final batch normalisation and ReLU, the others are sums of residuals as the next
+    stage gets them. Images are normalised to -1..1 inside, as GEOM and GOAD do.
+
+    Args:
+        depth: [published: 10 for GEOM and GOAD, 16 for GEOM's larger net, 40 in iDECODe's code]
+            Number of convolutions, 6 n + 4.
+        widen_factor: [published: 4 for GEOM and GOAD, 8 for GEOM's larger net, 2 in iDECODe's
+            code] Multiplies 16-32-64, the number of channels of the stages.
+        dropout: [published: 0 for GEOM and GOAD, 0.3 in iDECODe's code] Share of the values that
+            are dropped between the two convolutions of a block in training.
+        faithful: [inferred: GOAD's code has it true] Leaves out the second batch normalisation and
+            ReLU of every block, as GOAD's public network does: it computes the first convolution
+            again after them and goes on with that. Its doubled work, which changes no number, is
+            not reproduced.
+    """
+
+    def __init__(
+        self,
+        depth: Annotated[int, Interval(ge=10, le=1000)] = 10,
+        widen_factor: Annotated[float, Interval(gt=0, le=32)] = 4.0,
+        dropout: Dropout = 0.0,
+        faithful: bool = False,
+    ) -> None:
+        super().__init__()
+        if (depth - 4) % 6:
+            raise ValueError(f"depth must be 6 n + 4, as 10, 16, 28 or 40 are: not {depth}")
+        self.widths = [max(1, round(widen_factor * base)) for base in (16, 32, 64)]
+        self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
+        stages, channels_in = [], 16
+        for level, channels in enumerate(self.widths):
+            blocks = [
+                _Block(channels_in if i == 0 else channels, channels, 2 if level and i == 0 else 1,
+                       dropout, faithful)
+                for i in range((depth - 4) // 6)
+            ]  # fmt: skip
+            stages.append(nn.Sequential(*blocks))
+            channels_in = channels
+        self.stages = nn.ModuleList(stages)
+        self.norm = _norm_relu(channels_in)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, images: Tensor, depth: int | None = None) -> list[Tensor]:
+        features, maps = self.conv1(images * 2 - 1), []
+        for stage in list(self.stages)[:depth]:
+            features = stage(features)
+            maps.append(features)
+        if len(maps) == len(self.stages):
+            maps[-1] = self.norm(features)
+        return maps
+
+
+class _Block(nn.Module):
+    """Two 3x3 convolutions, each after batch normalisation and ReLU, added to the shortcut."""
+
+    def __init__(
+        self, channels_in: int, channels: int, stride: int, dropout: float, faithful: bool
+    ) -> None:
+        super().__init__()
+        self.norm1 = _norm_relu(channels_in)
+        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride=stride, padding=1, bias=False)
+        self.norm2 = nn.Identity() if faithful else _norm_relu(channels)
+        self.dropout = nn.Dropout(dropout)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.shortcut = None
+        if stride != 1 or channels_in != channels:
+            self.shortcut = Shortcut(channels_in, channels, 1, stride=stride, bias=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        activated = self.norm1(features)
+        # Where the shape changes, the shortcut too starts from the activated map.
+        kept = features if self.shortcut is None else self.shortcut(activated)
+        out: Tensor = self.conv2(self.dropout(self.norm2(self.conv1(activated))))
+        return kept + out
+
+
+def _norm_relu(channels: int) -> nn.Sequential:
+    return nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))

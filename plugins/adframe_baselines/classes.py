@@ -1,0 +1,61 @@
+"""Telling the inlier classes apart, where they are labelled."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from adframe.interfaces import Dims, Loss, Views
+
+
+class Classification(Loss):
+    """Cross-entropy of a linear classifier of the inlier classes, on pooled features.
+
+    A view of any shift is of its image's class; what has no label is left out. Scorers may ask for
+    ``class_logits``.
+
+    Args:
+        frozen: [guess: false] Train the classifier and leave the network as it is.
+    """
+
+    reads = "features"
+    outputs: tuple[str, ...] = ("class_logits",)
+
+    def __init__(self, frozen: bool = False) -> None:
+        super().__init__()
+        self.frozen = frozen
+
+    def setup(self, dims: Dims) -> None:
+        self.classifier = nn.Linear(dims.embedding, dims.classes)
+
+    def forward(self, embeddings: Tensor, views: Views) -> Tensor:
+        logits = self.classifier(embeddings.detach() if self.frozen else embeddings)
+        losses = F.cross_entropy(logits, self._targets(views).clamp(min=0), reduction="none")
+        known = (views.label >= 0).to(losses.dtype)
+        return (losses * known).sum() / known.sum().clamp(min=1)
+
+    def _targets(self, views: Views) -> Tensor:
+        return views.label
+
+    def predict(self, embeddings: Tensor) -> dict[str, Tensor]:
+        return {self.outputs[0]: self.classifier(embeddings)}
+
+
+class JointClassification(Classification):
+    """Cross-entropy over the inlier classes under every shift, each a class of its own.
+
+    Class y under shift k is y + classes k, as in labelled CSI (Tack et al., NeurIPS 2020). Scorers
+    may ask for ``joint_logits``.
+
+    Args:
+        frozen: [guess: false] Train the classifier and leave the network as it is.
+    """
+
+    outputs = ("joint_logits",)
+
+    def setup(self, dims: Dims) -> None:
+        self.classes = dims.classes
+        self.classifier = nn.Linear(dims.embedding, dims.classes * dims.shifts)
+
+    def _targets(self, views: Views) -> Tensor:
+        return views.label + self.classes * views.shift

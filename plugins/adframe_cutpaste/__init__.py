@@ -1,0 +1,1 @@
+"""CutPaste (Li et al., CVPR 2021): local irregularities made from the image itself."""

@@ -1,0 +1,166 @@
+"""Shifts that cut a piece out of an image and paste it elsewhere in the same image."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import Annotated
+
+import torch
+from annotated_types import Interval
+from torch import Tensor
+
+from adframe.interfaces import Augmentation, Draws, Positive, Shift
+
+Share = Annotated[float, Interval(gt=0, le=1)]
+Range = tuple[Share, Share]
+
+
+class _Paste(Shift):
+    """What both forms share: from draws to boxes, from boxes to pixels."""
+
+    variants = 1
+    key: int  #: keeps the forms' draws for one image apart
+
+    def __init__(self, jitter: Augmentation | None) -> None:
+        self.jitter = jitter
+
+    def __call__(self, images: Tensor, variant: int) -> Tensor:
+        if variant == 0:
+            return images
+        draws = Draws.by_content(self.key, images)
+        height, width = images.shape[-2:]
+        size, angle = self.patch(draws, height, width)
+        # The box around the turned patch is within the image; the cut one is whole pixels.
+        cos, sin = angle.cos().abs(), angle.sin().abs()
+        box = torch.stack([size[:, 0] * cos + size[:, 1] * sin,
+                           size[:, 0] * sin + size[:, 1] * cos], dim=1)  # fmt: skip
+        image = torch.tensor([width, height], device=images.device)
+        room = (image - size).clamp(min=0)
+        source = (draws.uniform(2) * room).floor() + size / 2
+        corner = (draws.uniform(2) * (image - box).clamp(min=0)).floor()
+        target = torch.where((angle == 0)[:, None], corner + size / 2, corner + box / 2)
+        jittered = images if self.jitter is None else self._jittered(images, draws)
+        return pasted(images, jittered, size, source, target, angle)
+
+    @abstractmethod
+    def patch(self, draws: Draws, height: int, width: int) -> tuple[Tensor, Tensor]:
+        """(N, 2) width and height in whole pixels, and (N,) angle in radians, of each patch."""
+
+    def _jittered(self, images: Tensor, draws: Draws) -> Tensor:
+        assert self.jitter is not None
+        changed = self.jitter(images, draws.fork(0))
+        if images.is_floating_point():
+            return changed.to(images.dtype)
+        return (changed * 255).round().to(images.dtype)
+
+
+class CutPaste(_Paste):
+    """A rectangle of the image, its colours jittered, pasted elsewhere (Li et al., CVPR 2021).
+
+    Where from, where to and how large depends on what the image shows and on nothing else: an
+    image is always shifted alike. In training, let the method's ``before`` vary the image first,
+    as the authors' colour jitter does; else each image has one and the same anomaly in all epochs.
+
+    Args:
+        area: [published: 0.02, 0.15] Smallest and largest area, as a share of the image.
+        ratio: [published: 0.3, 3.3] Smallest and largest width over height; log-uniform, as in
+            pytorch-cutpaste.
+        jitter: What changes the colours of the patch; a patch keeps them by default. It sees the
+            whole image, and the patch is cut from what it gives.
+    """
+
+    key = 1
+
+    def __init__(
+        self,
+        area: Range = (0.02, 0.15),
+        ratio: tuple[Positive, Positive] = (0.3, 1 / 0.3),
+        jitter: Augmentation | None = None,
+    ) -> None:
+        super().__init__(jitter)
+        self.area = rising("area", area)
+        self.ratio = rising("ratio", ratio)
+
+    def patch(self, draws: Draws, height: int, width: int) -> tuple[Tensor, Tensor]:
+        area = _between(self.area, draws) * (height * width)
+        low, high = (math.log(value) for value in self.ratio)
+        ratio = _between((low, high), draws).exp()
+        wide = (area * ratio).sqrt().round().clamp(1, width)
+        tall = (area / ratio).sqrt().round().clamp(1, height)
+        return torch.stack([wide, tall], dim=1), torch.zeros_like(wide)
+
+
+class CutPasteScar(_Paste):
+    """A thin strip of the image, jittered and turned, pasted elsewhere (Li et al., CVPR 2021).
+
+    As ``cutpaste`` in all else.
+
+    Args:
+        width: [published: 2, 16 of 256 pixels] Smallest and largest width, as a share of the
+            image's; a pixel at least.
+        height: [published: 10, 25 of 256 pixels] The same of the height.
+        degrees: [published: 45] How far it is turned at most, either way.
+        jitter: As for ``cutpaste``.
+    """
+
+    key = 2
+
+    def __init__(
+        self,
+        width: Range = (2 / 256, 16 / 256),
+        height: Range = (10 / 256, 25 / 256),
+        degrees: Annotated[float, Interval(ge=0, le=180)] = 45.0,
+        jitter: Augmentation | None = None,
+    ) -> None:
+        super().__init__(jitter)
+        self.width = rising("width", width)
+        self.height = rising("height", height)
+        self.degrees = degrees
+
+    def patch(self, draws: Draws, height: int, width: int) -> tuple[Tensor, Tensor]:
+        wide = (_between(self.width, draws) * width).round().clamp(min=1)
+        tall = (_between(self.height, draws) * height).round().clamp(min=1)
+        angle = _between((-self.degrees, self.degrees), draws) * (math.pi / 180)
+        return torch.stack([wide, tall], dim=1), angle
+
+
+def rising(name: str, bounds: tuple[float, float]) -> tuple[float, float]:
+    """The bounds, refused with ValueError if the first is above the second."""
+    if bounds[0] > bounds[1]:
+        raise ValueError(f"{name} must rise: its first value {bounds[0]} is above {bounds[1]}")
+    return bounds
+
+
+def _between(bounds: tuple[float, float], draws: Draws) -> Tensor:
+    """(N,) uniform draws."""
+    return bounds[0] + draws.uniform() * (bounds[1] - bounds[0])
+
+
+def pasted(
+    images: Tensor, patches: Tensor, size: Tensor, source: Tensor, target: Tensor, angle: Tensor
+) -> Tensor:
+    """Images with a turned rectangle of ``patches`` pasted in; nearest pixels, no blending.
+
+    Args:
+        images: (N, C, H, W).
+        patches: like ``images``; where the rectangles are cut.
+        size: (N, 2) their width and height.
+        source: (N, 2) x and y of their centres; a pixel's own centre is at one half.
+        target: (N, 2) where the centres go.
+        angle: (N,) by how much they are turned, in radians, counter-clockwise.
+    """
+    height, width = images.shape[-2:]
+    x = torch.arange(width, device=images.device) + 0.5 - target[:, 0, None]  # (N, W)
+    y = torch.arange(height, device=images.device) + 0.5 - target[:, 1, None]  # (N, H)
+    cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    # Turned back into the rectangle's own axes; y runs down.
+    u = x[:, None] * cos - y[:, :, None] * sin  # (N, H, W)
+    v = x[:, None] * sin + y[:, :, None] * cos
+    half = size[:, :, None, None] / 2
+    inside = (u >= -half[:, 0]) & (u < half[:, 0]) & (v >= -half[:, 1]) & (v < half[:, 1])
+    column = (u + source[:, 0, None, None]).floor().long().clamp(0, width - 1)
+    row = (v + source[:, 1, None, None]).floor().long().clamp(0, height - 1)
+    index = (row * width + column).flatten(1)[:, None].expand(-1, images.shape[1], -1)
+    moved = patches.flatten(2).gather(2, index).view_as(images)
+    return torch.where(inside[:, None], moved, images)

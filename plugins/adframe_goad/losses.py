@@ -1,0 +1,59 @@
+"""Losses that give each shift its place in feature space."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from adframe.interfaces import Loss, NonNegative, Views
+
+
+class TripletCentre(Loss):
+    """Triplet-centre loss over shifts (He et al., CVPR 2018; Bergman & Hoshen, ICLR 2020).
+
+    Each view shall be nearer to the centre of its own shift than to any other centre, by a margin,
+    in squared distance: the mean of max(0, |z - c_t|^2 + margin - min |z - c_t'|^2). The centres
+    are the means of the batch, and carry gradient. Exposed outliers, which no shift made, are
+    left out; a batch of one shift gives zero.
+
+    Args:
+        margin: [inferred: GOAD's README: 0.1] How much nearer, in squared distance.
+        faithful: [inferred: GOAD's code has it true] Trains with frozen batch normalisation from
+            the second epoch on: GOAD's public code calls ``train()`` once, before the first epoch,
+            and ``eval()`` at the end of each.
+    """
+
+    reads = "features"
+
+    def __init__(self, margin: NonNegative = 0.1, faithful: bool = False) -> None:
+        super().__init__()
+        self.margin = margin
+        self.faithful = faithful  # read by the plugin's hook
+
+    def forward(self, embeddings: Tensor, views: Views) -> Tensor:
+        made = views.inlier | (views.shift > 0)
+        z, shift = embeddings[made].float(), views.shift[made]
+        if len(z) == 0:
+            return embeddings.sum() * 0
+        present, own = shift.unique(return_inverse=True)
+        count = torch.bincount(own, minlength=len(present))
+        sums = z.new_zeros(len(present), z.shape[1]).index_add(0, own, z)
+        distance = squared_distances(z, sums / count[:, None])  # (N, shifts of the batch)
+        is_own = torch.zeros_like(distance, dtype=torch.bool).scatter(1, own[:, None], True)
+        nearest_other = distance.masked_fill(is_own, torch.inf).amin(1)
+        return (distance[is_own] + self.margin - nearest_other).clamp(min=0).mean()
+
+
+class SquaredFeatures(Loss):
+    """Mean of the squared features, which keeps them small; GOAD weighs it with 10."""
+
+    reads = "features"
+
+    def forward(self, embeddings: Tensor, views: Views) -> Tensor:
+        return embeddings.float().square().mean()
+
+
+def squared_distances(z: Tensor, centres: Tensor) -> Tensor:
+    """(..., N, M) squared Euclidean distances of (..., N, D) from (..., M, D)."""
+    exact = "donot_use_mm_for_euclid_dist"
+    return torch.cdist(z, centres, compute_mode=exact).square()

@@ -1,0 +1,37 @@
+"""GOAD's score."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from adframe.interfaces import Features, Look, NonNegative, Scorer
+
+from .losses import squared_distances
+
+
+class ShiftCentres(Scorer):
+    """How unlikely the shifts of an image are, by distance from the shifts' centres.
+
+    GOAD's score (Bergman & Hoshen, ICLR 2020): the sum over shifts t of -log of the softmax
+    over t' of -max(|z_t - c_t'|^2, floor), at t. A centre is the mean of the training images'
+    features under its shift, taken from the finished network; the public code averages them while
+    it trains the last epoch.
+
+    Args:
+        floor: [inferred: GOAD's code] Its epsilon, the least squared distance.
+    """
+
+    def __init__(self, floor: NonNegative = 0.0) -> None:
+        self.floor = floor
+
+    def look(self) -> Look:
+        return Look(shifted=True)
+
+    def fit(self, features: Features) -> None:
+        self.centres = features["features"].float().mean(dim=(0, 1))  # (shifts, D)
+
+    def score(self, features: Features) -> Tensor:
+        z = features["features"].float()  # (N, views, shifts, D)
+        distance = squared_distances(z, self.centres.expand(*z.shape[:2], -1, -1))
+        log_p = (-distance.clamp(min=self.floor)).log_softmax(-1)
+        return -log_p.diagonal(dim1=2, dim2=3).sum(-1).mean(1)

@@ -1,0 +1,170 @@
+"""Learning how an image was shifted, from the image and its shifted self."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Annotated, cast
+
+import torch
+from annotated_types import Interval
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from adframe.interfaces import (
+    Augmentation,
+    Batch,
+    Count,
+    Dims,
+    Draws,
+    Loss,
+    Method,
+    Parts,
+    Update,
+    Views,
+)
+
+SPLIT, TEST = 1, 2  #: what the draws of the split and of the test-time views are keyed with
+
+
+class Equivariance(Method):
+    """Pairs of an image and its shifted self, from whose features the shift is told.
+
+    iDECODe's network (Kaur et al., AAAI 2022): the pooled features of both go side by side through
+    a linear layer and ReLU; the losses of the objective read that, and one of them says which
+    shift it was (``shift_logits``). The image itself, jittered like its shifted selves, counts as
+    the first shift. Originals and shifted images go through the network apart.
+
+    An image is held out from training, to calibrate a score on, if its content says so: the same
+    image always is, in training and when a scorer is fitted. So about a share ``held_out`` of any
+    data set is; the authors hold out the last 500 of a class.
+
+    Scorers may ask for ``features``; for ``pair_error``, the cross-entropy of each of ``draws`` x
+    shifts jittered pairs; and for ``held_out``, 1 or 0. Test-time jitter depends on the image only.
+
+    Departures: the backbone ends as it is defined, while the public code perturbs its features
+    by a thousandth of a learned standard deviation; and the last weights are kept, while an
+    earlier version of the public code kept those with the smallest loss on the test images.
+
+    Args:
+        hidden: [inferred: iDECODe's code] Width of the linear layer.
+        jitter: What each image of a pair but the first one goes through; none by default.
+        draws: [published: 5] Jittered pairs of each shift at test time.
+        held_out: [published: 0.1] Share of the training images that calibrate and do not train.
+        faithful: [inferred: iDECODe's code has it true] Takes the rows of all pairs, which are
+            ordered by shift, for ordered by image, as the public code does. So each loss that is
+            no classifier is told wrong shifts, and the errors of an image at test time are those
+            of four neighbours in its block, all normal or all anomalous ones: that raises AUROC,
+            and a score then depends on its company.
+    """
+
+    def __init__(
+        self,
+        hidden: Count = 256,
+        jitter: Augmentation | None = None,
+        draws: Count = 5,
+        held_out: Annotated[float, Interval(ge=0, lt=1)] = 0.1,
+        faithful: bool = False,
+    ) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.jitter = jitter
+        self.draws = draws
+        self.held_out = held_out
+        self.faithful = faithful
+
+    def setup(self, parts: Parts) -> None:
+        self.backbone = parts.backbone
+        self.shifts = parts.shifts
+        self.schedule = parts.schedule
+        last = len(self.backbone.widths)
+        if [stage.level for stage in self.schedule.stages(last, 0.0)] != [last]:
+            raise ValueError("equivariance trains the last stage alone; use such a schedule")
+        self.variants = 1 + sum(shift.variants for shift in self.shifts)
+        self.pair = nn.Linear(2 * self.backbone.widths[-1], self.hidden)
+        self.terms = nn.ModuleList()
+        self.weights: list[float] = []
+        for term in parts.objective:
+            stages = [last] if term.stages is None else list(term.stages)
+            given = term.weight
+            weights = [given] if isinstance(given, int | float) else list(given)
+            if stages != [last] or len(weights) != 1:
+                raise ValueError(f"equivariance has terms for stage {last} alone, of one weight")
+            loss = term.loss()
+            loss.setup(Dims(self.hidden, self.variants, parts.classes))
+            self.terms.append(loss)
+            self.weights.append(float(weights[0]))
+        if not any("shift_logits" in loss.outputs for loss in self._losses()):
+            raise ValueError("equivariance needs a loss that says which shift it was")
+
+    def step(self, batch: Batch, progress: float) -> Iterator[Update]:
+        kept = ~self._is_held_out(batch.pixels)
+        if not bool(kept.any()):
+            return
+        draws = Draws(batch.draws.keys[kept])
+        (stage,) = self.schedule.stages(len(self.backbone.widths), progress)
+        images = stage.augmentation(batch.pixels[kept], draws.fork(0))
+        pairs = self._pairs(images, self._pooled(images), draws.fork(1))
+        views = self._known(batch.label[kept])
+        total = pairs.new_zeros(())
+        metrics: dict[str, Tensor] = {}
+        for loss, weight in zip(self._losses(), self.weights, strict=True):
+            told = views if loss.outputs or not self.faithful else self._misread(views)
+            value = loss(pairs, told)
+            metrics[f"{type(loss).__name__.lower()}_{len(metrics)}"] = value.detach()
+            total = total + weight * value
+        metrics["loss"] = total.detach()
+        yield Update(total, metrics=metrics)
+
+    def _losses(self) -> list[Loss]:
+        return cast(list[Loss], list(self.terms))
+
+    def outputs(self) -> tuple[str, ...]:
+        return ("features", "pair_error", "held_out")
+
+    def embed(self, images: Tensor) -> dict[str, Tensor]:
+        pixels = (images * 255).round().to(torch.uint8)  # as step() gets them
+        draws, features = Draws.by_content(TEST, pixels), self._pooled(images)
+        errors = [self._errors(images, features, draws.fork(draw)) for draw in range(self.draws)]
+        held_out = self._is_held_out(pixels)[:, None].to(features.dtype)
+        return {"features": features, "pair_error": torch.cat(errors, 1), "held_out": held_out}
+
+    def _errors(self, images: Tensor, features: Tensor, draws: Draws) -> Tensor:
+        """(N, shifts) cross-entropy of the true shift, of one jittered pair for each."""
+        pairs = self._pairs(images, features, draws)
+        telling = next(loss for loss in self._losses() if "shift_logits" in loss.outputs)
+        logits = telling.predict(pairs)["shift_logits"]
+        shift = torch.arange(self.variants, device=images.device).repeat_interleave(len(images))
+        errors = F.cross_entropy(logits, shift, reduction="none")  # ordered by shift
+        count = len(images), self.variants
+        return errors.view(count) if self.faithful else errors.view(count[::-1]).T
+
+    def _pairs(self, images: Tensor, features: Tensor, draws: Draws) -> Tensor:
+        """(shifts x N, hidden) of every image beside each of its shifted selves, by shift."""
+        shifted = [images]
+        for shift in self.shifts:
+            shifted += [shift(images, variant + 1) for variant in range(shift.variants)]
+        if self.jitter is not None:
+            shifted = [self.jitter(x, draws.fork(which)) for which, x in enumerate(shifted)]
+        beside = self._pooled(torch.cat(shifted))
+        pairs = torch.cat([features.repeat(self.variants, 1), beside], dim=1)
+        hidden: Tensor = F.relu(self.pair(pairs))
+        return hidden
+
+    def _pooled(self, images: Tensor) -> Tensor:
+        images = images.contiguous(memory_format=torch.channels_last)
+        features: Tensor = self.backbone(images)[-1]
+        return features.mean(dim=(2, 3))
+
+    def _known(self, label: Tensor) -> Views:
+        rows = torch.arange(self.variants * len(label), device=label.device)
+        shift = rows // len(label)
+        return Views(rows % len(label), shift, label.repeat(self.variants), shift == 0)
+
+    def _misread(self, views: Views) -> Views:
+        rows = torch.arange(len(views), device=views.shift.device)
+        return replace(views, source=rows // self.variants, shift=rows % self.variants)
+
+    def _is_held_out(self, pixels: Tensor) -> Tensor:
+        """(N,) bool, of (N, 3, H, W) uint8 images."""
+        return Draws.by_content(SPLIT, pixels).uniform() < self.held_out

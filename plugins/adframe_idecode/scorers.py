@@ -1,0 +1,83 @@
+"""Scores of how badly an image does what normal ones do, and how unusual that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from adframe import UserError
+from adframe.interfaces import Features, Look, Scorer
+
+
+class PairError(Scorer):
+    """Mean error in telling how an image was shifted, from it and its shifted selves.
+
+    iDECODe's non-conformity score (Kaur et al., AAAI 2022) but for a constant factor. Nothing is
+    fitted.
+    """
+
+    def look(self) -> Look:
+        return Look(outputs=("pair_error",))
+
+    def fit(self, features: Features) -> None:
+        pass
+
+    def score(self, features: Features) -> Tensor:
+        return features["pair_error"].mean(dim=(1, 2, 3))
+
+
+class Conformal(Scorer):
+    """Conformal p-value of another score, from images the method held out from training.
+
+    p = (number of calibration images with at least the image's score + 1) / (their number + 1),
+    the share of normal images that look as odd; the score is 1 - p. The inner score is fitted on
+    the images that trained. The order of images stays that of the inner score but for ties, which
+    a small calibration set makes many of: all that score above it share the smallest p.
+
+    Args:
+        of: The score to calibrate, of images as they are and not augmented, since the method
+            knows by its content which image was held out. iDECODe's is ``pair_error``.
+    """
+
+    def __init__(self, of: Scorer) -> None:
+        self.of = of
+        if of.look().transform is not None or of.look().before is not None:
+            raise ValueError("conformal needs a score that looks at images without augmenting them")
+
+    def look(self) -> Look:
+        look = self.of.look()
+        return replace(look, outputs=(*look.outputs, "held_out"))
+
+    def fit(self, features: Features) -> None:
+        held_out = features["held_out"].flatten(1)[:, 0] > 0
+        if not held_out.any() or held_out.all():
+            say = "none" if not held_out.any() else "all"
+            raise UserError(
+                f"{say} of {len(held_out)} training images are held out to calibrate on; "
+                "use more images, or another share (method.held_out)"
+            )
+        self.of.fit({name: values[~held_out] for name, values in features.items()})
+        kept = {name: values[held_out] for name, values in features.items()}
+        self.calibration = self.of.score(kept).double().sort().values
+
+    def score(self, features: Features) -> Tensor:
+        scores = self.of.score(features).double().cpu()
+        return (1 - p_values(scores, self.calibration)).float()
+
+    def state(self) -> dict[str, Tensor]:
+        inner = {f"of.{name}": value for name, value in self.of.state().items()}
+        return {**inner, **super().state()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        own = {name: value for name, value in state.items() if not name.startswith("of.")}
+        super().restore(own)
+        self.of.restore({k.removeprefix("of."): v for k, v in state.items() if k not in own})
+
+
+def p_values(scores: Tensor, calibration: Tensor) -> Tensor:
+    """(N,) conformal p-values of (N,) scores by (M,) ascending ones of normal images."""
+    below = torch.searchsorted(calibration, scores, side="left")
+    return (len(calibration) - below + 1).double() / (len(calibration) + 1)

@@ -1,0 +1,49 @@
+"""Rotation by a few degrees."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import torch
+from annotated_types import Interval
+from torch import Tensor
+from torch.nn import functional as F
+
+from adframe.interfaces import Augmentation, Draws, Fraction
+
+
+class Tilt(Augmentation):
+    """Turns each image about its centre by a whole number of degrees, bilinearly.
+
+    What lies outside of the image is filled evenly. Strength s turns by at most s times as far.
+
+    Args:
+        degrees: [inferred: iDECODe's code] How far at most, either way.
+        fill: [inferred: iDECODe's code, 128 of 255] Grey that moves in, 0..1.
+    """
+
+    def __init__(
+        self, degrees: Annotated[int, Interval(ge=0, le=180)] = 10, fill: Fraction = 128 / 255
+    ) -> None:
+        self.degrees = degrees
+        self.fill = fill
+
+    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
+        if not images.is_floating_point():
+            images = images.float().div_(255)
+        reach = round(self.degrees * strength)
+        turns = (draws.uniform() * (2 * reach + 1)).floor() - reach
+        return turned(images, turns, self.fill)
+
+
+def turned(images: Tensor, degrees: Tensor, fill: float) -> Tensor:
+    """(N, C, H, W) images, each turned counter-clockwise by its own (N,) ``degrees``."""
+    height, width = images.shape[-2:]
+    angle = degrees.to(images.dtype) * (math.pi / 180)
+    cos, sin, none = angle.cos(), angle.sin(), torch.zeros_like(angle)
+    # affine_grid's axes run from -1 to 1 along each side, whatever its length.
+    across, down = -sin * height / width, sin * width / height
+    matrix = torch.stack([cos, across, none, down, cos, none], dim=1).view(-1, 2, 3)
+    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
+    return fill + F.grid_sample(images - fill, grid, align_corners=False)

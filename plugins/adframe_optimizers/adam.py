@@ -1,0 +1,54 @@
+"""Adam."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Interval
+from torch import nn
+
+from adframe.interfaces import NonNegative, Optimizer, Positive
+
+Decay = Annotated[float, Interval(ge=0, lt=1)]
+
+
+class Adam(Optimizer):
+    """Adam (Kingma & Ba, ICLR 2015), its learning rate constant or one cosine to zero.
+
+    Args:
+        lr: [published: 0.001 for GEOM, GOAD and iDECODe] Learning rate at the start.
+        betas: [published: 0.9, 0.999] Decay of the means of the gradient and of its square.
+        eps: [published: 1e-8] Keeps the division from zero. Keras, and with it GEOM's code, has
+            1e-7.
+        weight_decay: [published: 0 for GOAD] L2 penalty, as 1/2 x this x squared norm, in the
+            gradient and not decoupled from it.
+        decay: [published: constant] ``cosine`` takes the learning rate to zero over the run.
+    """
+
+    def __init__(
+        self,
+        lr: Positive = 1e-3,
+        betas: tuple[Decay, Decay] = (0.9, 0.999),
+        eps: Positive = 1e-8,
+        weight_decay: NonNegative = 0.0,
+        decay: Literal["constant", "cosine"] = "constant",
+    ) -> None:
+        self.lr = lr
+        self.betas = betas
+        self.eps = eps
+        self.weight_decay = weight_decay
+        self.decay = decay
+
+    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        return torch.optim.Adam(
+            parameters,
+            lr=self.lr,
+            betas=self.betas,
+            eps=self.eps,
+            weight_decay=self.weight_decay,
+        )
+
+    def rate(self, progress: float) -> float:
+        return 1.0 if self.decay == "constant" else 0.5 * (1 + math.cos(math.pi * progress))

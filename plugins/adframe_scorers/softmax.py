@@ -1,0 +1,145 @@
+"""Scores by how sure a classifier of the inlier classes is."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from adframe import UserError
+from adframe.interfaces import Augmentation, Count, Features, Look, Positive, Scorer
+
+from .rows import Output, spread_of
+
+
+class MaxSoftmax(Scorer):
+    """1 - the largest probability of a class (Hendrycks and Gimpel, ICLR 2017).
+
+    Of a classifier that a loss trains. Logits are averaged over views and shifts. Of joint logits,
+    which count class y under shift k as y + classes k, an image that was shifted by k has those of
+    shift k read (CSI's labelled form).
+
+    Args:
+        output: [published: class_logits] Which logits a loss predicts.
+        shifted: [published: false] Whether class logits are averaged over the shifts too; joint
+            ones always are.
+        augmentation: What makes test-time views; the image as it is by default.
+        views: [guess: 10] Number of test-time views.
+    """
+
+    def __init__(
+        self,
+        output: Literal["class_logits", "joint_logits"] = "class_logits",
+        shifted: bool = False,
+        augmentation: Augmentation | None = None,
+        views: Count = 10,
+    ) -> None:
+        self.output = output
+        self.shifted = shifted or output == "joint_logits"
+        self.augmentation = augmentation
+        self.views = views if augmentation is not None else 1
+
+    def look(self) -> Look:
+        return Look(self.views, self.augmentation, self.shifted, (self.output,))
+
+    def fit(self, features: Features) -> None:
+        pass
+
+    def score(self, features: Features) -> Tensor:
+        logits = features[self.output].float()
+        return unsure(joint(logits) if self.output == "joint_logits" else logits)
+
+
+class LinearProbe(Scorer):
+    """1 - the largest probability of a class under a linear classifier of the frozen features.
+
+    The second phase of SupCLR and of labelled CSI (Tack et al., NeurIPS 2020): the network is left
+    as it is and a linear classifier learns the classes, and with ``shifted`` every class under
+    every shift; logits are averaged over views and shifts. Where the published phase takes 100
+    epochs of SGD over augmented images, this is scikit-learn's logistic regression on the training
+    images' views, standardised, to convergence.
+
+    Args:
+        output: [published: features] What is classified.
+        shifted: [published: true for CSI, false for SupCLR] Whether shifts are classes too.
+        penalty: [guess: 1] L2 penalty of the weights, in units of one image's loss.
+        augmentation: What makes the views, to learn from and at test time; the image as it is by
+            default.
+        views: [guess: 10] Number of such views.
+    """
+
+    needs_classes = True
+
+    def __init__(
+        self,
+        output: Output = "features",
+        shifted: bool = False,
+        penalty: Positive = 1.0,
+        augmentation: Augmentation | None = None,
+        views: Count = 10,
+    ) -> None:
+        self.output = output
+        self.shifted = shifted
+        self.penalty = penalty
+        self.augmentation = augmentation
+        self.views = views if augmentation is not None else 1
+
+    def look(self) -> Look:
+        return Look(self.views, self.augmentation, self.shifted, (self.output,))
+
+    def fit(self, features: Features) -> None:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+
+        known = features["label"] >= 0
+        label = features["label"][known]
+        if label.unique().numel() < 2:
+            raise UserError("linear_probe tells inlier classes apart: label two at least")
+        rows = features[self.output][known].double()  # (N, views, shifts, D)
+        classes, (images, views, shifts, width) = int(label.max()) + 1, rows.shape
+        target = label[:, None, None] + classes * torch.arange(shifts)
+        target, rows = target.expand(images, views, shifts).flatten(), rows.reshape(-1, width)
+        centre, spread = rows.mean(0), spread_of(rows)
+        regression = LogisticRegression(C=1 / self.penalty, max_iter=1000)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            regression.fit(((rows - centre) / spread).numpy(), target.numpy())
+        weight, bias = _logits_of_all(regression, classes * shifts)
+        self.weight = (weight / spread).float()  # (classes x shifts, D)
+        self.bias = (bias - self.weight.double() @ centre).float()
+
+    def score(self, features: Features) -> Tensor:
+        rows = features[self.output].float()
+        return unsure(joint(rows @ self.weight.T + self.bias))
+
+
+def joint(logits: Tensor) -> Tensor:
+    """(N, views, shifts, classes): what an image under shift k has for the classes under k.
+
+    Args:
+        logits: (N, views, shifts, classes x shifts), shift by shift.
+    """
+    shifts = logits.shape[2]
+    by_shift = logits.unflatten(-1, (shifts, -1))  # (N, views, shifts, shifts, classes)
+    return by_shift.diagonal(dim1=2, dim2=3).movedim(-1, 2)
+
+
+def unsure(logits: Tensor) -> Tensor:
+    """(N,) 1 - the largest probability, from (N, views, shifts, classes) logits."""
+    return 1 - logits.mean(dim=(1, 2)).softmax(1).amax(1)
+
+
+def _logits_of_all(regression: object, count: int) -> tuple[Tensor, Tensor]:
+    """Weight and bias with a row for each of ``count`` targets; of one never seen, -inf."""
+    weight = torch.from_numpy(regression.coef_)
+    bias = torch.from_numpy(regression.intercept_)
+    if len(weight) == 1:  # two targets: scikit-learn keeps the second's logit less the first's
+        weight, bias = (torch.cat([torch.zeros_like(v), v]) for v in (weight, bias))
+    seen = torch.from_numpy(regression.classes_)
+    full = weight.new_zeros(count, weight.shape[1])
+    full[seen] = weight
+    offset = weight.new_full((count,), -torch.inf)
+    offset[seen] = bias
+    return full, offset

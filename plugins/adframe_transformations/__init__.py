@@ -1,0 +1,1 @@
+"""Methods that learn which transformation an image went through: RotNet, Rot+Trans, GEOM."""

@@ -1,0 +1,37 @@
+"""How surely the network says which shift it was shown."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+from adframe.interfaces import Features, Look, Scorer
+
+
+class TrueShift(Scorer):
+    """Minus the sum, over all shifts of an image, of the probability given to the true one.
+
+    With rotations the score of RotNet, with ``head_probability`` that of Rot+Trans (Hendrycks et
+    al., NeurIPS 2019), whose heads' probabilities are summed; with GEOM's 72 transformations its
+    simplified score (Golan & El-Yaniv, NeurIPS 2018) times 72.
+    Nothing is fitted.
+
+    Args:
+        of: What holds the probabilities: ``shift_logits`` of one classifier, before the softmax,
+            or ``head_probability`` of several.
+    """
+
+    def __init__(self, of: Literal["shift_logits", "head_probability"] = "shift_logits") -> None:
+        self.of = of
+
+    def look(self) -> Look:
+        return Look(shifted=True, outputs=(self.of,))
+
+    def fit(self, features: Features) -> None:
+        pass
+
+    def score(self, features: Features) -> Tensor:
+        values = features[self.of]  # (N, views, shifts, shifts)
+        probability = values.softmax(-1) if self.of == "shift_logits" else values
+        return -probability.diagonal(dim1=2, dim2=3).sum(-1).mean(1)

@@ -1,0 +1,122 @@
+"""Table files: what they may say, and the bundled ones."""
+
+from pathlib import Path
+
+import pytest
+
+from adframe.errors import UserError
+from adframe.tables.definition import read_table
+from adframe.tables.files import configs_folder, find_table
+
+ROOT = Path(__file__).parents[3]
+TABLES = [*(f"table{number}" for number in range(1, 7)), "multi_class_jpeg"]
+
+
+def test_the_configs_are_found_from_the_package_and_ship_with_it():
+    assert configs_folder().resolve() == ROOT / "configs"
+    shipped = {path.resolve() for path in (ROOT / "adframe").glob("configs/**/*.yaml")}
+    assert shipped == set((ROOT / "configs").rglob("*.yaml"))
+
+
+def test_a_table_is_a_name_or_a_path(table_file):
+    assert find_table("table6") == configs_folder() / "tables/table6.yaml"
+    assert find_table(str(table_file)) == table_file
+    with pytest.raises(UserError, match="no table or table file 'tabel6'; did you mean 'table6'"):
+        find_table("tabel6")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_bundled_tables_are_valid_at_every_budget(name, grid_of):
+    path = find_table(name)
+    table = read_table(path)
+    assert set(table.file.budgets) == {"smoke", "short", "full"}
+    if table.published:
+        printed = {column for part in table.published.parts.values() for column in part.columns}
+        assert set(table.file.columns) <= printed
+    for budget in table.file.budgets.values():
+        assert set(table.used(budget)) <= set(table.file.columns)
+    for budget in table.file.budgets:
+        grid = grid_of(path, budget, need_data=False)
+        assert len(grid.cells) == len(grid.chosen)
+        if table.published:
+            epochs = {cell.config.train.epochs for cell in grid.cells}
+            assert epochs in ({"smoke": {1}, "short": {4}, "full": {2048}}[budget], set())
+
+
+def test_every_row_of_table_6_and_table_5_runs(grid_of):
+    shifts = ["perm", "sobel", "noise", "blur", "rotation"]
+    for name, rows in {"table6": list("123456789"), "table5": shifts}.items():
+        grid = grid_of(find_table(name), "smoke")
+        assert [cell.name for cell in grid.cells] == [f"{row}/faces/0" for row in rows]
+
+
+def test_the_rows_of_table_6_differ_as_the_paper_says(grid_of):
+    """From the resolved configs: stages (HA), soft aggregation (SA) if UniCLR, a classifier."""
+    facts = {}
+    for cell in grid_of(find_table("table6"), "smoke").cells:
+        config = cell.config.dump()
+        losses = [term["loss"] for term in config["objective"]]
+        names = [loss["name"] for loss in losses]
+        soft = [loss["soft_aggregation"] for loss in losses if loss["name"] == "uniclr"]
+        facts[cell.row] = (
+            config["schedule"]["stages"],
+            soft[-1] != "none" if soft else None,
+            "shift_classification" in names,
+        )
+        assert soft[:-1] in ([], ["none"])  # softly at the last stage only
+    assert facts == {
+        "1": ([4], None, True),
+        "2": ([4], False, True),
+        "3": ([2, 3, 4], False, True),
+        "4": ([2, 3, 4], True, True),
+        "5": ([4], None, False),
+        "6": ([4], False, False),
+        "7": ([4], True, False),
+        "8": ([2, 3, 4], False, False),
+        "9": ([2, 3, 4], True, False),
+    }
+
+
+@pytest.mark.parametrize(
+    ("holds", "name"), [("cifar-10-batches-py", "cifar10"), ("test/airplane", "image_folder")]
+)
+def test_cifar10_is_taken_in_the_form_it_is_found_in(tmp_path, grid_of, holds, name):
+    (tmp_path / holds).mkdir(parents=True)
+    grid = grid_of(find_table("table6"), "short", root=tmp_path)
+    assert len(grid.cells) == 9 * 3 * 2
+    dataset = grid.cells[0].config.dump()["dataset"]
+    assert dataset["name"] == name
+    assert dataset["root"] in (str(tmp_path), str(tmp_path / "train"))
+    assert (dataset["normal"], dataset["train_limit"]) == ("automobile", 1000)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("title: toys", "titel: toys", r"toys.yaml:2: titel: unknown key; did you mean 'title'"),
+        ("data: shapes,", "data: shape,", r"tasks.shapes.data: no data 'shape'; did you mean"),
+        ("{tasks: [left]}", "{tasks: [lef]}", r"toys.yaml:9: columns.left.tasks: no task 'lef'"),
+        ("vary: dataset.normal, ", "", "tasks.shapes: vary and values go together"),
+        ("values: [left, right]", "values: [left, left]", "another task is called 'left'"),
+        ("tasks: [left]}\n", "tasks: {lft: [left]}}\n", "budgets.part.tasks: no column 'lft'"),
+        ("soft: {", "so ft: {", "rows.so ft: an id holds letters"),
+        ("seeds: [0, 1]", "seeds: []", "budgets.smoke.seeds: must have 1 items or more"),
+        ("seeds: [0, 1]", "images: {shape: 4}, seeds: [0]", "no task group 'shape'; did you"),
+        ("soft: {", "soft: {budgets: {smoak: []}, ", "no budget 'smoak'; did you mean 'smoke'"),
+    ],
+)  # fmt: skip
+def test_a_table_file_says_what_is_wrong_with_it_and_where(table_file, old, new, line):
+    text = table_file.read_text()
+    assert old in text
+    before, _, after = text.rpartition(old) if "part" in line else text.partition(old)
+    table_file.write_text(before + new + after)
+    with pytest.raises(UserError, match=line):
+        read_table(table_file)
+
+
+def test_the_documented_table_is_one(tmp_path):
+    text = (ROOT / "docs/tables.md").read_text()
+    (tmp_path / "own.yaml").write_text(text.partition("```yaml\n")[2].partition("```")[0])
+    table = read_table(tmp_path / "own.yaml")
+    assert list(table.tasks) == ["good", "better"]
+    assert table.used(table.budget("long")) == {"mean": ["good"]}

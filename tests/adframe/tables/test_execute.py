@@ -1,0 +1,216 @@
+"""Running a table: what is run, what is skipped, and what becomes of failures and kills."""
+
+import json
+import statistics
+
+import pytest
+from safetensors.torch import load_file
+
+from adframe import train as train_module
+from adframe.cli import main
+from adframe.tables import execute
+from adframe.train import TrainingError
+
+ALL = [
+    f"{row}/{task}/{seed}"
+    for row in ("plain", "soft")
+    for task in ("left", "right")
+    for seed in (0, 1)
+]
+
+
+@pytest.fixture
+def reproduce(table_file, tmp_path):
+    """Runs the verb on the table of toys; returns the exit status."""
+    out = tmp_path / "out"
+    return lambda *more: main(["reproduce", str(table_file), "--out", str(out), *more])
+
+
+def _facts(tmp_path):
+    return json.loads((tmp_path / "out/table.json").read_text())
+
+
+def _status(tmp_path):
+    return {run["cell"]: run["status"] for run in _facts(tmp_path)["runs"]}
+
+
+def test_every_cell_is_run_once(reproduce, pretend, tmp_path, capsys):
+    assert reproduce() == 0
+    assert len(pretend) == 8
+    assert all(resume for _, resume in pretend)
+    assert set(_status(tmp_path).values()) == {"done"}
+    first = capsys.readouterr().out
+    assert reproduce() == 0
+    assert len(pretend) == 8  # all were done
+    assert capsys.readouterr().out == first
+    assert (tmp_path / "out/table.md").read_text() in first
+
+
+def test_means_and_differences_are_those_of_the_runs(reproduce, pretend, tmp_path):
+    assert reproduce() == 0
+    facts = _facts(tmp_path)
+    (part,) = facts["parts"]
+    plain, soft, rival = part["rows"]
+    left, right, mean = plain["cells"]
+    # 0.8 + 0.05 for left + 0.01 for each seed, in percent; see auroc_of
+    assert left["seeds"] == pytest.approx({"0": 85.0, "1": 86.0})
+    assert (left["mean"], left["sd"]) == pytest.approx((85.5, statistics.stdev([85, 86])))
+    assert left["difference"] == pytest.approx(5.5)
+    assert right["mean"] == pytest.approx(80.5)
+    assert mean["seeds"] == pytest.approx({"0": 82.5, "1": 83.5})
+    assert mean["difference"] == pytest.approx(83.0 - 85.0)
+    assert soft["cells"][0]["mean"] == pytest.approx(95.5)
+    assert soft["cells"][0]["difference"] is None  # not comparable
+    assert [cell["runs"] for cell in rival["cells"]] == [0, 0, 0]
+    assert (plain["epochs"], plain["images"]) == ([1], [7])  # as found, not as declared
+    assert {run["floor"] for run in facts["runs"]} == {0.5}
+
+
+def test_only_and_seeds_choose(reproduce, pretend, tmp_path):
+    assert reproduce("--only", "soft/left") == 0
+    assert len(pretend) == 2
+    assert _status(tmp_path)["plain/left/0"] == "to do"
+    cells = _facts(tmp_path)["parts"][0]["rows"][1]["cells"]
+    assert [cell["mean"] for cell in cells] == [pytest.approx(95.5), None, None]  # no half means
+    assert reproduce("--seeds", "1") == 0
+    assert len(pretend) == 2 + 3  # soft/left/0 was done
+    assert reproduce("--seeds", "0") == 2
+
+
+def test_a_failed_cell_is_named_and_the_others_run(
+    reproduce, pretend, tmp_path, capsys, monkeypatch
+):
+    good = execute.run
+
+    def run(config, out, resume=False):
+        if config.seed == 1 and "positives" in config.yaml() and "normal: left" in config.yaml():
+            raise TrainingError("epoch 1: loss is not finite")
+        if config.seed == 0 and "positives" in config.yaml() and "normal: right" in config.yaml():
+            raise ZeroDivisionError("division\nby zero")
+        good(config, out, resume)
+
+    monkeypatch.setattr(execute, "run", run)
+    assert reproduce() == 1
+    printed = capsys.readouterr()
+    lines = [line for line in printed.err.splitlines() if line.startswith("toys:")]
+    assert lines == [
+        "toys: soft/left/1 failed: epoch 1: loss is not finite",
+        "toys: soft/right/0 failed: ZeroDivisionError: division by zero",
+    ]
+    assert "Traceback" in printed.err
+    status = _status(tmp_path)
+    assert [name for name in ALL if status[name] != "done"] == ["soft/left/1", "soft/right/0"]
+    text = (tmp_path / "out/table.md").read_text()
+    assert "- soft/left/1: epoch 1: loss is not finite" in text
+    assert "(1 of 2 failed)" in text
+    assert main(["reproduce", str(tmp_path / "toys.yaml"), "--only", "plain"]) == 0  # not its cells
+    monkeypatch.setattr(execute, "run", good)
+    assert reproduce() == 0
+    assert len(pretend) == 6 + 4 + 2
+
+
+def test_a_killed_table_goes_on_where_it_stopped(reproduce, pretend, tmp_path, capsys, monkeypatch):
+    good = execute.run
+
+    def run(config, out, resume=False):
+        if len(pretend) == 3:
+            out.mkdir(parents=True)
+            (out / "config.yaml.part").write_text("cut sh")
+            raise KeyboardInterrupt
+        good(config, out, resume)
+
+    monkeypatch.setattr(execute, "run", run)
+    assert reproduce() == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    assert list(_status(tmp_path).values()) == ["done"] * 3 + ["to do"] * 5
+    monkeypatch.setattr(execute, "run", good)
+    assert reproduce() == 0
+    assert len(pretend) == 8
+    assert len({folder for folder, _ in pretend}) == 8
+    assert not list((tmp_path / "out").rglob("*.part"))
+
+
+def test_a_damaged_result_is_no_result(reproduce, pretend, tmp_path):
+    assert reproduce() == 0
+    (result,) = (tmp_path / "out/soft/left").glob("1-*/result.json")
+    result.write_text('{"auroc": {"image_f')
+    assert reproduce() == 0
+    assert [folder for folder, _ in pretend[8:]] == [result.parent]
+
+
+def test_another_budget_is_never_mixed_in(reproduce, pretend, table_file, tmp_path):
+    assert reproduce() == 0
+    table_file.write_text(table_file.read_text().replace("[train.epochs=1]}", "[train.epochs=2]}"))
+    assert reproduce("--only", "plain") == 0
+    assert len(pretend) == 8 + 4
+    facts = _facts(tmp_path)
+    assert facts["budget"]["epochs"] == [2]
+    assert set(_status(tmp_path).values()) == {"done", "to do"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--budget", "smok"], "no budget 'smok'; did you mean 'smoke'? (there is: smoke, part)"),
+        (["--only", "sft"], "--only sft: no such cell at this table and budget; did you mean"),
+        (["--seeds", "0"], "--seeds: at least 1"),
+    ],
+)
+def test_wrong_input_is_one_line_and_nothing_is_written(
+    reproduce, tmp_path, capsys, arguments, line
+):
+    assert reproduce(*arguments) == 2
+    (printed,) = capsys.readouterr().err.splitlines()
+    assert line in printed
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_lists_cells_and_cost_and_writes_nothing(reproduce, tmp_path, capsys):
+    assert reproduce("--dry-run", "--only", "plain", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["cell"] for row in rows] == ALL[:4]
+    assert {(row["status"], row["epochs"], row["images"]) for row in rows} == {("to do", 1, 8)}
+    assert reproduce("--dry-run", "--only", "plain") == 0
+    lines = capsys.readouterr().out.splitlines()
+    each = f"{rows[0]['view_passes']:,.0f}"
+    assert lines[1].split() == ["plain/left/0", "to", "do", "1", "8", each]
+    total = f"{sum(row['view_passes'] for row in rows):,.0f}"
+    assert lines[5] == f"4 cells, {total} view passes; to do: 4, {total}"
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_rows_for_real_killed_and_resumed(reproduce, tmp_path, capsys, monkeypatch):
+    """The same figures as a table that was left alone, from weights that are the same."""
+    save, saved = train_module._save, []
+
+    def save_then_die(run, optimizers):
+        save(run, optimizers)
+        saved.append(run.epoch)
+        if len(saved) == 3:  # the first cell, and half of the second
+            raise KeyboardInterrupt
+
+    longer = (tmp_path / "toys.yaml").read_text().replace("train.epochs=1]}", "train.epochs=2]}")
+    (tmp_path / "toys.yaml").write_text(longer)
+    monkeypatch.setattr(train_module, "_save", save_then_die)
+    chosen = ["--only", "*/left/0"]
+    assert reproduce(*chosen) == 130
+    monkeypatch.undo()
+    capsys.readouterr()
+    assert reproduce(*chosen, "--dry-run", "--json") == 0
+    status = [row["status"] for row in json.loads(capsys.readouterr().out)]
+    assert status == ["done", "half-finished"]
+    assert reproduce(*chosen) == 0
+    killed = _facts(tmp_path)
+    assert (
+        main(["reproduce", str(tmp_path / "toys.yaml"), "--out", str(tmp_path / "b"), *chosen]) == 0
+    )
+    whole = json.loads((tmp_path / "b/table.json").read_text())
+    assert killed["parts"] == whole["parts"]
+    values = [run["mean_auroc"] for run in killed["runs"] if run["status"] == "done"]
+    assert len(values) == 2
+    for name in ("plain", "soft"):
+        (a,) = (tmp_path / "out" / name / "left").glob("0-*/model.safetensors")
+        (b,) = (tmp_path / "b" / name / "left").glob("0-*/model.safetensors")
+        weights, others = load_file(a), load_file(b)
+        assert all((weights[key] == others[key]).all() for key in weights)
+    assert "2 epochs, 8 training images" in capsys.readouterr().out

@@ -1,0 +1,50 @@
+"""Methods that tell transformations apart: their bundled configs, end to end at toy size."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import adframe
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+TOY = [
+    "dataset=lfw_faces",
+    "train.epochs=1",
+    "train.batch_size=10",
+    "train.device=cpu",
+    "train.checkpoint_every=1",
+]
+SMALL = ["backbone.widen_factor=0.25", "backbone.depth=10"]
+EIGHT = ["shifts=[{name: compose, of: [flip, rotation]}]"]
+CASES = {
+    "rotnet/cifar10": ["backbone.width=0.0625"],
+    "rot_trans/cifar10": [
+        "backbone.width=0.0625",
+        "shifts=[{name: compose, of: [{name: translation, axes: x}, rotation]}]",
+        "objective.0.loss.heads=[3, 4]",
+    ],
+    "geom/cifar10": [*SMALL, *EIGHT],
+    "goad/cifar10": [*SMALL, *EIGHT],
+    "goad/cifar10_faithful": [*SMALL, *EIGHT, "train.epochs=2"],
+    "idecode/cifar10": [*SMALL, "method.draws=2", "method.held_out=0.2"],
+    "cutpaste/three_way": ["backbone.width=0.0625"],
+}
+#: What these configs name is no concern of the methods: any classifier of shifts, any density.
+OTHERS = {"cutpaste": ["objective=[{loss: shift_classification}]", "scorer=nearest_cosine"]}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_trains_and_scores_faces_and_is_taken_up_from_its_folder(name: str, tmp_path) -> None:
+    settings = [*OTHERS.get(name.partition("/")[0], []), *TOY, *CASES[name]]
+    config = adframe.load_config(CONFIGS / f"{name}.yaml", settings)
+    report = adframe.run(config, out=tmp_path / "run")
+    for outcome in report.outcomes.values():
+        assert 0 <= outcome.mean <= 1
+        assert all(bool(torch.isfinite(scores).all()) for scores in outcome.scores.values())
+        assert len(torch.cat(list(outcome.scores.values())).unique()) > 1
+    first = next(iter(report.outcomes.values()))
+    data = config.dataset.build().load(config.seed)
+    faces = data.test.pixels[~data.test.outlier][:9].permute(0, 2, 3, 1)
+    again = torch.from_numpy(adframe.load(tmp_path / "run").score(faces))
+    torch.testing.assert_close(again, first.scores["inliers"][:9], rtol=1e-4, atol=1e-4)
