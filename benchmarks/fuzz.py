@@ -70,12 +70,17 @@ def damage(data: bytes, other: bytes, choose: random.Random, words: bool) -> byt
     return bytes(out)
 
 
+def _beside(folder: Path, name: bytes) -> bytes:
+    return str(folder / name.decode()).encode()
+
+
 def config_cases(work: Path, host: Host) -> tuple[list[bytes], Callable[[bytes], object]]:
     """Bundled configs, and one of JSON; read, composed, validated."""
-    names = [path for path in (ROOT / "configs").rglob("*.yaml") if "base" not in path.parts]
+    names = [ROOT / "configs/quickstart.yaml", *sorted((ROOT / "configs/unicon_ha").glob("*.yaml"))]
     files = [
-        re.sub(rb"extends: ", f"extends: {path.parent}/".encode(), path.read_bytes())
-        for path in sorted(names)
+        re.sub(rb"[\w./]+\.yaml\b(?=[],\n])", lambda m, at=path.parent: _beside(at, m[0]), data)
+        for path in names
+        for data in [path.read_bytes()]
     ]
     whole = compose(ROOT / "configs/quickstart.yaml").plain()
     files.append(json.dumps(whole, indent=1).encode())
