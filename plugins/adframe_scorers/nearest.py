@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from adframe import max_cosine
@@ -21,20 +22,35 @@ class NearestCosine(Scorer):
         augmentation: What makes the test-time views, at full strength; none scores the image as
             it is. The paper uses test-time augmentation and does not say which.
         views: [inferred: CSI's code] How many test-time views are averaged.
+        shifted: [guess: false] Also compares the image under each shift with the training images
+            under the same shift, and averages, as CSI's score does. Costs as many views again for
+            each variant.
     """
 
-    def __init__(self, augmentation: Augmentation | None = None, views: Count = 10) -> None:
+    def __init__(
+        self,
+        augmentation: Augmentation | None = None,
+        views: Count = 10,
+        shifted: bool = False,
+    ) -> None:
         self.augmentation = augmentation
         self.views = views if augmentation is not None else 1
+        self.shifted = shifted
 
     def look(self) -> Look:
-        return Look(views=self.views, transform=self.augmentation)
+        return Look(views=self.views, transform=self.augmentation, shifted=self.shifted)
 
     def fit(self, features: Features) -> None:
-        self.bank = unit_rows(features)
+        self.bank = torch.stack(_by_shift(features))  # (shifts + 1 or 1, M, D)
 
     def score(self, features: Features) -> Tensor:
-        return 1 - max_cosine(unit_rows(features), self.bank)
+        pairs = zip(_by_shift(features), self.bank, strict=True)
+        return 1 - torch.stack([max_cosine(rows, bank) for rows, bank in pairs]).mean(0)
+
+
+def _by_shift(features: Features) -> list[Tensor]:
+    shifts = features["features"].split(1, dim=2)
+    return [unit_rows({"features": seen}) for seen in shifts]
 
 
 class KNN(VectorScorer):

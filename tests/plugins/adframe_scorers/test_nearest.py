@@ -50,6 +50,21 @@ def test_a_training_image_scores_zero_and_its_opposite_alone_two() -> None:
     assert fitted(bank).score(seen).tolist() == pytest.approx([0, 2, 1], abs=1e-6)
 
 
+def test_under_shifts_it_is_the_mean_of_the_scores_under_each() -> None:
+    train, test = (
+        [features(count, seed=seed)["features"] for seed in (1, 2, 3)] for count in (9, 5)
+    )
+    scorer = NearestCosine(Nothing(), views=4, shifted=True)
+    assert scorer.look().shifted
+    scorer.fit({"features": torch.cat(train, dim=2)})
+    alone = [
+        fitted({"features": bank}).score({"features": seen})
+        for bank, seen in zip(train, test, strict=True)
+    ]
+    scores = scorer.score({"features": torch.cat(test, dim=2)})
+    torch.testing.assert_close(scores, torch.stack(alone).mean(0))
+
+
 def test_higher_is_more_anomalous() -> None:
     angles = torch.tensor([0.0, 0.1, 0.5, 1.0, 2.0, 3.0])
     turned = torch.stack([angles.cos(), angles.sin()], dim=1)[:, None, None]
