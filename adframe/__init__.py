@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from adframe.hookspecs import hookimpl as hookimpl
     from adframe.images import find_images as find_images
     from adframe.images import read_images as read_images
+    from adframe.images import readable_images as readable_images
     from adframe.nearest import max_cosine as max_cosine
     from adframe.report import Report as Report
     from adframe.runner import Run as Run
@@ -40,6 +41,7 @@ _HOME = {
     "load_config": "config",
     "max_cosine": "nearest",
     "read_images": "images",
+    "readable_images": "images",
     "run": "runner",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605

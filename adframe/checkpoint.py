@@ -1,18 +1,20 @@
-"""The run folder: what is in it, and how a run is saved and taken up again. No pickle.
+"""How a run is saved and taken up again. No pickle.
 
 ``model.safetensors`` is what scoring needs (weights, fitted scorers); ``state.safetensors`` is
-what resuming needs beside it (weights, optimiser state, position); ``state.json`` repeats its
-facts for people. Random state needs no saving: every draw is a function of seed and position.
+what resuming needs beside it (weights, optimiser state, position, sums of the epoch under way).
+Each holds its own SHA-256, so that one file is one checkpoint, whole or refused; ``state.json``
+repeats its facts for people. Random state needs no saving: every draw is a function of seed and
+position.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -20,47 +22,32 @@ from torch import Tensor
 from adframe import __version__
 from adframe.config import RunConfig
 from adframe.errors import UserError
-from adframe.files import read_tensors, write, write_json, write_tensors
-from adframe.interfaces import Images, Method, Scorer
+from adframe.files import read_json, read_tensors, write_json, write_tensors
+from adframe.interfaces import Images, Method
 
-FORMAT = 1
+if TYPE_CHECKING:
+    from adframe.assemble import Assembly
+    from adframe.runner import Run
+
+FORMAT = 2
 Optimizers = dict[str, torch.optim.Optimizer]
 
 
-def open_folder(path: Path, config: RunConfig, resume: bool) -> None:
-    """Make a run folder, or take up one of the same config.
+def fingerprint(config: RunConfig, *images: Images | None) -> dict[str, str]:
+    """SHA-256 of what decides a run: its config, and the images it is trained on."""
+    digest = hashlib.sha256()
+    for part in images:
+        if part is not None:
+            digest.update(part.pixels.contiguous().numpy().data)
+    config_digest = hashlib.sha256(config.yaml().encode()).hexdigest()
+    return {"config": config_digest, "images": digest.hexdigest()}
 
-    Raises:
-        UserError: it holds a run already; or, with ``resume``, a run of another config.
-    """
-    text = config.yaml()
-    existing = path / "config.yaml"
-    if existing.exists():
-        if not resume:
-            raise UserError(f"{path}: holds a run already; go on with --resume, or choose --out")
-        changed = _changed(existing, config)
-        if changed:
-            raise UserError(f"{path}: its run has another config; different: {', '.join(changed)}")
+
+def save_state(run: Run, sums: Mapping[str, float], optimizers: Optimizers) -> None:
+    """Write what resuming needs, if there is a folder; the last state stays until this is whole."""
+    if run.out is None:
         return
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        occupied = any(path.iterdir())
-    except OSError as error:
-        raise UserError(f"{path}: cannot be made: {error.strerror or error}") from error
-    if occupied:
-        raise UserError(f"{path}: is not empty and holds no run; choose another --out")
-    write(existing, text)
-
-
-def _changed(existing: Path, config: RunConfig) -> list[str]:
-    from adframe.tree import read_file
-
-    old, new = read_file(existing).plain(), json.loads(json.dumps(config.dump()))
-    return [f"{key}" for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-
-
-def save_state(folder: Path, facts: dict[str, Any], method: Method, optimizers: Optimizers) -> None:
-    """Write what resuming needs; the last state stays until this one is whole."""
+    method = run.assembly.method
     tensors = {f"model/{name}": tensor for name, tensor in method.state_dict().items()}
     scalars: dict[str, Any] = {}
     for group, optimizer in optimizers.items():
@@ -71,47 +58,87 @@ def save_state(folder: Path, facts: dict[str, Any], method: Method, optimizers: 
                     tensors[key] = value
                 else:
                     scalars[key] = value
-    facts = {"format": FORMAT, "adframe": __version__, **facts, "scalars": scalars}
-    write_tensors(folder / "state.safetensors", tensors, facts)
-    digest = hashlib.sha256((folder / "state.safetensors").read_bytes()).hexdigest()
-    write_json(folder / "state.json", {**facts, "sha256": {"state.safetensors": digest}})
+    position = {"epoch": run.epoch, "step": run.step, "sums": dict(sums)}
+    facts = {"format": FORMAT, "adframe": __version__, **run.fingerprint, **position}
+    path = run.out / "state.safetensors"
+    write_tensors(path, tensors, {**facts, "scalars": scalars})
+    _tell(path, {**facts, "seconds": run.seconds})
 
 
-def load_state(folder: Path, method: Method, optimizers: Optimizers) -> dict[str, Any]:
-    """Take up a saved state; returns the facts it was saved with, empty where there is none.
+def _tell(path: Path, facts: Mapping[str, Any]) -> None:
+    """Repeat a state's facts in a file for people, which also says how long the run took."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    write_json(path.with_suffix(".json"), {**facts, "sha256": {path.name: digest}})
+
+
+def load_state(run: Run, optimizers: Optimizers) -> dict[str, Any]:
+    """Take up a run's saved state; returns the facts it was saved with, empty without one.
 
     Raises:
-        UserError: the state is damaged or belongs to another model.
+        UserError: the state is damaged, or was made by another config or from other images.
     """
-    path = folder / "state.safetensors"
-    if not path.exists():
+    path = (run.out or Path()) / "state.safetensors"
+    if run.out is None or not path.exists():
         return {}
     tensors, facts = read_tensors(path)
     _check_format(path, facts)
+    for part, what in (("config", "by another config"), ("images", "on other training images")):
+        if facts.get(part) != run.fingerprint[part]:
+            raise UserError(f"{path}: was trained {what} than there is now; choose another --out")
+    try:
+        _take_up(path, {**tensors, **facts["scalars"]}, run.assembly.method, optimizers)
+        run.epoch, run.step = int(facts["epoch"]), int(facts["step"])
+        facts["sums"] = {str(name): float(value) for name, value in facts["sums"].items()}
+    except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        raise UserError(f"{path}: does not fit the optimizer of config.yaml: {error}") from error
+    run.earlier = seconds(path.with_suffix(".json"))
+    told = {key: value for key, value in facts.items() if key != "scalars"}
+    _tell(path, {**told, "seconds": run.earlier})  # a kill may have come between the two files
+    return facts
+
+
+def _take_up(path: Path, values: Mapping[str, Any], method: Method, optimizers: Optimizers) -> None:
     states: dict[str, dict[int, dict[str, Any]]] = {group: {} for group in optimizers}
     model = {}
-    for key, value in [*tensors.items(), *facts["scalars"].items()]:
+    for key, value in values.items():
         kind, _, name = key.partition("/")
         if kind == "model":
             model[name] = value
         else:
-            group, index, slot = name.split("/")
+            group, index, slot = name.rsplit("/", 2)
             states[group].setdefault(int(index), {})[slot] = value
     _load_weights(path, method, model)
     for group, optimizer in optimizers.items():
-        blank = optimizer.state_dict()
-        optimizer.load_state_dict({**blank, "state": states[group]})
-    return facts
+        weights = [weight for part in optimizer.param_groups for weight in part["params"]]
+        for number, slots in states[group].items():
+            like = weights[number]
+            for slot, value in slots.items():
+                if isinstance(value, Tensor) and value.shape == like.shape:
+                    # In the weight's memory format, as it was: sums round the same way again.
+                    slots[slot] = torch.empty_like(like, dtype=value.dtype).copy_(value)
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": states[group]})
 
 
-def save_model(folder: Path, method: Method, scorers: list[Scorer], facts: dict[str, Any]) -> None:
-    """Write what scoring needs."""
+def seconds(path: Path) -> float:
+    """The time a run says it took, in a file for people: what it cannot say counts as nothing."""
+    try:
+        value = read_json(path)["seconds"]
+        return value if isinstance(value, int | float) else 0.0
+    except (UserError, KeyError, TypeError):
+        return 0.0
+
+
+def save_model(run: Run, facts: Mapping[str, Any]) -> None:
+    """Write what scoring needs: the method and its fitted scorers."""
+    assert run.out is not None, "a model is saved in a folder"
+    method, scorers = run.assembly.method, run.assembly.scorers
     tensors = {f"method/{name}": tensor for name, tensor in method.state_dict().items()}
     for index, scorer in enumerate(scorers):
         for name, tensor in scorer.state().items():
             tensors[f"scorer/{index}/{name}"] = tensor
-    facts = {"format": FORMAT, "adframe": __version__, **facts}
-    write_tensors(folder / "model.safetensors", tensors, facts)
+    names = [spec.entry.name for spec in run.config.scorer]
+    facts = {"format": FORMAT, "adframe": __version__, "scorers": names, **facts}
+    write_tensors(run.out / "model.safetensors", tensors, facts)
 
 
 def model_facts(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -127,17 +154,25 @@ def model_facts(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise UserError(f"{folder}: its run is not finished; go on with adframe run --resume")
     tensors, facts = read_tensors(path)
     _check_format(path, facts)
+    for key, kind in {"image_size": list, "classes": list, "epochs": int}.items():
+        if not isinstance(facts.get(key), kind):
+            raise UserError(f"{path}: damaged: does not say its {key}")
     return tensors, facts
 
 
 def restore_model(
-    folder: Path, tensors: dict[str, Tensor], method: Method, scorers: list[Scorer]
+    folder: Path,
+    model: tuple[Mapping[str, Tensor], Mapping[str, Any]],
+    config: RunConfig,
+    assembly: Assembly,
 ) -> None:
     """Put a saved model's weights into a method and its scorers.
 
     Raises:
         UserError: the model was made by another config.
     """
+    tensors, facts = model
+    path = folder / "model.safetensors"
     parts: dict[str, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         if key.startswith("method/"):
@@ -145,9 +180,15 @@ def restore_model(
         else:
             owner, _, name = key.rpartition("/")
             parts.setdefault(owner, {})[name] = tensor
-    _load_weights(folder / "model.safetensors", method, parts.get("method", {}))
-    for index, scorer in enumerate(scorers):
-        scorer.restore(parts.get(f"scorer/{index}", {}))
+    _load_weights(path, assembly.method, parts.get("method", {}))
+    names = [spec.entry.name for spec in config.scorer]
+    if facts.get("scorers") != names:
+        raise UserError(f"{path}: has scorers {facts.get('scorers')}, config.yaml has {names}")
+    for index, (name, scorer) in enumerate(zip(names, assembly.scorers, strict=True)):
+        try:
+            scorer.restore(parts.get(f"scorer/{index}", {}))
+        except (LookupError, ValueError, TypeError, RuntimeError) as error:
+            raise UserError(f"{path}: does not fit the scorer {name}: {error}") from error
 
 
 def _check_format(path: Path, facts: dict[str, Any]) -> None:

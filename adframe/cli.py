@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from adframe import __version__
+
+_FORMAT = warnings.formatwarning
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -15,25 +18,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     from adframe.errors import UserError
 
+    warnings.formatwarning = _as_a_line
     try:
         status: int = arguments.verb(arguments)
         return status
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "allocate" not in str(error):
+            raise
+        print("out of memory; try a smaller network, batch or image size", file=sys.stderr)
+        return 1
     except BrokenPipeError:  # the reader of a pipe went away, as `head` does
         sys.stderr.close()
         return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stopped:
+        print(str(stopped) or "interrupted", file=sys.stderr)
+        return getattr(stopped, "status", 130)
+
+
+def _as_a_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int,
+    line: str | None = None,
+) -> str:  # fmt: skip
+    """A warning of adframe's own as one line; any other as Python shows it."""
+    from adframe.errors import Note
+
+    if issubclass(category, Note):
+        return f"warning: {message}\n"
+    return _FORMAT(message, category, filename, lineno, line)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="adframe",
         description="Contrastive image anomaly detection from plugins and configs.",
-        epilog="Exit status: 0 done, 2 the input is wrong, 1 anything else failed.",
+        epilog="Exit status: 0 done, 2 the input is wrong, 130 or 143 interrupted, 1 all else.",
     )
     parser.add_argument("--version", action="version", version=f"adframe {__version__}")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -79,6 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     command = verb("evaluate", "run:evaluate", "score a run's test images again")
     folder(command)
+    command.add_argument(
+        "--verify", action="store_true", help="write nothing; end with 1 if a score differs"
+    )
     command = verb("score", "score:score", "score image files with a run's detector")
     folder(command)
     command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="images or folders")

@@ -8,13 +8,19 @@ from pathlib import Path
 from adframe.errors import UserError
 from adframe.tree import Node, parse, read_file
 
+MAX_FILES = 100  # of one config, each time it is read counted
 
-def compose(path: Path, above: tuple[Path, ...] = ()) -> Node:
+
+def compose(path: Path, above: tuple[Path, ...] = (), read: list[Path] | None = None) -> Node:
     """The tree of a file laid upon all it ``extends``, base first.
 
     Raises:
-        UserError: a file cannot be read, or extends itself.
+        UserError: a file cannot be read, or extends itself; or they are too many.
     """
+    read = [] if read is None else read
+    read.append(path)
+    if len(read) > MAX_FILES:
+        raise UserError(f"{read[0]}: extends: more than {MAX_FILES} files, one by way of another")
     node = read_file(path)
     plugins = node.value.get("plugins")
     if plugins is not None and isinstance(plugins.value, list):
@@ -35,7 +41,7 @@ def compose(path: Path, above: tuple[Path, ...] = ()) -> Node:
         if file.resolve() in [link.resolve() for link in chain]:
             cycle = " -> ".join(str(link) for link in (*chain, file))
             raise UserError(f"{item.origin}: extends: a file extends itself: {cycle}")
-        below = compose(file, chain)
+        below = compose(file, chain, read)
         base = merge(base, below) if base else below
     return merge(base, node) if base else node
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Interval
+from annotated_types import Ge, Gt, Interval
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema
 from ruamel.yaml import YAML
 
@@ -15,6 +15,7 @@ from adframe import tree
 from adframe.compose import compose, set_value
 from adframe.environment import escape
 from adframe.errors import ConfigError, Path_, Problem
+from adframe.interval import EpochsOrTime
 from adframe.plugins import Host, load_plugins
 from adframe.problems import as_written, located, nested, once
 from adframe.schema import DEFAULT, Component, Settings, Spec, resolve, validate
@@ -44,7 +45,8 @@ class Train(Settings):
     batch_size: Annotated[int, Interval(ge=2, le=65_536)] = 32
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     device: str = "auto"
-    checkpoint_every: Annotated[int, Ge(0)] = 50
+    checkpoint_every: EpochsOrTime = "10min"
+    clip: Annotated[float, Gt(0)] | None = None  # most norm of a group's gradient
 
 
 def _one_or_many(value: Any, info: ValidationInfo) -> list[Spec]:

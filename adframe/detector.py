@@ -95,7 +95,7 @@ def load(
         folder / "config.yaml", plugins=plugins, without=without, allow_code=allow_code
     )
     assembly = assemble(config, classes=len(facts["classes"]))
-    checkpoint.restore_model(folder, tensors, assembly.method, assembly.scorers)
+    checkpoint.restore_model(folder, (tensors, facts), config, assembly)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     assembly.method.to(torch.device(device)).to(memory_format=torch.channels_last)
     assembly.method.eval()

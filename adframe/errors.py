@@ -17,6 +17,10 @@ class UserError(Exception):
     """Something the user can mend; the message is one line (or one line per problem)."""
 
 
+class Note(UserWarning):
+    """Something the user should know of, and work goes on; the command line prints one line."""
+
+
 class UnknownComponent(UserError):  # noqa: N818
     """No installed plugin offers a component of that kind and name."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from adframe.interfaces import Features, Images, Look, Method, Scorer, Shift
 from adframe.nearest import max_cosine
 
 ROWS = 512  # images in one pass through the network at test time, views and shifts counted
+FEW = 4  # images fewer than which are computed otherwise, with other rounding, by CPU libraries
 
 
 @dataclass
@@ -82,12 +84,12 @@ def look_at(
     """
     device = next(method.parameters()).device
     variants = 1 + (sum(shift.variants for shift in shifts) if look.shifted else 0)
-    chunk = max(1, ROWS // (look.views * variants))
+    chunk = max(2 * FEW, ROWS // (look.views * variants))
     was_training = method.training
     method.eval()
     try:
-        for start in range(0, len(pixels), chunk):
-            block = pixels[start : start + chunk].to(device, non_blocking=True)
+        for part in torch.tensor_split(pixels, max(1, math.ceil(len(pixels) / chunk))):
+            block = part.to(device, non_blocking=True)
             draws = Draws.by_content(seed_of(seed, "views"), block)
             outputs = [
                 method.embed(images)
@@ -141,9 +143,13 @@ def fit(
 def score(
     scorer: Scorer, method: Method, shifts: Sequence[Shift], pixels: Tensor, seed: int
 ) -> Tensor:
-    """(N,) float32 anomaly scores of (N, 3, H, W) uint8 images; higher = more anomalous."""
-    blocks = look_at(method, shifts, pixels, scorer.look(), seed)
-    return torch.cat([scorer.score(block).float().cpu() for block in blocks])
+    """(N,) float32 anomaly scores of (N, 3, H, W) uint8 images; higher = more anomalous.
+
+    An image's score is the same in any company: fewer than ``FEW`` are filled up with copies.
+    """
+    copies = pixels[-1:].expand(max(0, FEW - len(pixels)), *pixels.shape[1:])
+    blocks = look_at(method, shifts, torch.cat([pixels, copies]), scorer.look(), seed)
+    return torch.cat([scorer.score(block).float().cpu() for block in blocks])[: len(pixels)]
 
 
 def auroc(scores: dict[str, Tensor]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -29,10 +31,23 @@ def write(path: Path, data: bytes | str) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
+    except BaseException as error:  # an interrupt leaves nothing behind either
         with suppress(OSError):
             temporary.unlink()
+        if not isinstance(error, OSError):
+            raise
         raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename outlast a loss of power, where the file system can be asked to."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -55,9 +70,16 @@ def read_json(path: Path) -> Any:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write tensors and JSON-able facts about them as one safetensors file."""
-    ready = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    write(path, save(ready, {"adframe": json.dumps(facts)}))
+    """Write tensors and JSON-able facts about them as one safetensors file with its SHA-256.
+
+    Equal content makes equal bytes.
+    """
+    plain = torch.contiguous_format
+    ready = {name: t.detach().cpu().clone(memory_format=plain) for name, t in tensors.items()}
+    facts = json.loads(json.dumps(facts))
+    # One entry only: the library writes several in an order of its own.
+    metadata = {"adframe": json.dumps({"sha256": _digest(ready, facts), "facts": facts})}
+    write(path, save(ready, metadata))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -70,10 +92,24 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise UserError(f"{path}: no such file")
     try:
         with safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {}).get("adframe", "null"))
+            metadata = json.loads((file.metadata() or {}).get("adframe", "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+    except (SafetensorError, OSError, ValueError, RuntimeError, TypeError) as error:
         raise UserError(f"{path}: damaged, or not written by adframe: {error}") from error
-    if not isinstance(facts, dict):
-        raise UserError(f"{path}: not written by adframe")
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("facts"), dict):
+        raise UserError(f"{path}: not written by adframe, or by another version")
+    facts: dict[str, Any] = metadata["facts"]
+    if metadata.get("sha256") != _digest(tensors, facts):
+        raise UserError(f"{path}: damaged: its content is not what its SHA-256 says")
     return tensors, facts
+
+
+def _digest(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
+    """SHA-256 of everything a file of tensors says: facts, names, types, shapes, values."""
+    digest = hashlib.sha256(json.dumps(facts).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        if tensor.numel():
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

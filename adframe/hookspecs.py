@@ -55,7 +55,8 @@ def adframe_run_start(run: Run) -> None:
     """A run is assembled and its folder exists; nothing has been trained yet.
 
     The place to open a log, or to call ``run.attach(observer)`` with an object that implements
-    the hooks below and keeps the state of this one run.
+    the hooks below and keeps the state of this one run. Its ``close()``, if it has one, is called
+    when the run is over, however it ends.
     """
 
 

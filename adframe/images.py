@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,9 +14,13 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from adframe.errors import UserError
+from adframe.errors import Note, UserError
 
+MOST_PIXELS = 89_478_485  # of one image, as Pillow has it: what is larger is a bomb or a mistake
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"})
+
+# Images that large are refused by their size; Pillow need not say so too, in its own words.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 class ImageError(UserError):
@@ -30,19 +36,25 @@ def read_image(path: str | Path, size: int | None = None) -> Tensor:
     antialiased) and the centre square is cut out.
 
     Raises:
-        ImageError: the file is missing, truncated, not an image, or absurdly large.
+        ImageError: the file is missing, truncated, not an image, or of more than 89 megapixels.
     """
     try:
         with Image.open(path) as opened:
-            image = _rgb(ImageOps.exif_transpose(opened))
+            if math.prod(opened.size) > MOST_PIXELS:
+                wide, high = opened.size
+                raise ImageError(f"{path}: {wide}x{high} pixels are too many; shrink it")
+            ImageOps.exif_transpose(opened, in_place=True)
+            image = _rgb(opened)
             if size is not None:
                 image = _square(image, size)
             return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+    except ImageError:
+        raise
     except UnidentifiedImageError as error:
         raise ImageError(f"{path}: not an image") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{path}: unreadable image: {reason}") from error
+    except Exception as error:  # a decoder may raise whatever it likes on a damaged file
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise ImageError(f"{path}: unreadable image: {reason.splitlines()[0]}") from error
 
 
 def _rgb(image: Image.Image) -> Image.Image:
@@ -53,7 +65,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         rgba = image.convert("RGBA")
         ground = Image.new("RGBA", rgba.size, "white")
         image = Image.alpha_composite(ground, rgba)
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _square(image: Image.Image, size: int) -> Image.Image:
@@ -73,34 +85,77 @@ def read_images(paths: Sequence[str | Path], size: int | None = None) -> Tensor:
         ImageError: a file is unreadable; the first such is named, with how many there are.
         UserError: without ``size``, two files differ in size; or all do not fit in memory.
     """
+    pixels, errors = _read_all(paths, size)
+    if errors:
+        raise ImageError(_summary(errors))
+    return pixels
+
+
+def readable_images(
+    paths: Sequence[str | Path], size: int | None = None
+) -> tuple[Tensor, list[int]]:
+    """As ``read_images``, but unreadable files are left out, with a warning that counts them.
+
+    Returns:
+        (N, 3, H, W) uint8 pixels, and which of the paths they are.
+
+    Raises:
+        ImageError: no file is readable.
+        UserError: as for ``read_images``.
+    """
+    pixels, errors = _read_all(paths, size)
+    if not errors:
+        return pixels, list(range(len(paths)))
+    if len(errors) == len(paths):
+        raise ImageError(_summary(errors))
+    warnings.warn(Note(f"left out of {len(paths)}: {_summary(errors)}"), stacklevel=2)
+    kept = [index for index in range(len(paths)) if index not in errors]
+    return pixels[kept], kept
+
+
+def _summary(errors: dict[int, ImageError]) -> str:
+    more = f" ({len(errors) - 1} more like it)" if len(errors) > 1 else ""
+    return f"{errors[min(errors)]}{more}"
+
+
+def _read_all(
+    paths: Sequence[str | Path], size: int | None
+) -> tuple[Tensor, dict[int, ImageError]]:
+    """Pixels of every file, undefined where it could not be read, and why not, by index."""
     if not paths:
         raise UserError("no images")
-    first = read_image(paths[0], size)
+    errors: dict[int, ImageError] = {}
+
+    def read(index: int) -> Tensor | None:
+        try:
+            return read_image(paths[index], size)
+        except ImageError as error:
+            errors[index] = error
+            return None
+
+    readable = ((index, read(index)) for index in range(len(paths)))
+    start, first = next(((i, image) for i, image in readable if image is not None), (0, None))
+    if first is None:
+        return torch.empty(0), errors
     check_memory(len(paths), first)
     pixels = torch.empty((len(paths), *first.shape), dtype=torch.uint8)
-    errors: list[ImageError] = []
+    pixels[start] = first
+    other: dict[int, UserError] = {}
 
-    def read(index: int) -> None:
-        try:
-            image = read_image(paths[index], size)
-        except ImageError as error:
-            errors.append(error)
-            return
-        if image.shape != first.shape:
+    def fill(index: int) -> None:
+        image = read(index)
+        if image is not None and image.shape != first.shape:
             here, there = ("x".join(map(str, i.shape[:0:-1])) for i in (image, first))
-            errors.append(
-                ImageError(f"{paths[index]}: {here} pixels, but {paths[0]} has {there}; set size")
-            )
-            return
-        pixels[index] = image
+            said = f"{paths[index]}: {here} pixels, but {paths[start]} has {there}; set size"
+            other[index] = UserError(said)
+        elif image is not None:
+            pixels[index] = image
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(read, range(len(paths))))
-    if errors:
-        worst = min(map(str, errors))
-        more = f" ({len(errors) - 1} more like it)" if len(errors) > 1 else ""
-        raise ImageError(worst + more)
-    return pixels
+        list(pool.map(fill, range(start + 1, len(paths))))
+    if other:
+        raise other[min(other)]
+    return pixels, errors
 
 
 def check_memory(count: int, image: Tensor) -> None:
@@ -133,7 +188,12 @@ def find_images(paths: Sequence[str | Path]) -> list[Path]:
     found: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            found += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+            found += sorted(p for p in path.rglob("*") if _may_be_image(p))
         else:
             found.append(path)
     return found
+
+
+def _may_be_image(path: Path) -> bool:
+    """Whether to try a file; a link that leads nowhere is tried, and so named."""
+    return path.suffix.lower() in SUFFIXES and (path.is_file() or path.is_symlink())

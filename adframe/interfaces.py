@@ -33,7 +33,7 @@ from adframe.values import Views as Views
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
 Fraction = Annotated[float, Interval(ge=0, le=1)]
-Count = Annotated[int, Ge(1)]
+Count = Annotated[int, Interval(ge=1, le=1_000_000)]
 
 
 class Dataset(ABC):
@@ -229,6 +229,12 @@ class Scorer(ABC):
         return {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take up what another instance learned, from its ``state()``."""
+        """Take up what another instance learned, from its ``state()``.
+
+        Raises:
+            ValueError: a name is none that ``fit`` could have set.
+        """
         for name, value in state.items():
+            if not name.isidentifier() or hasattr(type(self), name):
+                raise ValueError(f"'{name}' is nothing that is learned")
             setattr(self, name, value)

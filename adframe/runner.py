@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from adframe.assemble import Assembly, assemble
 from adframe.config import RunConfig, load_config
 from adframe.errors import ConfigError, Problem, UserError
 from adframe.evaluate import Outcome, auroc, fit, pixel_floor, score, test_sets
+from adframe.folder import held, open_folder
 from adframe.interfaces import Images, Splits
 from adframe.report import Report as Report
 from adframe.report import scores_csv
+from adframe.signals import Stop
 from adframe.train import TrainingError as TrainingError
 from adframe.train import train
 
@@ -33,6 +36,8 @@ class Run:
         earlier: seconds spent by the processes that a resumed run goes on from.
         means: mean of each metric over the epoch just completed.
         verbose: whether to show anything on the terminal.
+        fingerprint: SHA-256 of config and images, if the run has a folder.
+        stop: whether the run was asked to end early.
     """
 
     config: RunConfig
@@ -48,6 +53,8 @@ class Run:
     started: float = field(default_factory=time.monotonic)
     means: dict[str, float] = field(default_factory=dict)
     verbose: bool = False
+    fingerprint: dict[str, str] = field(default_factory=dict)
+    stop: Stop = field(default_factory=Stop)
 
     def __post_init__(self) -> None:
         self._observers: list[object] = []
@@ -91,6 +98,7 @@ class Run:
         """Forget what was attached; the run is over."""
         for observer in self._observers:
             self.config.host.manager.unregister(observer)
+            getattr(observer, "close", lambda: None)()
         self._observers.clear()
 
 
@@ -111,23 +119,27 @@ def run(
     Raises:
         UserError: the config does not fit together, the data is missing, the folder is taken.
         TrainingError: the loss is no longer finite.
+        Stopped: Ctrl-C or SIGTERM ended a run that has a folder; training was saved.
     """
-    current = prepare(config, None if out is None else Path(out), resume)
-    current.verbose = verbose
-    try:
-        current.hook.adframe_run_start(run=current)
-        train(current)
-        report = evaluate(current)
-        if current.out is not None:
-            write_report(current.out, report, current)
-        current.hook.adframe_run_end(run=current, report=report)
-        return report
-    finally:
-        current.detach()
+    folder = None if out is None else Path(out)
+    with held(folder):
+        current = prepare(config, folder, resume)
+        current.verbose = verbose
+        try:
+            with nullcontext() if folder is None else current.stop.watching():
+                current.hook.adframe_run_start(run=current)
+                train(current)
+                report = evaluate(current)
+                if folder is not None:
+                    write_report(report, current)
+                current.hook.adframe_run_end(run=current, report=report)
+            return report
+        finally:
+            current.detach()
 
 
 def prepare(config: RunConfig, out: Path | None, resume: bool = False) -> Run:
-    """A run ready to train: components checked, data read, folder made, checkpoint taken up."""
+    """A run ready to train: components checked, data read, folder opened."""
     device = _device(config)
     assembly = assemble(config)
     data = reading.load(config, assembly.dataset.load, "dataset")
@@ -147,7 +159,8 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False) -> Run:
     assembly.method.to(device).to(memory_format=torch.channels_last)
     current = Run(config, out, data, parts, assembly, device, exposed)
     if out is not None:
-        checkpoint.open_folder(out, config, resume)
+        open_folder(out, config, resume)
+        current.fingerprint = checkpoint.fingerprint(config, data.train, exposed)
         facts = checkpoint.environment(config, data.train, device)
         files.write_json(out / "environment.json", facts)
     return current
@@ -159,7 +172,7 @@ def _device(config: RunConfig) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         reason = str(error).partition("\n")[0]
         raise config.located(ConfigError([Problem(("train", "device"), reason)])) from error
@@ -183,17 +196,17 @@ def evaluate(run: Run) -> Report:
     return Report(outcomes, floor, run.seconds, run.epoch, run.out)
 
 
-def write_report(out: Path, report: Report, run: Run) -> None:
+def write_report(report: Report, run: Run) -> None:
     """Write what evaluation found; ``result.json`` comes last, and says the folder is whole."""
+    assert run.out is not None, "a report is written into a folder"
     facts = {
         "image_size": list(run.data.train.pixels.shape[1:]),
         "classes": list(run.data.classes),
         "epochs": report.epochs,
-        "seconds": report.seconds,
     }
-    checkpoint.save_model(out, run.assembly.method, run.assembly.scorers, facts)
-    files.write(out / "scores.csv", scores_csv(report, run.parts))
-    files.write_json(out / "result.json", report.dump())
+    checkpoint.save_model(run, facts)
+    files.write(run.out / "scores.csv", scores_csv(report, run.parts))
+    files.write_json(run.out / "result.json", report.dump())
 
 
 def evaluate_folder(
@@ -209,15 +222,22 @@ def evaluate_folder(
     Raises:
         UserError: the folder holds no finished run, or a file of it is damaged.
     """
-    tensors, facts = checkpoint.model_facts(folder)
-    config = load_config(
-        folder / "config.yaml", plugins=plugins, without=without, allow_code=allow_code
-    )
+    with held(folder if folder.is_dir() else None):
+        options = {"plugins": plugins, "without": without, "allow_code": allow_code}
+        current, report = revive(folder, **options)
+        current.out, report.out, current.verbose = folder, folder, verbose
+        write_report(report, current)
+        current.hook.adframe_run_end(run=current, report=report)
+        return report
+
+
+def revive(folder: Path, **options: Any) -> tuple[Run, Report]:
+    """A finished run and what evaluating it anew finds; nothing is written."""
+    model = checkpoint.model_facts(folder)
+    config = load_config(folder / "config.yaml", **options)
     current = prepare(config, None)
-    current.out, current.verbose, current.epoch = folder, verbose, facts["epochs"]
-    checkpoint.restore_model(folder, tensors, current.assembly.method, current.assembly.scorers)
+    current.epoch = model[1]["epochs"]
+    checkpoint.restore_model(folder, model, config, current.assembly)
     report = evaluate(current)
-    report.seconds = facts["seconds"]  # of the run itself, not of looking at it again
-    write_report(folder, report, current)
-    current.hook.adframe_run_end(run=current, report=report)
-    return report
+    report.seconds = checkpoint.seconds(folder / "result.json")  # of the run, not of looking at it
+    return current, report

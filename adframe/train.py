@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -10,16 +9,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from adframe import checkpoint
 from adframe.draws import Draws, seed_of
 from adframe.interfaces import Batch, Images, Update
+from adframe.keeper import TrainingError as TrainingError
+from adframe.keeper import keeping
 
 if TYPE_CHECKING:
     from adframe.runner import Run
-
-
-class TrainingError(Exception):
-    """Training cannot go on; what was saved before stays."""
 
 
 def train(run: Run) -> None:
@@ -28,40 +24,38 @@ def train(run: Run) -> None:
     groups = method.groups()
     optimizers = {name: policy.build(parameters) for name, parameters in groups.items()}
     base = {name: [g["lr"] for g in o.param_groups] for name, o in optimizers.items()}
-    _resume(run, optimizers)
-    method.train()
-    for epoch in range(run.epoch, settings.epochs):
-        sums: dict[str, Tensor] = {}
-        for batch in _batches(run, epoch):
-            progress = run.step / run.total
-            torch.manual_seed(seed_of(run.config.seed, "step", run.step))
-            for update in _under(_autocast(run), method.step(batch, progress)):
-                optimizer = optimizers[update.group]
-                for group, lr in zip(optimizer.param_groups, base[update.group], strict=True):
-                    group["lr"] = lr * policy.rate(progress)
-                optimizer.zero_grad(set_to_none=True)
-                torch.autograd.backward(update.loss, inputs=groups[update.group])
-                optimizer.step()
-                metrics = {"loss": update.loss.detach(), **update.metrics}
-                for name, value in metrics.items():
-                    sums[name] = sums.get(name, 0) + value
-                run.hook.adframe_update(run=run, group=update.group, metrics=metrics)
-            run.step += 1
-        run.epoch = epoch + 1
-        run.means = {name: float(total) / run.batches_per_epoch for name, total in sums.items()}
-        _stop_unless_finite(run)
-        run.hook.adframe_epoch_end(run=run, epoch=run.epoch)
-        last = run.epoch == settings.epochs
-        if last or (settings.checkpoint_every and run.epoch % settings.checkpoint_every == 0):
-            _save(run, optimizers)
+    with keeping(run, optimizers) as keeper:
+        method.train()
+        for epoch in range(run.epoch, settings.epochs):
+            for batch in _batches(run, epoch):
+                progress = run.step / run.total
+                torch.manual_seed(seed_of(run.config.seed, "step", run.step))
+                for update in _under(_autocast(run), method.step(batch, progress)):
+                    optimizer, parameters = optimizers[update.group], groups[update.group]
+                    for group, lr in zip(optimizer.param_groups, base[update.group], strict=True):
+                        group["lr"] = lr * policy.rate(progress)
+                    optimizer.zero_grad(set_to_none=True)
+                    torch.autograd.backward(update.loss, inputs=parameters)
+                    if settings.clip is not None:
+                        torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
+                    optimizer.step()
+                    metrics = {"loss": update.loss.detach(), **update.metrics}
+                    keeper.watch.see(run.step, metrics)
+                    run.hook.adframe_update(run=run, group=update.group, metrics=metrics)
+                run.step += 1
+                keeper.step_done()
+            run.epoch, run.means = epoch + 1, keeper.watch.means(run.batches_per_epoch)
+            run.hook.adframe_epoch_end(run=run, epoch=run.epoch)
+            keeper.epoch_done()
 
 
 def _batches(run: Run, epoch: int) -> Iterator[Batch]:
-    """The images of an epoch in an order, and with draws, that seed and epoch alone decide."""
+    """What is left of an epoch, in an order and with draws that seed and epoch alone decide."""
     seed, exposed, ratio = run.config.seed, run.exposed, run.exposed_per_inlier
     order = _order(len(run.data.train), seed_of(seed, "order", epoch))
     beside = _order(len(exposed or ()), seed_of(seed, "exposed order", epoch))
-    for start in range(0, run.batches_per_epoch * run.batch_size, run.batch_size):
+    for index in range(run.step - epoch * run.batches_per_epoch, run.batches_per_epoch):
+        start = index * run.batch_size
         end = start + run.batch_size
         batch = _batch(run, run.data.train, order[start:end], seed_of(seed, "epoch", epoch))
         if exposed is not None and ratio:
@@ -99,25 +93,3 @@ def _autocast(run: Run) -> AbstractContextManager[Any]:
     if precision == "fp32":
         return nullcontext()
     return torch.autocast(run.device.type, dtype=torch.bfloat16)
-
-
-def _stop_unless_finite(run: Run) -> None:
-    broken = [name for name, value in run.means.items() if not math.isfinite(value)]
-    if broken:
-        raise TrainingError(
-            f"epoch {run.epoch}: {', '.join(broken)} is not finite; "
-            "try a smaller learning rate, or train.precision fp32"
-        )
-
-
-def _resume(run: Run, optimizers: checkpoint.Optimizers) -> None:
-    if run.out is not None:
-        facts = checkpoint.load_state(run.out, run.assembly.method, optimizers)
-        run.epoch, run.step = facts.get("epoch", 0), facts.get("step", 0)
-        run.earlier = facts.get("seconds", 0.0)
-
-
-def _save(run: Run, optimizers: checkpoint.Optimizers) -> None:
-    if run.out is not None:
-        facts = {"epoch": run.epoch, "step": run.step, "seconds": run.seconds}
-        checkpoint.save_state(run.out, facts, run.assembly.method, optimizers)

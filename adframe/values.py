@@ -125,7 +125,10 @@ class Stage:
 
 @dataclass
 class Update:
-    """A loss to minimise over one group of parameters, and what to log of it (detached)."""
+    """A loss to minimise over one group of parameters, and what to log of it (detached).
+
+    A term of the loss is logged as ``<loss>_<stage>``: by that name a fault of its is told.
+    """
 
     loss: Tensor
     group: str = "main"

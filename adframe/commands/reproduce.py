@@ -51,9 +51,9 @@ def _run(grid: Grid, as_json: bool) -> int:
     _keep_freed_memory()
     try:
         facts, failures = execute(grid, lambda line: print(line, file=sys.stderr, flush=True))
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stopped:  # Ctrl-C or SIGTERM
+        print(f"{str(stopped) or 'interrupted'}; the same command goes on", file=sys.stderr)
+        return getattr(stopped, "status", 130)
     print(json.dumps(facts, indent=2) if as_json else markdown(facts))
     if not as_json:
         print(f"written: {grid.out / 'table.md'}, {grid.out / 'table.json'}")

@@ -36,9 +36,12 @@ def run(arguments: argparse.Namespace) -> int:
     except TrainingError as error:
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(f"interrupted; go on with --resume --out {out}", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stopped:  # Ctrl-C or SIGTERM
+        saved, trust = out / "config.yaml", " --allow-code" if config.plugins else ""
+        how = f"; go on with: adframe run {saved} --out {out} --resume{trust}"
+        how = how if saved.exists() else ""
+        print(f"{str(stopped) or 'interrupted'}{how}", file=sys.stderr)
+        return getattr(stopped, "status", 130)
     return 0
 
 
@@ -82,13 +85,22 @@ def check(arguments: argparse.Namespace) -> int:
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Score a finished run's test images again, from its saved model."""
+    options = {
+        "plugins": arguments.plugin,
+        "without": arguments.without,
+        "allow_code": arguments.allow_code,
+    }
+    if arguments.verify:
+        from adframe.verify import verify
+
+        difference = verify(arguments.run, **options)
+        if difference:
+            print(difference, file=sys.stderr)
+            return 1
+        print(f"{arguments.run}: scored again, every score is the stored one")
+        return 0
+
     from adframe.runner import evaluate_folder
 
-    evaluate_folder(
-        arguments.run,
-        plugins=arguments.plugin,
-        without=arguments.without,
-        allow_code=arguments.allow_code,
-        verbose=True,
-    )
+    evaluate_folder(arguments.run, **options, verbose=True)
     return 0

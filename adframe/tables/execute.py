@@ -6,7 +6,6 @@ import json
 import sys
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from adframe import files
@@ -51,8 +50,6 @@ def execute(grid: Grid, say: Callable[[str], None]) -> tuple[dict[str, Any], dic
 def _run(cell: Cell) -> str:
     """Why the run of a cell failed; nothing if it did not."""
     try:
-        with suppress(OSError):  # what a kill leaves that came before the first whole file
-            (cell.folder / "config.yaml.part").unlink()
         run(cell.config, cell.folder, resume=True)
     except (UserError, TrainingError) as error:
         return " ".join(str(error).split())

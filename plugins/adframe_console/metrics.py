@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 
 from adframe import Run, UserError, hookimpl
@@ -19,27 +20,34 @@ class MetricLog:
 
     @hookimpl
     def adframe_epoch_end(self, run: Run, epoch: int) -> None:
-        lines = self._before(epoch) if self.fresh else []
         seconds = round(time.monotonic() - self.started, 2)
-        lines.append(
-            json.dumps({"epoch": epoch, "step": run.step, "seconds": seconds, **run.means})
-        )
+        line = {"epoch": epoch, "step": run.step, "seconds": seconds, **run.means}
         try:
-            with self.path.open("w" if self.fresh else "a", encoding="utf-8") as file:
-                file.write("".join(line + "\n" for line in lines))
+            if self.fresh:
+                self._forget(epoch)
+                self.fresh = False
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+                file.flush()
+                os.fsync(file.fileno())  # before the checkpoint that follows says it was written
         except OSError as error:
             raise UserError(f"{self.path}: cannot be written: {error.strerror or error}") from error
-        self.fresh = False
 
-    def _before(self, epoch: int) -> list[str]:
-        """Lines a resumed run keeps: those of epochs that are not trained again."""
+    def _forget(self, epoch: int) -> None:
+        """Cut off what a resumed run writes again: lines of this epoch on, or cut short."""
         if not self.path.exists():
-            return []
-        kept = []
-        for line in self.path.read_text(encoding="utf-8").splitlines():
-            try:
-                if json.loads(line)["epoch"] < epoch:
-                    kept.append(line)
-            except (ValueError, KeyError, TypeError):
-                continue  # a line cut short when the process was killed
-        return kept
+            return
+        kept = 0
+        with self.path.open("r+b") as file:
+            for line in file:
+                if not (line.endswith(b"\n") and _epoch(line) < epoch):
+                    break
+                kept += len(line)
+            file.truncate(kept)
+
+
+def _epoch(line: bytes) -> float:
+    try:
+        return float(json.loads(line)["epoch"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")

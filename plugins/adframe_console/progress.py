@@ -64,4 +64,8 @@ class ProgressBar:
 
     @hookimpl
     def adframe_run_end(self, run: Run, report: Report) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the terminal as it was, also when the run was interrupted."""
         self.progress.stop()

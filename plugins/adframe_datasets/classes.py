@@ -29,12 +29,15 @@ class Listing:
         of: class of each image.
         names: what to call each image.
         read: (len(rows), 3, H, W) uint8 pixels of the images asked for.
+        readable: the same of those among them that can be read, and which these are; used in
+            place of ``read`` where there is one.
     """
 
     classes: Sequence[str]
     of: Sequence[str]
     names: Sequence[str]
     read: Callable[[list[int]], Tensor]
+    readable: Callable[[list[int]], tuple[Tensor, list[int]]] | None = None
 
 
 class Classed(Dataset):
@@ -114,9 +117,10 @@ class Classed(Dataset):
             if name in rows_of:
                 rows_of[name].append(row)
         rows = [row for of_class in rows_of.values() for row in of_class[:limit]]
+        pixels, rows = listing.readable(rows) if listing.readable else (listing.read(rows), rows)
         of = [listing.of[row] for row in rows]
         names = [listing.names[row] for row in rows]
-        return as_images(listing.read(rows), of, names, normal, self.labelled)
+        return as_images(pixels, of, names, normal, self.labelled)
 
 
 def listed(files: Mapping[str, Sequence[Path]], size: int | None) -> Listing:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from annotated_types import Interval
+from torch import Tensor
 
-from adframe import UserError, find_images
+from adframe import UserError, find_images, readable_images
 from adframe.interfaces import Count, Images, Splits
 
 from .classes import Classed, Listing, Names, Size, listed, seeded_order
@@ -78,6 +81,8 @@ class ImageFolder(HeldOut):
             images must share one size.
         test_share: [guess: 0.3] Share of each normal class held out for testing where there is no
             ``test_root``; drawn by the run's seed. The other classes are tested on whole.
+        skip_unreadable: Whether files that are damaged or no images are left out, with a warning
+            that counts them and names the first; otherwise they are an error.
     """
 
     def __init__(
@@ -91,9 +96,11 @@ class ImageFolder(HeldOut):
         test_share: Share = 0.3,
         train_limit: Count | None = None,
         test_limit: Count | None = None,
+        skip_unreadable: bool = False,
     ) -> None:
         super().__init__(root, normal, labelled, without, train_limit, test_limit, size, test_share)
         self.test_root = None if test_root is None else test_root.expanduser()
+        self.skip_unreadable = skip_unreadable
 
     def files(self) -> dict[str, list[Path]]:
         return class_folders(self.root)
@@ -115,6 +122,18 @@ class ImageFolder(HeldOut):
     def exposed(self, seed: int) -> Images:
         listing = listed(any_folder(self.root), self.size)
         return self._images(listing, self._kept(listing.classes), [], self.train_limit)
+
+    def _images(
+        self, listing: Listing, classes: Sequence[str], normal: list[str], limit: int | None
+    ) -> Images:
+        if self.skip_unreadable:
+
+            def readable(rows: list[int]) -> tuple[Tensor, list[int]]:
+                pixels, kept = readable_images([listing.names[row] for row in rows], self.size)
+                return pixels, [rows[position] for position in kept]
+
+            listing = replace(listing, readable=readable)
+        return super()._images(listing, classes, normal, limit)
 
     def load(self, seed: int) -> Splits:
         splits = super().load(seed)

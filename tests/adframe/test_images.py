@@ -5,8 +5,15 @@ import pytest
 import torch
 from PIL import Image
 
-from adframe.errors import UserError
-from adframe.images import ImageError, check_memory, find_images, read_image, read_images
+from adframe.errors import Note, UserError
+from adframe.images import (
+    ImageError,
+    check_memory,
+    find_images,
+    read_image,
+    read_images,
+    readable_images,
+)
 
 
 def _save(path, array, mode=None, **options):
@@ -123,3 +130,105 @@ def test_folders_are_searched_in_order_and_other_files_left_out(tmp_path, rgb):
     (tmp_path / "notes.txt").write_text("no image")
     assert [p.name for p in find_images([tmp_path])] == ["a.png", "b.PNG"]
     assert find_images([tmp_path / "notes.txt"]) == [tmp_path / "notes.txt"]  # named: it is tried
+
+
+# --- files made to harm -------------------------------------------------------------------------
+
+
+def test_what_is_odd_but_whole_is_read(tmp_path, rgb):
+    """A wrong extension, one pixel, an animation, a file whose EXIF turns it."""
+    Image.fromarray(rgb).save(tmp_path / "really.png", "PNG")
+    (tmp_path / "really.png").rename(tmp_path / "wrong.jpg")
+    np.testing.assert_array_equal(read_image(tmp_path / "wrong.jpg").permute(1, 2, 0), rgb)
+
+    pixel = read_image(_save(tmp_path / "one.png", rgb[:1, :1]))
+    assert pixel.flatten().tolist() == rgb[0, 0].tolist()
+    assert (read_image(tmp_path / "one.png", size=4) == pixel).all()
+
+    frames = [Image.new("RGB", (4, 4), (value, 0, 0)) for value in (200, 100, 0)]
+    frames[0].save(tmp_path / "moving.png", save_all=True, append_images=frames[1:])
+    assert read_image(tmp_path / "moving.png")[0, 0, 0] == 200
+
+
+def _png_header(width, height):
+    """A PNG that claims a size and holds next to nothing."""
+    import struct
+    import zlib
+
+    def chunk(kind, data):
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(10_000, 10_000), (20_000, 10_000), (2**31 - 1, 2**31 - 1)])
+def test_images_too_large_are_refused_unread(tmp_path, size):
+    path = tmp_path / "bomb.png"
+    path.write_bytes(_png_header(*size))
+    with pytest.raises(ImageError, match=r"^\S*bomb\.png: (unreadable image: \S|\d+x\d+ pixels)"):
+        read_image(path, 32)
+
+
+def test_a_large_image_is_refused_without_a_second_warning(tmp_path):
+    """As a user sees it, not as pytest does: where warnings are no errors."""
+    import warnings
+
+    from adframe import images
+
+    (tmp_path / "large.png").write_bytes(_png_header(10_000, 10_000))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+        with pytest.raises(ImageError, match=r"large\.png: 10000x10000 pixels are too many"):
+            read_image(tmp_path / "large.png")
+    assert told == []
+    assert images.MOST_PIXELS == Image.MAX_IMAGE_PIXELS
+
+
+def test_a_decoder_that_fails_anyhow_names_the_file(tmp_path, rgb, monkeypatch):
+    from PIL import ImageFile
+
+    path = _save(tmp_path / "a.png", rgb)
+    for error in (IndexError("out of\nrange"), MemoryError(), KeyError("x"), AttributeError("y")):
+
+        def fail(*args, error=error):
+            raise error
+
+        monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
+        with pytest.raises(ImageError) as caught:
+            read_image(path)
+        assert str(caught.value).startswith(f"{path}: unreadable image: ")
+        assert "\n" not in str(caught.value)
+
+
+def test_unreadable_images_can_be_left_out_with_a_count(tmp_path, rgb):
+    paths = [tmp_path / f"{number}.png" for number in range(5)]
+    for number in (1, 4):
+        _save(paths[number], np.full((4, 4, 3), number, dtype=np.uint8))
+    for number in (0, 2, 3):
+        paths[number].write_bytes(b"no image")
+    with pytest.warns(Note, match=r"^left out of 5: \S*0\.png: not an image \(2 more like it\)$"):
+        pixels, kept = readable_images(paths)
+    assert kept == [1, 4]
+    assert pixels[:, 0, 0, 0].tolist() == [1, 4]
+    assert readable_images([paths[1]])[1] == [0]
+    with pytest.raises(ImageError, match=r"0\.png: not an image \(1 more like it\)"):
+        readable_images([paths[0], paths[2]])
+    _save(paths[0], rgb)
+    with pytest.raises(UserError, match=r"1\.png: 4x4 pixels, but \S*0\.png has 5x6; set size"):
+        readable_images(paths[:2])
+
+
+def test_only_files_are_searched_out(tmp_path, rgb):
+    """A pipe would be waited for without end; a link that leads nowhere is to be named."""
+    import os
+
+    _save(tmp_path / "a.png", rgb)
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "link.png").symlink_to(tmp_path / "gone.png")
+    assert [path.name for path in find_images([tmp_path])] == ["a.png", "link.png"]
+    with pytest.raises(ImageError, match=r"link\.png: unreadable image: No such file"):
+        read_images([tmp_path / "link.png"])

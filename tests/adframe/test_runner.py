@@ -84,37 +84,12 @@ def test_the_resolved_config_runs_again_as_it_is(toy, tmp_path):
     assert all(torch.equal(a[key], b[key]) for key in a)
 
 
-def test_a_killed_run_goes_on_as_if_it_had_not_been(toy, tmp_path, monkeypatch):
-    adframe.run(toy("train.epochs=3"), tmp_path / "whole")
-    save, saved = train_module._save, []
-
-    def save_then_die(run, optimizers):
-        save(run, optimizers)
-        saved.append(run.epoch)
-        if len(saved) == 2:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(train_module, "_save", save_then_die)
-    with pytest.raises(KeyboardInterrupt):
-        adframe.run(toy("train.epochs=3"), tmp_path / "killed")
-    assert not (tmp_path / "killed/result.json").exists()
-    monkeypatch.undo()
-    adframe.run(toy("train.epochs=3"), tmp_path / "killed", resume=True)
-    a, b = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "killed"))
-    assert all(torch.equal(a[key], b[key]) for key in a)
-    assert (tmp_path / "whole/scores.csv").read_bytes() == (
-        tmp_path / "killed/scores.csv"
-    ).read_bytes()
-    lines = (tmp_path / "killed/metrics.jsonl").read_text().splitlines()
-    assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]
-
-
 def test_a_taken_folder_is_refused_and_left_alone(toy, tmp_path):
     adframe.run(toy(), tmp_path / "run")
     before = (tmp_path / "run/result.json").read_bytes()
     with pytest.raises(UserError, match="holds a run already"):
         adframe.run(toy(), tmp_path / "run")
-    with pytest.raises(UserError, match=r"another config; different: seed, train"):
+    with pytest.raises(UserError, match=r"another config: seed: 0 -> 3; train.epochs: 2 -> 5$"):
         adframe.run(toy("seed=3", "train.epochs=5"), tmp_path / "run", resume=True)
     (tmp_path / "other").mkdir()
     (tmp_path / "other/thesis.tex").write_text("years of work")
@@ -124,7 +99,7 @@ def test_a_taken_folder_is_refused_and_left_alone(toy, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(toy, tmp_path):
-    with pytest.raises(TrainingError, match="epoch 1: .*loss.* not finite"):
+    with pytest.raises(TrainingError, match=r"epoch 1, step \d+: .* is not finite; try"):
         adframe.run(toy("optimizer.lr=1e30"), tmp_path / "run")
     assert not (tmp_path / "run/result.json").exists()
 

@@ -318,3 +318,14 @@ def test_a_fault_in_a_base_names_the_base(write):
     write("a: 1\na: 2", "base.yaml")
     with pytest.raises(ConfigError, match=r"^base\.yaml:2: a: written twice$"):
         compose(write("extends: base.yaml"))
+
+
+def test_bases_that_multiply_are_refused_quickly(write):
+    """Each file extends the next twice: thirty files would be read a billion times."""
+    for number in range(30):
+        write(f"extends: [n{number + 1}.yaml, n{number + 1}.yaml]", f"n{number}.yaml")
+    write("a: 1", "n30.yaml")
+    start = time.process_time()
+    with pytest.raises(UserError, match=r"^n0\.yaml: extends: more than 100 files"):
+        compose(Path("n0.yaml"))
+    assert time.process_time() - start < 3

@@ -1,0 +1,46 @@
+"""How much a score depends on what else is scored: a claim of docs/reliability.md.
+
+    python benchmarks/company.py
+
+For networks of several widths, untrained, the test images of the quickstart are scored all at
+once, in another order, and a few at a time. Prints the largest difference of a score, which lies
+in 0..2; 0 is equality bit for bit.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+
+from adframe.config import load_config
+from adframe.evaluate import fit, score
+from adframe.runner import prepare
+
+FEW = (1, 2, 3, 5, 8, 16, 31)
+
+
+def main() -> None:
+    """Print a line a width."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    print(f"{chr(32) * 7}{'order':>12}  " + "  ".join(f"{few:>5} a time" for few in FEW))
+    for width in (0.0625, 0.125, 0.25, 0.5):
+        config = load_config("configs/quickstart.yaml", [f"backbone.width={width}"])
+        run = prepare(config, None)
+        method, shifts, scorer = run.assembly.method, run.assembly.shifts, run.assembly.scorers[0]
+        fit(scorer, method, shifts, run.data.train, config.seed)
+        pixels = torch.cat([images.pixels for images in run.parts.values()])[:64]
+        together = score(scorer, method, shifts, pixels, config.seed)
+        order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0))
+        backwards = score(scorer, method, shifts, pixels[order], config.seed)
+        differences = [float((backwards - together[order]).abs().max())]
+        for few in FEW:
+            blocks = torch.split(pixels, few)
+            apart = torch.cat([score(scorer, method, shifts, b, config.seed) for b in blocks])
+            differences.append(float((apart - together).abs().max()))
+        print(f"{width:<6} " + "  ".join(f"{value:>12.1e}" for value in differences))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""Kill a small run at random moments until it is done; compare its folder with an undisturbed one.
+
+    python benchmarks/kill.py --kills 20 --seed 0
+
+Every attempt is a process of its own, forked from one that has imported everything. It is ended
+by SIGKILL: at a random time, before an optimiser's step, while a file is half written, before or
+after it gets its name, or while images are scored; sometimes by SIGTERM, which must save and end
+with status 143. Each next attempt resumes. In the end weights, optimiser state, scores, metrics
+and result must be those of the undisturbed run: byte for byte, wall times apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+import adframe.runner
+from adframe import checkpoint, files
+from adframe.cli import main as adframe_cli
+from adframe.commands import run as _commands_run  # noqa: F401  imported before the forks
+from adframe.config import load_config
+
+BASE = Path(__file__).parents[1] / "configs/base/unicon_ha.yaml"
+MOMENTS = ("time", "time", "term", "step", "fsync", "replace", "replaced", "score", "hook")
+WALL_TIMES = ("seconds",)
+
+
+def toy(work: Path) -> Path:
+    """A config of a run that takes a second."""
+    noise = np.random.default_rng(0)
+    for name, count in {"left": 12, "dark": 4}.items():
+        (work / "images" / name).mkdir(parents=True)
+        for index in range(count):
+            pixels = noise.integers(0, 60, (16, 16, 3), dtype=np.uint8)
+            pixels[:, :8] += 150 if name == "left" else 0
+            Image.fromarray(pixels).save(work / "images" / name / f"{index:02d}.png")
+    path = work / "toy.yaml"
+    path.write_text(f"""
+extends: {BASE}
+dataset: {{name: image_folder, root: {work}/images, normal: left}}
+shifts: [{{name: rotation, angles: [180]}}]
+backbone: {{width: 0.0625}}
+scorer: {{views: 2}}
+train: {{epochs: 6, batch_size: 4, device: cpu}}
+""")
+    return path
+
+
+def attempt(words: list[str], log: Path, moment: str, count: int, after: float) -> int:
+    """Run a command in a child; returns its exit status, negative for the signal that ended it."""
+    child = os.fork()
+    if child == 0:
+        status = 70
+        try:
+            output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            arm(moment, count)
+            status = adframe_cli(words)
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    if moment in ("time", "term"):
+        end = time.monotonic() + after
+        while time.monotonic() < end:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.005)
+        os.kill(child, signal.SIGKILL if moment == "time" else signal.SIGTERM)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def arm(moment: str, count: int) -> None:
+    """Let this process kill itself at the ``count``-th moment of a kind."""
+    die = lambda: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
+    left = [count]
+
+    def due() -> bool:
+        left[0] -= 1
+        return left[0] == 0
+
+    def before(owner: Any, name: str, then: Callable[..., None] = lambda *a: None) -> None:
+        original = getattr(owner, name)
+
+        def call(*args: Any, **options: Any) -> Any:
+            if due():
+                then(*args)
+                die()
+            return original(*args, **options)
+
+        setattr(owner, name, call)
+
+    if moment == "step":
+        before(torch.optim.SGD, "step")
+    elif moment == "fsync":
+        before(os, "fsync", half_written)
+    elif moment == "replace":
+        before(Path, "replace")
+    elif moment == "replaced":  # the file has its name, its folder is not synced yet
+        before(files, "_sync_folder")
+    elif moment == "score":
+        before(adframe.runner, "score")
+    elif moment == "hook":  # the epoch is over and not saved
+        before(checkpoint, "save_state")
+
+
+def half_written(descriptor: int) -> None:
+    """Leave a file as a process killed while writing it does."""
+    path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+    if path.suffix == ".part":
+        os.truncate(path, path.stat().st_size // 2)
+    elif path.is_file():  # a line was being added
+        os.truncate(path, path.stat().st_size - 7)
+
+
+def content(folder: Path) -> dict[str, Any]:
+    """What a run folder holds, less the times that its files say it took."""
+
+    def timeless(text: bytes) -> Any:
+        value = json.loads(text)
+        return {key: item for key, item in value.items() if key not in WALL_TIMES}
+
+    held: dict[str, Any] = {}
+    for path in sorted(folder.iterdir()):
+        data = path.read_bytes()
+        if path.suffix == ".json":
+            held[path.name] = timeless(data)
+        elif path.suffix == ".jsonl":
+            held[path.name] = [timeless(line) for line in data.splitlines()]
+        else:
+            held[path.name] = data
+    return held
+
+
+class Failed(Exception):  # noqa: N818
+    """What went otherwise than it should, with what the process said."""
+
+
+def undisturbed(words: list[str], work: Path, every: str) -> dict[str, Any]:
+    """The content of a run that nothing disturbs."""
+    out = work / f"whole-{every}"
+    if attempt([*words, "--out", str(out)], work / "log", "never", 0, 0):
+        raise Failed((work / "log").read_text())
+    return content(out)
+
+
+def disturbed(words: list[str], work: Path, seed: int, most: int) -> tuple[list[str], list[str]]:
+    """Interrupt a run at most so often, resume it until it is done; how it was ended each time."""
+    choose = random.Random(seed)
+    words = [*words, "--out", str(work / f"run-{seed}"), "--resume"]
+    killed: list[str] = []
+    stopped: list[str] = []
+    for number in range(most + 1):
+        moment = choose.choice(MOMENTS) if number < most else "never"
+        count = choose.randint(1, 2 if moment == "score" else 4)
+        after = choose.uniform(0.1, 1.0)
+        status = attempt(words, work / "log", moment, count, after)
+        if status == -signal.SIGKILL:
+            killed.append(moment)
+        elif status in (128 + signal.SIGTERM, -signal.SIGTERM):  # the latter before it listens
+            stopped.append(moment)
+        elif status == 0:
+            return killed, stopped
+        else:
+            raise Failed(f"{moment} {count}: status {status}\n{(work / 'log').read_text()}")
+    raise AssertionError("the last attempt is not disturbed")
+
+
+def main() -> int:
+    """Print a line a run, and count; 1 at the first difference."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=20, help="SIGKILLs in all, at least")
+    parser.add_argument("--each", type=int, default=8, help="interruptions of one run, at most")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    seed, kills, stops = options.seed, 0, 0
+    expected: dict[str, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        config = toy(work)
+        load_config(config)  # imports the components, before the forks
+        while kills < options.kills:
+            every = ("1", "3", "1s")[seed % 3]
+            words = ["run", str(config), "--set", f"train.checkpoint_every={every}"]
+            try:
+                if every not in expected:
+                    expected[every] = undisturbed(words, work, every)
+                killed, stopped = disturbed(words, work, seed, options.each)
+            except Failed as error:
+                print(f"seed {seed}: {error}")
+                return 1
+            found, wanted = content(work / f"run-{seed}"), expected[every]
+            names = sorted({*wanted, *found})
+            different = [name for name in names if wanted.get(name) != found.get(name)]
+            print(f"seed {seed}, checkpoint_every {every}, killed: {' '.join(killed)}; "
+                  f"stopped {len(stopped)} times; differs: {', '.join(different) or 'nothing'}",
+                  flush=True)  # fmt: skip
+            if different:
+                return 1
+            seed, kills, stops = seed + 1, kills + len(killed), stops + len(stopped)
+    print(f"{kills} kills and {stops} stops: every run is the undisturbed one")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
