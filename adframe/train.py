@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,15 @@ from torch import Tensor
 
 from adframe import checkpoint
 from adframe.draws import Draws, seed_of
-from adframe.interfaces import Batch, Update
+from adframe.interfaces import Backbone, Batch, Update
 
 if TYPE_CHECKING:
     from adframe.runner import Run
+
+
+#: Steps from which `train.compile: auto` compiles on CUDA. A guess: minutes of compiling, against
+#: milliseconds a step; on a CPU it was measured not to pay (docs/performance.md).
+COMPILE_FROM = 20_000
 
 
 class TrainingError(Exception):
@@ -29,6 +35,7 @@ def train(run: Run) -> None:
     optimizers = {name: policy.build(parameters) for name, parameters in groups.items()}
     base = {name: [g["lr"] for g in o.param_groups] for name, o in optimizers.items()}
     _resume(run, optimizers)
+    _compile(run)
     method.train()
     for epoch in range(run.epoch, settings.epochs):
         sums: dict[str, Tensor] = {}
@@ -87,6 +94,16 @@ def _autocast(run: Run) -> AbstractContextManager[Any]:
     if precision == "fp32":
         return nullcontext()
     return torch.autocast(run.device.type, dtype=torch.bfloat16)
+
+
+def _compile(run: Run) -> None:
+    """Compile the networks where that pays, or where the config insists."""
+    wanted = run.config.train.compile
+    able = run.device.type == "cuda" and any(map(shutil.which, ("cc", "gcc", "clang")))
+    if wanted == "on" or (wanted == "auto" and able and run.total >= COMPILE_FROM):
+        for module in run.assembly.method.modules():
+            if isinstance(module, Backbone):
+                module.compile()
 
 
 def _stop_unless_finite(run: Run) -> None:

@@ -69,8 +69,10 @@ class SimCLR(Augmentation):
         left, top = draws.uniform() * (1 - width), draws.uniform() * (1 - height)
         flip = draws.uniform() < self.flip_probability
 
-        spread = torch.tensor(self.jitter, device=images.device) * strength
-        factors = (2 * draws.uniform(4) - 1) * spread
+        # One scalar at a time: a tensor of the four would make the device wait for the host.
+        spread = [amount * strength for amount in self.jitter]
+        signed = (2 * draws.uniform(4) - 1).unbind(1)
+        factors = torch.stack([s * most for s, most in zip(signed, spread, strict=True)], dim=1)
         factors = factors * (draws.uniform() < self.jitter_probability)[:, None]
         jittered = self.jitter_probability and any(self.jitter) and strength
         gray = draws.uniform() < self.grayscale_probability * strength
