@@ -71,7 +71,7 @@ def main() -> None:
     if given.crossover:
         crossover()
         return
-    sizes = {1024: 3} if given.quick else {2048: 9, 8192: 3}
+    sizes = {1024: 3} if given.quick else {2048: 7, 8192: 2}
     pairs.compare(contenders, sizes, "views", small=256, agree=["SupConLoss", "adframe"])
 
 

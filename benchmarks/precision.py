@@ -1,6 +1,6 @@
 """A UniCon-HA step in bfloat16 autocast against float32, on this machine's CPU.
 
-Forward under autocast, as the training loop has it, and backward; random images. On a CPU without
+Half-width ResNet-18: forward under autocast, as the training loop has it, and backward. On a CPU without
 bfloat16 instructions (the table says whether this one has them) autocast only costs. What bfloat16
 does to the gradient is its relative distance from float32's, at initialisation. CPU seconds, best
 of interleaved rounds.
@@ -29,7 +29,7 @@ def native() -> str:
 def main() -> None:
     """Compare and print the table."""
     quick = pairs.arguments(__doc__).quick
-    width, inliers, rounds = (0.25, 2, 2) if quick else (1.0, 4, 3)
+    width, inliers, rounds = (0.25, 2, 2) if quick else (0.5, 2, 2)
     of = steps.method(width, {"name": "hierarchical"}, [1, 2, 3, 4])
     plain = steps.step(of, inliers)
     gradients: dict[str, Tensor] = {}
