@@ -1,9 +1,9 @@
 """A UniCon-HA step in bfloat16 autocast against float32, on this machine's CPU.
 
-Half-width ResNet-18: forward under autocast, as the training loop has it, and backward. On a CPU without
-bfloat16 instructions (the table says whether this one has them) autocast only costs. What bfloat16
-does to the gradient is its relative distance from float32's, at initialisation. CPU seconds, best
-of interleaved rounds.
+Half-width ResNet-18: forward under autocast, as the training loop has it, and backward. On a CPU
+without bfloat16 instructions (the table says whether this one has them) autocast only costs. What
+bfloat16 does to the gradient is its relative distance from float32's, at initialisation. CPU
+seconds, best of interleaved rounds.
 
     python benchmarks/precision.py [--quick]
 """
