@@ -52,7 +52,7 @@ def write(folder: Path, count: int) -> list[Path]:
 def main() -> None:
     """Compare and print the table."""
     quick = pairs.arguments(__doc__).quick
-    batches, rounds = (4, 2) if quick else (20, 5)
+    batches, rounds = (4, 2) if quick else (10, 3)
     with tempfile.TemporaryDirectory() as folder:
         paths = write(Path(folder), BATCH * batches)
         loader = DataLoader(Files(paths), BATCH, shuffle=True)

@@ -40,7 +40,7 @@ def contenders(queries: int) -> dict[str, Callable[[], object]]:
 
 def main() -> None:
     """Compare and print the table."""
-    sizes = {1000: 3} if pairs.arguments(__doc__).quick else {2000: 3, 10_000: 1}
+    sizes = {1000: 3} if pairs.arguments(__doc__).quick else {5000: 2}
     pairs.compare(contenders, sizes, "queries", small=100)
 
 
