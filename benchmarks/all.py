@@ -1,12 +1,14 @@
 """Run every benchmark and write benchmarks/RESULTS.md: the tables, and the machine they are of.
 
-    python benchmarks/all.py [--quick]
+    python benchmarks/all.py [--quick] [NAME...]
 
-With ``--quick`` the tables are only printed. Ends with status 1 where a benchmark failed.
+With names, only those run, and the other sections stay. With ``--quick`` nothing is written. Ends
+with status 1 where a benchmark failed.
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
 import datetime
 import importlib.metadata
@@ -16,12 +18,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pairs
-
 HERE = Path(__file__).parent
+RESULTS = HERE / "RESULTS.md"
+HEAD = """# Benchmarks
+
+Written by `make bench`; each table is what the script of that name prints. Contenders of a table
+take turns in one process (startup and memory: each in processes of its own) and the best round
+counts, in CPU seconds of one thread. Read the ratios: seconds change from machine to machine and,
+on a shared one, from run to run.
+"""
 ORDER = [
     "contrastive_loss", "ntxent", "augmentation", "hierarchical_step", "loop", "precision",
-    "batches", "scoring", "startup", "memory",
+    "batches", "scoring", "startup", "memory", "epoch",
 ]  # fmt: skip
 PACKAGES = [
     "torch", "torchvision", "scikit-learn", "pillow", "pytorch-metric-learning", "lightly",
@@ -34,10 +42,10 @@ def machine() -> list[str]:
     info = Path("/proc/cpuinfo").read_text(encoding="ascii").splitlines()
     model = next(line.partition(": ")[2] for line in info if line.startswith("model name"))
     widest = next((flag for flag in ("avx512f", "avx2") if flag in " ".join(info).split()), "-")
+    load = f"{os.getloadavg()[0]:.1f}"  # other work on the machine, above one
     versions = [f"{name} {_version(name)}" for name in PACKAGES]
     return [
-        f"- {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {platform.system()}",
-        f"- CPU {model}, {os.cpu_count()} cores, {widest}; one thread, other work on the machine",
+        f"- {platform.system()}, CPU {model}, {os.cpu_count()} cores, {widest}; load {load}",
         f"- Python {platform.python_version()}, {', '.join(versions)}",
     ]
 
@@ -49,35 +57,38 @@ def _version(name: str) -> str:
         return "absent"
 
 
+def section(name: str, quick: bool) -> tuple[str, bool]:
+    """Run one benchmark: its section of the page, and whether it succeeded."""
+    print(f"{name} ...", file=sys.stderr, flush=True)
+    file = HERE / f"{name}.py"
+    command = [sys.executable, "-W", "ignore", str(file), *["--quick"] * quick]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    summary = str(ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))).partition("\n")[0]
+    said = done.stdout.strip()
+    if done.returncode:
+        said = "Failed: " + (done.stderr.strip().splitlines() or ["no word of why"])[-1]
+    day = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
+    return f"## {name}\n\n{summary} ({day})\n\n{said}\n", not done.returncode
+
+
 def main() -> None:
     """Run them one after another."""
-    quick = ["--quick"] if pairs.arguments(__doc__).quick else []
-    lines = [
-        "# Benchmarks",
-        "",
-        "Written by `make bench`; each table is what the script of that name prints. Contenders of",
-        "a table take turns in one process (startup, memory: in processes of their own), and the",
-        "best round counts. Read ratios: seconds change from machine to machine and, on a shared",
-        "one, from run to run.",
-        "",
-        *machine(),
-    ]
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", help="only these; the other sections stay")
+    parser.add_argument("--quick", action="store_true", help="smaller, and only print")
+    given = parser.parse_args()
+    if unknown := set(given.names) - set(ORDER):
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(ORDER)}")
+    old = RESULTS.read_text(encoding="utf-8").split("\n## ")[1:] if RESULTS.exists() else []
+    sections = {text.partition("\n")[0]: f"## {text.strip()}\n" for text in old if given.names}
     failed = []
-    for name in ORDER:
-        print(f"{name} ...", file=sys.stderr, flush=True)
-        command = [sys.executable, "-W", "ignore", str(HERE / f"{name}.py"), *quick]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        doc = ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8")))
-        lines += ["", f"## {name}", "", str(doc).partition("\n")[0], ""]
-        if done.returncode:
-            failed.append(name)
-            lines += [f"Failed: {done.stderr.strip().splitlines()[-1]}"]
-        else:
-            lines += [done.stdout.strip()]
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if not quick:
-        (HERE / "RESULTS.md").write_text(text, encoding="utf-8")
+    for name in given.names or ORDER:
+        sections[name], worked = section(name, given.quick)
+        print(sections[name], flush=True)
+        failed += [] if worked else [name]
+        if not given.quick:
+            text = "\n".join([HEAD, *machine(), "", *(sections[n] for n in ORDER if n in sections)])
+            RESULTS.write_text(text, encoding="utf-8")
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}")
 

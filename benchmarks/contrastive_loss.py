@@ -71,8 +71,8 @@ def main() -> None:
     if given.crossover:
         crossover()
         return
-    sizes = {1024: 3} if given.quick else {2048: 7, 8192: 2}
-    pairs.compare(contenders, sizes, "views", small=256, agree=["SupConLoss", "adframe"])
+    sizes = {1024: 3} if given.quick else {2048: 7, 8192: 1}
+    pairs.compare(contenders, sizes, "views", small=640, agree=["SupConLoss", "adframe"])
 
 
 if __name__ == "__main__":

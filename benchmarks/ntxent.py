@@ -29,8 +29,8 @@ def contenders(count: int) -> dict[str, Callable[[], float]]:
 
 def main() -> None:
     """Compare at each size and print the table."""
-    sizes = {1024: 3} if pairs.arguments(__doc__).quick else {2048: 7, 8192: 2}
-    pairs.compare(contenders, sizes, "views", small=256, agree=["lightly", "adframe"])
+    sizes = {1024: 3} if pairs.arguments(__doc__).quick else {2048: 7, 8192: 1}
+    pairs.compare(contenders, sizes, "views", small=640, agree=["lightly", "adframe"])
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def compare(
         make: the contenders at a size.
         sizes: size -> rounds.
         unit: what a size counts.
-        small: a size to call first, for what is made once, such as a library's buffers.
+        small: a size to call first, for what is made once on the way that larger ones go, such as a library's buffers.
         agree: contenders that are to return the same number.
     """
     given = argparse.ArgumentParser()
