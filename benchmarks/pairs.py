@@ -88,7 +88,8 @@ def compare(
         make: the contenders at a size.
         sizes: size -> rounds.
         unit: what a size counts.
-        small: a size to call first, for what is made once on the way that larger ones go, such as a library's buffers.
+        small: a size to call first, so that what is made once, such as a library's buffers, is not
+            counted; large enough that it goes the way the others go.
         agree: contenders that are to return the same number.
     """
     given = argparse.ArgumentParser()
