@@ -49,9 +49,10 @@ def group_contrast(
         blocked = len(embeddings) >= BLOCKED_FROM
     with torch.autocast(embeddings.device.type, enabled=False):
         z = F.normalize(embeddings.to(torch.promote_types(embeddings.dtype, torch.float32)))
+        even = weight is None
         w = z.new_ones(len(z)) if weight is None else weight.detach().to(z.dtype)
         if blocked and temperature > 1 / 600:  # e^(2 * 600) is about what float64 spans
-            value: Tensor = _Blocked.apply(z, _numbered(group), w, temperature)
+            value: Tensor = _Blocked.apply(z, _numbered(group), w, even, temperature)
             return value
         return _dense(z, group, w, temperature)
 
@@ -76,7 +77,9 @@ class _Blocked(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor, group: Tensor, weight: Tensor, temperature: float) -> Tensor:
+    def forward(
+        ctx: Any, z: Tensor, group: Tensor, weight: Tensor, even: bool, temperature: float
+    ) -> Tensor:
         ctx.scale = temperature**-0.5
         x = (z.double() if temperature < 1 / 75 else z) * ctx.scale
         sums = x.new_zeros(len(x))
@@ -84,16 +87,18 @@ class _Blocked(torch.autograd.Function):
             sums[a:b] += tile.sum(1)
             below = max(b, c)
             sums[below:d] += tile[:, below - c :].sum(0)
-        total = _others(torch.ones_like(weight)[:, None], weight, group)[:, 0]
+        total = _others(torch.ones_like(weight)[:, None], weight, group, even)[:, 0]
         share = torch.where(total > _TINY, 1 / total, 0)
-        pull = (x * _others(x, weight, group)).sum(1) * share
-        ctx.save_for_backward(z, group, weight, sums, share)
+        mates = _others(x, weight, group, even)
+        pull = (x * mates).sum(1) * share
+        ctx.even = even
+        ctx.save_for_backward(z, group, weight, sums, share, mates)
         return torch.where(share > 0, sums.log() - pull, 0).to(z.dtype)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        z, group, weight, sums, share = ctx.saved_tensors
+        z, group, weight, sums, share, mates = ctx.saved_tensors
         x = z.to(sums.dtype) * ctx.scale
         with torch.autocast(x.device.type, enabled=False):
             push = upstream * (share > 0) / sums
@@ -105,9 +110,9 @@ class _Blocked(torch.autograd.Function):
                 if below < d:
                     out[below:d].addmm_(tile[:, below - c :].T, x[a:b])
             pull = upstream * share
-            out -= _others(x, weight, group).mul_(pull[:, None])
-            out -= _others(x, pull, group).mul_(weight[:, None])
-        return out.mul_(ctx.scale).to(z.dtype), None, None, None
+            out.addcmul_(mates, pull[:, None], value=-1)
+            out.addcmul_(_others(x, pull, group, ctx.even), weight[:, None], value=-1)
+        return out.mul_(ctx.scale).to(z.dtype), None, None, None, None
 
 
 def _tiles(x: Tensor) -> Iterator[tuple[int, int, int, int, Tensor]]:
@@ -139,18 +144,20 @@ def _numbered(group: Tensor) -> Tensor:
     return ranks
 
 
-def _others(x: Tensor, weight: Tensor, group: Tensor) -> Tensor:
+def _others(x: Tensor, weight: Tensor, group: Tensor, even: bool) -> Tensor:
     """(N, D) the weighted sum of the other rows of each row's group.
 
-    A sum less its main part is lost to rounding, so the row with more than half of its group's
-    weight, if there is one, is never subtracted: the others are summed without it.
+    A sum less its main part is lost to rounding. So, unless weights are known to be even, the row
+    with more than half of its group's weight, if there is one, is never subtracted: the others
+    are summed without it.
     """
+    rows = x * weight[:, None]
+    if even:
+        return torch.zeros_like(x).index_add_(0, group, rows).index_select(0, group).sub_(rows)
     size = weight.abs().to(x.dtype)
     sums = torch.zeros_like(size).index_add_(0, group, size)
-    main = (size > sums[group] / 2)[:, None]
-    rows = x * weight[:, None]
-    heavy = torch.zeros_like(x).index_add_(0, group, rows.masked_fill(~main, 0))
-    rows.masked_fill_(main, 0)
-    light = torch.zeros_like(x).index_add_(0, group, rows)
-    others = heavy[group].masked_fill_(main, 0)
-    return others.add_(light[group]).sub_(rows)
+    main = (size > sums[group] / 2).to(x.dtype)[:, None]
+    heavy = torch.zeros_like(x).index_add_(0, group, rows * main)
+    rows.mul_(1 - main)
+    light = torch.zeros_like(x).index_add_(0, group, rows).index_select(0, group)
+    return light.sub_(rows).add_(heavy.index_select(0, group).mul_(1 - main))

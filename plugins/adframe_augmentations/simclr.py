@@ -14,7 +14,7 @@ from adframe.interfaces import Augmentation, Draws, Fraction, Positive
 
 Share = Annotated[float, Interval(gt=0, le=1)]
 Turns = Annotated[float, Interval(ge=0, le=0.5)]
-PIXELS = 1 << 15  # of a block on a CPU; `python benchmarks/augmentation.py` measures it
+PIXELS = 1 << 15  # of a block on a CPU; measured: docs/performance.md
 
 
 class SimCLR(Augmentation):
