@@ -94,8 +94,9 @@ class SimCLR(Augmentation):
 
 def _blocks(images: Tensor) -> list[slice]:
     """Rows to augment at a time: on a CPU so few that what is between two steps stays in cache."""
-    rows = max(1, PIXELS // images[0, 0].numel()) if images.is_cpu else len(images)
-    return [slice(start, start + rows) for start in range(0, len(images), max(1, rows))]
+    size = images.shape[-2] * images.shape[-1]
+    rows = max(1, PIXELS // size if images.is_cpu else len(images))
+    return [slice(start, start + rows) for start in range(0, max(1, len(images)), rows)]
 
 
 def crop(
