@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 #: Rows from which the blocked form is faster than the dense one on a CPU;
 #: measured by `python benchmarks/contrastive_loss.py --crossover`.
-BLOCKED_FROM = 512
+BLOCKED_FROM = 384
 #: Rows and columns of a tile of similarities. On a CPU two of them stay in the cache; elsewhere
 #: a tile is large enough that launching its kernels costs next to nothing.
 TILE, TILE_ELSEWHERE = (256, 1024), (4096, 4096)
