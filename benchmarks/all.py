@@ -23,9 +23,9 @@ RESULTS = HERE / "RESULTS.md"
 HEAD = """# Benchmarks
 
 Written by `make bench`; each table is what the script of that name prints. Contenders of a table
-take turns in one process (startup and memory: each in processes of its own) and the best round
-counts, in CPU seconds of one thread. Read the ratios: seconds change from machine to machine and,
-on a shared one, from run to run.
+take turns in one process and the best round of each counts, in CPU seconds of one thread (startup
+and memory: in processes of their own, medians by the wall clock). Read the ratios: seconds change
+from machine to machine and, on a shared one, from run to run.
 """
 ORDER = [
     "contrastive_loss", "ntxent", "augmentation", "hierarchical_step", "loop", "precision",
@@ -42,10 +42,9 @@ def machine() -> list[str]:
     info = Path("/proc/cpuinfo").read_text(encoding="ascii").splitlines()
     model = next(line.partition(": ")[2] for line in info if line.startswith("model name"))
     widest = next((flag for flag in ("avx512f", "avx2") if flag in " ".join(info).split()), "-")
-    load = f"{os.getloadavg()[0]:.1f}"  # other work on the machine, above one
     versions = [f"{name} {_version(name)}" for name in PACKAGES]
     return [
-        f"- {platform.system()}, CPU {model}, {os.cpu_count()} cores, {widest}; load {load}",
+        f"- {platform.system()}, CPU {model}, {os.cpu_count()} cores, {widest}",
         f"- Python {platform.python_version()}, {', '.join(versions)}",
     ]
 
@@ -67,6 +66,8 @@ def section(name: str, quick: bool) -> tuple[str, bool]:
     said = done.stdout.strip()
     if done.returncode:
         said = "Failed: " + (done.stderr.strip().splitlines() or ["no word of why"])[-1]
+    if "| --" not in said:
+        said = f"```text\n{said}\n```"
     day = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
     return f"## {name}\n\n{summary} ({day})\n\n{said}\n", not done.returncode
 
