@@ -9,7 +9,7 @@ STAMP := $(VENV)/.ready
 help:
 	@echo "make demo   train UniCon-HA on real faces and print its AUROC (a few minutes)"
 	@echo "make test   lint, type check, tests"
-	@echo "make bench  benchmarks, as ratios"
+	@echo "make bench  benchmarks beside their peers, as ratios, into benchmarks/RESULTS.md"
 
 setup: $(STAMP)
 
@@ -32,9 +32,8 @@ lint: setup
 	$(BIN)/mypy
 
 bench: setup
-	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/memory.py
-	$(BIN)/python benchmarks/listing.py
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench,dev]'
+	$(BIN)/python benchmarks/all.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info

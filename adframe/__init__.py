@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from adframe.assemble import build as build
     from adframe.config import load_config as load_config
+    from adframe.contrast import group_contrast as group_contrast
     from adframe.detector import Detector as Detector
     from adframe.detector import load as load
     from adframe.errors import UserError as UserError
@@ -36,6 +37,7 @@ _HOME = {
     "Views": "values",
     "build": "assemble",
     "find_images": "images",
+    "group_contrast": "contrast",
     "hookimpl": "hookspecs",
     "load": "detector",
     "load_config": "config",

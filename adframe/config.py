@@ -44,6 +44,7 @@ class Train(Settings):
     epochs: Annotated[int, Interval(ge=1, le=1_000_000)]
     batch_size: Annotated[int, Interval(ge=2, le=65_536)] = 32
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    compile: Literal["auto", "on", "off"] = "auto"
     device: str = "auto"
     checkpoint_every: EpochsOrTime = "10min"
     clip: Annotated[float, Gt(0)] | None = None  # most norm of a group's gradient

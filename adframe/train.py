@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,17 @@ import torch
 from torch import Tensor
 
 from adframe.draws import Draws, seed_of
-from adframe.interfaces import Batch, Images, Update
+from adframe.interfaces import Backbone, Batch, Images, Update
 from adframe.keeper import TrainingError as TrainingError
 from adframe.keeper import keeping
 
 if TYPE_CHECKING:
     from adframe.runner import Run
+
+
+#: Steps from which `train.compile: auto` compiles on CUDA. A guess: minutes of compiling, against
+#: milliseconds a step; on a CPU it was measured not to pay (docs/performance.md).
+COMPILE_FROM = 20_000
 
 
 def train(run: Run) -> None:
@@ -26,6 +32,7 @@ def train(run: Run) -> None:
     base = {name: [g["lr"] for g in o.param_groups] for name, o in optimizers.items()}
     with keeping(run, optimizers) as keeper:
         method.train()
+        _compile(run)
         for epoch in range(run.epoch, settings.epochs):
             for batch in _batches(run, epoch):
                 progress = run.step / run.total
@@ -93,3 +100,13 @@ def _autocast(run: Run) -> AbstractContextManager[Any]:
     if precision == "fp32":
         return nullcontext()
     return torch.autocast(run.device.type, dtype=torch.bfloat16)
+
+
+def _compile(run: Run) -> None:
+    """Compile the networks where that pays, or where the config insists."""
+    wanted = run.config.train.compile
+    able = run.device.type == "cuda" and any(map(shutil.which, ("cc", "gcc", "clang")))
+    if wanted == "on" or (wanted == "auto" and able and run.total >= COMPILE_FROM):
+        for module in run.assembly.method.modules():
+            if isinstance(module, Backbone):
+                module.compile()

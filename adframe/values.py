@@ -101,7 +101,7 @@ class Views:
 
     def instance(self) -> Tensor:
         """(N,) int64, equal exactly for the views of one image under one shift."""
-        return self.source * (int(self.shift.max()) + 1) + self.shift
+        return self.source * (self.shift.max() + 1) + self.shift
 
     def repeat(self, times: int) -> Views:
         """The same rows again as further views, ``view`` counting the copies."""

@@ -14,6 +14,7 @@ from adframe.interfaces import Augmentation, Draws, Fraction, Positive
 
 Share = Annotated[float, Interval(gt=0, le=1)]
 Turns = Annotated[float, Interval(ge=0, le=0.5)]
+PIXELS = 1 << 15  # of a block on a CPU; measured: docs/performance.md
 
 
 class SimCLR(Augmentation):
@@ -58,8 +59,6 @@ class SimCLR(Augmentation):
                 raise ValueError(f"{name} must rise: its first value {low} is above {high}")
 
     def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
-        if not images.is_floating_point():
-            images = images.float().div_(255)
         low, high = self.scale
         # At strength 0 the crop is the largest allowed, not the whole image: a fixed scale
         # (as at test time) stays fixed at every strength.
@@ -69,17 +68,35 @@ class SimCLR(Augmentation):
         width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
         left, top = draws.uniform() * (1 - width), draws.uniform() * (1 - height)
         flip = draws.uniform() < self.flip_probability
-        images = crop(images, left, top, width, height, flip)
 
-        spread = torch.tensor(self.jitter, device=images.device) * strength
-        factors = (2 * draws.uniform(4) - 1) * spread
+        # One scalar at a time: a tensor of the four would make the device wait for the host.
+        spread = [amount * strength for amount in self.jitter]
+        signed = (2 * draws.uniform(4) - 1).unbind(1)
+        factors = torch.stack([s * most for s, most in zip(signed, spread, strict=True)], dim=1)
         factors = factors * (draws.uniform() < self.jitter_probability)[:, None]
-        if self.jitter_probability and any(self.jitter) and strength:
-            images = jitter_colour(images, factors)
+        jittered = self.jitter_probability and any(self.jitter) and strength
         gray = draws.uniform() < self.grayscale_probability * strength
-        if self.grayscale_probability and strength:
-            images = torch.where(gray[:, None, None, None], luma(images), images)
-        return images
+        grayed = self.grayscale_probability and strength
+
+        def augment(rows: slice) -> Tensor:
+            views = images[rows]
+            views = views if views.is_floating_point() else views.float().div_(255)
+            box = (left[rows], top[rows], width[rows], height[rows])
+            views = crop(views, *box, flip[rows])
+            if jittered:
+                views = jitter_colour(views, factors[rows])
+            if grayed:
+                views.lerp_(luma(views), gray[rows, None, None, None].to(views.dtype))
+            return views
+
+        return torch.cat([augment(rows) for rows in _blocks(images)])
+
+
+def _blocks(images: Tensor) -> list[slice]:
+    """Rows to augment at a time: on a CPU so few that what is between two steps stays in cache."""
+    size = images.shape[-2] * images.shape[-1]
+    rows = max(1, PIXELS // size if images.is_cpu else len(images))
+    return [slice(start, start + rows) for start in range(0, max(1, len(images)), rows)]
 
 
 def crop(
@@ -117,7 +134,7 @@ def _samples(start: Tensor, length: Tensor, size: int) -> Tensor:
 def luma(images: Tensor) -> Tensor:
     """(N, 1, H, W) brightness as ITU-R 601 weighs the colours, as torchvision does."""
     red, green, blue = images.split(1, dim=1)
-    return 0.2989 * red + 0.587 * green + 0.114 * blue
+    return (red * 0.2989).add_(green, alpha=0.587).add_(blue, alpha=0.114)
 
 
 def jitter_colour(images: Tensor, factors: Tensor) -> Tensor:
@@ -131,26 +148,34 @@ def jitter_colour(images: Tensor, factors: Tensor) -> Tensor:
     brightness, contrast, saturation, hue = (
         column[:, None, None, None] for column in factors.to(images.dtype).unbind(1)
     )
-    images = (images * (1 + brightness)).clamp(0, 1)
-    mean = luma(images).mean(dim=(2, 3), keepdim=True)
-    images = torch.lerp(mean, images, 1 + contrast).clamp(0, 1)
-    images = torch.lerp(luma(images), images, 1 + saturation).clamp(0, 1)
+    images = (images * (1 + brightness)).clamp_(0, 1)
+    mean = luma(images.mean(dim=(2, 3), keepdim=True))
+    images.mul_(1 + contrast).sub_(mean.mul_(contrast)).clamp_(0, 1)
+    gray = luma(images)
+    images.mul_(1 + saturation).sub_(gray.mul_(saturation)).clamp_(0, 1)
     return turn_hue(images, hue)
 
 
 def turn_hue(images: Tensor, turns: Tensor) -> Tensor:
     """Rotate hue in HSV space by ``turns`` (N, 1, 1, 1); value and saturation stay."""
     red, green, blue = images.unbind(1)
-    value, low = images.amax(1), images.amin(1)
-    chroma = value - low
-    safe = torch.where(chroma > 0, chroma, 1)  # of a gray pixel the sector does not matter
-    sector = torch.where(
-        value == red,
-        (green - blue) / safe,
-        torch.where(value == green, 2 + (blue - red) / safe, 4 + (red - green) / safe),
-    )
-    sector = sector + turns[:, 0] * 6
-    offsets = torch.tensor([5.0, 3.0, 1.0], device=images.device, dtype=images.dtype)
-    phase = (offsets.view(1, 3, 1, 1) + sector[:, None]) % 6
-    weight = torch.minimum(phase, 4 - phase).clamp(0, 1)
-    return value[:, None] - chroma[:, None] * weight
+    # Comparisons as numbers, not as masks: `where` and `remainder` take ten times as long as
+    # arithmetic on a CPU. The larger of green and blue goes first, then the larger of that and red.
+    swapped = torch.lt(green, blue, out=torch.empty_like(red))
+    upper, lower = torch.maximum(green, blue), torch.minimum(green, blue)
+    led = torch.lt(red, upper, out=torch.empty_like(red))
+    value, middle = torch.maximum(red, upper), torch.minimum(red, upper)
+    low = torch.minimum(middle, lower)
+    chroma = value.sub_(low)
+    # Hue in sixths of a turn: how far the middle colour is from a primary, up to a sign.
+    primary = (swapped * 12).sub_(2).mul_(led).sub_(swapped, alpha=6)
+    tiny = torch.finfo(images.dtype).tiny  # a gray pixel has no hue, and needs none
+    hue = middle.sub_(lower).div_(chroma.clamp(min=tiny)).add_(primary).abs_()
+    hue = hue.div_(6).add_(turns[:, 0])
+    hue.sub_(hue.floor()).mul_(6)
+    out = torch.empty_like(images)
+    # Each channel is full within a sixth of its own hue and gone two sixths away from it.
+    for channel, (centre, sign, offset) in enumerate([(3, 1, -1), (2, -1, 2), (4, -1, 2)]):
+        share = torch.sub(hue, centre).abs_().mul_(sign).add_(offset).clamp_(0, 1)
+        torch.addcmul(low, chroma, share, out=out[:, channel])
+    return out

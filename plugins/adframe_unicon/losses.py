@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from adframe import group_contrast
 from adframe.interfaces import Loss, Positive, Views
 
 
@@ -55,54 +56,64 @@ class UniCLR(Loss):
 
     def forward(self, embeddings: Tensor, views: Views) -> Tensor:
         with torch.autocast(embeddings.device.type, enabled=False):
-            return self._loss(embeddings, views)
+            z = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
+            return self._loss(z, groups(views), views.inlier)
 
-    def _loss(self, embeddings: Tensor, views: Views) -> Tensor:
-        precise = torch.promote_types(embeddings.dtype, torch.float32)
-        z = F.normalize(embeddings.to(precise))
-        itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
-        positive = positives(views) & ~itself  # (N, N)
-        cosine = z @ z.T
-        logits = cosine / self.temperature
-        log_p = logits - logits.masked_fill(itself, -torch.inf).logsumexp(1, keepdim=True)
-
-        weight = positive.to(precise)
+    def _loss(self, z: Tensor, group: Tensor, inlier: Tensor) -> Tensor:
         if self.soft_aggregation == "none":
-            per_view = _mean(log_p, weight)
-        else:
-            w = self._weights(cosine.detach(), positive, views.inlier)
-            if self.soft_aggregation == "printed":
-                pair = torch.where(views.inlier[:, None], w[:, None] * w, 1) * weight
-                log_pair = torch.where(positive, pair, 1).log()
-                per_view = ((log_p + log_pair) * weight).sum(1) / pair.sum(1).clamp(min=_TINY)
-            else:
-                per_view = _mean(log_p, weight * torch.where(views.inlier, w, 1))
-                if self.soft_aggregation == "pairwise":
-                    pool = positive.sum(1) + 1
-                    per_view = per_view * torch.where(views.inlier, pool * w, 1)
-        return -per_view.sum() / len(z)
-
-    def _weights(self, cosine: Tensor, positive: Tensor, inlier: Tensor) -> Tensor:
-        """(N,) w_x of Eq. 7 for inliers; 1 for virtual outliers."""
-        # In logarithms: e^(1 / tau_w) overflows float32 from tau_w = 0.01 on.
-        closeness = (cosine / self.soft_temperature).masked_fill(~positive, -torch.inf).logsumexp(1)
-        pool = positive | torch.eye(len(positive), dtype=torch.bool, device=positive.device)
-        total = closeness.where(pool, -torch.inf).logsumexp(1)
-        return (closeness - total).exp().where(inlier & positive.any(1), 1)
+            return group_contrast(z, group, self.temperature).mean()
+        log_w, size = log_shares(z.detach(), group, self.soft_temperature)
+        inlier = inlier & (size > 1)
+        log_w = torch.where(inlier, log_w, 0)
+        w = log_w.exp()
+        if self.soft_aggregation == "printed":
+            plain = (size - 1) * group_contrast(z, group, self.temperature)
+            sum_of_logs = torch.zeros_like(w).index_add_(0, group, log_w)[group]
+            inside = plain - sum_of_logs - (size - 2) * log_w  # log w_x w_x' over the other x'
+            divisor = torch.where(inlier, w * (1 - w), size - 1).clamp(min=_TINY)
+            return (inside / divisor).mean()
+        per_view = group_contrast(z, group, self.temperature, w)
+        if self.soft_aggregation == "pairwise":
+            per_view = per_view * torch.where(inlier, size * w, 1)
+        return per_view.mean()
 
 
 _TINY = 1e-30
+_ROWS = 256  # of a block of similarities, so that memory grows with N and not with its square
 
 
-def positives(views: Views) -> Tensor:
-    """(N, N) bool: which views Eq. 5 pulls together; a view and itself included."""
-    instance = views.instance()
-    inliers = views.inlier[:, None] & views.inlier
-    outliers = ~views.inlier[:, None] & ~views.inlier
-    same_label = views.label[:, None] == views.label
-    return (inliers & same_label) | (outliers & (instance[:, None] == instance))
+def groups(views: Views) -> Tensor:
+    """(N,) numbers below N, equal for views that Eq. 5 pulls together: inliers of one label, and
+    the views of one virtual outlier.
+    """
+    key = torch.where(views.inlier, views.label, -2 - views.instance())
+    return torch.searchsorted(key.sort().values, key)
 
 
-def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    """(N,) weighted means of rows, 0 for a row without weight."""
-    return (values * weight).sum(1) / weight.sum(1).clamp(min=_TINY)
+def log_shares(z: Tensor, group: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """(N,) log w_x of Eq. 7 with each group as the pool, and (N,) the size of the group.
+
+    Args:
+        z: (N, D) embeddings.
+        group: from ``groups``. Of a group of one there is no share: not a number.
+        temperature: tau_w.
+    """
+    count = len(z)
+    size = torch.zeros_like(group).index_add_(0, group, torch.ones_like(group))[group]
+    first, order = group.sort()  # a group's number is where its rows begin in this order
+    last = first + size[order]
+    place = torch.arange(count, device=z.device)
+    z = F.normalize(z)[order]
+    closeness = z.new_empty(count)
+    for start in range(0, count, _ROWS):
+        rows = slice(start, start + _ROWS)
+        # Elsewhere, asking the device where groups end would wait for it.
+        near = slice(int(first[rows][0]), int(last[rows][-1])) if z.is_cpu else slice(None)
+        # In logarithms: e^(1 / tau_w) overflows float32 from tau_w = 0.01 on.
+        logits = z[rows] @ z[near].T / temperature
+        other = first[rows, None] != first[near]
+        itself = place[rows, None] == place[near]
+        closeness[order[rows]] = logits.masked_fill_(other | itself, -torch.inf).logsumexp(1)
+    top = z.new_full((count,), -torch.inf).scatter_reduce_(0, group, closeness, "amax")[group]
+    total = torch.zeros_like(top).index_add_(0, group, (closeness - top).exp())[group]
+    return closeness - top - total.log(), size

@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from adframe import images
 from adframe.errors import Note, UserError
 from adframe.images import (
     ImageError,
@@ -232,3 +233,59 @@ def test_only_files_are_searched_out(tmp_path, rgb):
     assert [path.name for path in find_images([tmp_path])] == ["a.png", "link.png"]
     with pytest.raises(ImageError, match=r"link\.png: unreadable image: No such file"):
         read_images([tmp_path / "link.png"])
+
+
+# --- JPEG files, which two libraries decode ------------------------------------------------------
+
+
+def _by_pillow(path):
+    with Image.open(path) as image:
+        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+
+
+@pytest.mark.parametrize("quality", [10, 75, 100])
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_file_has_the_pixels_that_pillow_reads(tmp_path, quality, subsampling, progressive):
+    noise = np.random.default_rng(quality)
+    coarse = Image.fromarray(noise.integers(0, 256, (5, 7, 3), dtype=np.uint8))
+    for width, height in ((32, 32), (33, 17), (1, 1)):
+        smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), np.int16)
+        rough = (smooth + noise.integers(-20, 21, smooth.shape)).clip(0, 255).astype(np.uint8)
+        path, options = tmp_path / "a.jpg", {"subsampling": subsampling, "quality": quality}
+        Image.fromarray(rough).save(path, progressive=progressive, **options)
+        assert images._plain_jpeg(path.read_bytes()) is not None
+        assert torch.equal(read_image(path), _by_pillow(path))
+
+
+def test_a_jpeg_file_of_another_kind_is_left_to_pillow(tmp_path, rgb, monkeypatch):
+    image, exif = Image.fromarray(rgb.repeat(3, 0)), Image.Exif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "turned.jpg", exif=exif)
+    image.convert("L").save(tmp_path / "grey.jpg")
+    image.convert("CMYK").save(tmp_path / "cmyk.jpg")
+    image.save(tmp_path / "plain.jpg")
+    plain = (tmp_path / "plain.jpg").read_bytes()
+    for name in ("turned", "grey", "cmyk"):
+        assert images._plain_jpeg((tmp_path / f"{name}.jpg").read_bytes()) is None
+    assert read_image(tmp_path / "turned.jpg").shape == (3, 5, 18)
+    for name in ("grey", "cmyk"):
+        path = tmp_path / f"{name}.jpg"
+        assert torch.equal(read_image(path), _by_pillow(path))
+    for end in range(0, len(plain), 97):
+        (tmp_path / "cut.jpg").write_bytes(plain[:end])
+        assert images._plain_jpeg(plain[:end]) is None
+        assert images._plain_jpeg(plain[:end] + b"\xff\xd9") is None or end > 100
+        with pytest.raises(ImageError, match="cut.jpg"):
+            read_image(tmp_path / "cut.jpg")
+    monkeypatch.setattr(images, "_LARGE", 5)
+    assert images._plain_jpeg(plain) is None
+    assert torch.equal(read_image(tmp_path / "plain.jpg"), _by_pillow(tmp_path / "plain.jpg"))
+
+
+def test_a_jpeg_file_is_brought_to_size_like_any_other(tmp_path, rgb):
+    Image.fromarray(rgb.repeat(4, 0).repeat(4, 1)).save(tmp_path / "a.jpg")
+    assert read_image(tmp_path / "a.jpg", size=8).shape == (3, 8, 8)
+    with Image.open(tmp_path / "a.jpg") as image:
+        expected = np.asarray(images._square(image, 8))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.jpg", size=8).permute(1, 2, 0), expected)

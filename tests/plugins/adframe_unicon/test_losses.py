@@ -16,6 +16,17 @@ from adframe_unicon.losses import UniCLR
 
 FORMS = ["none", "positives", "pairwise", "printed"]
 SOFT = FORMS[1:]
+
+
+@pytest.fixture(params=["dense", "blocked"], autouse=True)
+def _form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test of this file sees both forms of the loss, the blocked one in small blocks."""
+    if request.param == "blocked":
+        monkeypatch.setattr("adframe.contrast.BLOCKED_FROM", 0)
+        monkeypatch.setattr("adframe.contrast.TILE", (3, 5))
+        monkeypatch.setattr("adframe_unicon.losses._ROWS", 4)
+
+
 #                  images, shifts, width, label of each image
 SHAPES = [
     (2, 1, 3, None),
@@ -234,6 +245,24 @@ def test_unequal_weights_change_the_value(form: str) -> None:
 def test_gradient_is_right(labels: list | None) -> None:
     z, views = batch(3, 2, 4, labels)
     assert torch.autograd.gradcheck(lambda x: UniCLR()(x, views), z.requires_grad_())
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("labels", [None, [0, 1, 0]])
+def test_gradient_is_the_gradient_of_the_equations(form: str, labels: list | None) -> None:
+    z, views = batch(3, 1, 2, labels)
+    frozen = _frozen(z, views)
+    by_hand = differences(z, lambda x: paper(x, views, form=form, frozen=frozen).loss())
+    ours = gradient(UniCLR(soft_aggregation=form), z, views)
+    torch.testing.assert_close(ours, by_hand, atol=1e-7, rtol=1e-6)
+
+
+def _frozen(z: Tensor, views: Views) -> dict[Row, float]:
+    """The weights of all inliers at ``z``, each among its own label's."""
+    start = paper(z, views)
+    inliers = [x for x in start.z if x[1] == 0]
+    pools = {x: {y for y in inliers if start.label[y[0]] == start.label[x[0]]} for x in inliers}
+    return {x: start.weight(x, pool) for x, pool in pools.items()}
 
 
 @pytest.mark.parametrize("form", SOFT)

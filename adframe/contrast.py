@@ -1,0 +1,163 @@
+"""Each row against all others, in memory that grows with their number, not with its square."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+#: Rows from which the blocked form is faster than the dense one on a CPU;
+#: measured by `python benchmarks/contrastive_loss.py --crossover`.
+BLOCKED_FROM = 384
+#: Rows and columns of a tile of similarities. On a CPU two of them stay in the cache; elsewhere
+#: a tile is large enough that launching its kernels costs next to nothing.
+TILE, TILE_ELSEWHERE = (256, 1024), (4096, 4096)
+_TINY = 1e-30  # less than this is no weight at all
+
+
+def group_contrast(
+    embeddings: Tensor,
+    group: Tensor,
+    temperature: float,
+    weight: Tensor | None = None,
+    blocked: bool | None = None,
+) -> Tensor:
+    """(N,) how unlikely each row finds the rows of its own group among all other rows.
+
+    For row i with positives P(i), the other rows of its group,
+
+        - sum_{j in P(i)} w_j log p_ij / sum_{j in P(i)} w_j,    p_ij = softmax_{j != i}(cosine / t)
+
+    and 0 where the weight of P(i) is 0. The mean is NT-Xent (Chen et al., ICML 2020, Eq. 1) where
+    a group is an instance, and supervised contrastive L_out (Khosla et al., NeurIPS 2020, Eq. 2)
+    where it is a class. Computed in float32 at least, also under autocast.
+
+    Args:
+        embeddings: (N, D) floating point, of any length; N at least 2.
+        group: (N,) integers; the positives of a row are the other rows with its number.
+        temperature: t, above 0.
+        weight: (N,) w, not negative, of each row as a positive of others; carries no gradient.
+            One by default.
+        blocked: hold similarities a tile at a time and make them anew in the backward pass, so
+            that memory grows with N, not with its square; by default from ``BLOCKED_FROM`` rows
+            on. Both forms give the same numbers, to rounding.
+    """
+    if blocked is None:
+        blocked = len(embeddings) >= BLOCKED_FROM
+    with torch.autocast(embeddings.device.type, enabled=False):
+        z = F.normalize(embeddings.to(torch.promote_types(embeddings.dtype, torch.float32)))
+        even = weight is None
+        w = z.new_ones(len(z)) if weight is None else weight.detach().to(z.dtype)
+        if blocked and temperature > 1 / 600:  # e^(2 * 600) is about what float64 spans
+            value: Tensor = _Blocked.apply(z, _numbered(group), w, even, temperature)
+            return value
+        return _dense(z, group, w, temperature)
+
+
+def _dense(z: Tensor, group: Tensor, weight: Tensor, temperature: float) -> Tensor:
+    """The formula as it stands, over all pairs."""
+    logits = z @ z.T / temperature
+    itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
+    log_p = logits - logits.masked_fill(itself, -torch.inf).logsumexp(1, keepdim=True)
+    weights = weight * ((group[:, None] == group) & ~itself)
+    return -(log_p * weights).sum(1) / weights.sum(1).clamp(min=_TINY)
+
+
+class _Blocked(torch.autograd.Function):
+    """The same from unit rows, in memory linear in N.
+
+    The mean over positives is linear in them, so it takes a sum per group and no pairs; what
+    remains is L_i = log sum_{j != i} e_ij with e_ij = e^(z_i z_j / t), whose gradient under c is
+    sum_j e_ij (c_i / E_i + c_j / E_j) z_j / t, E_i = e^L_i: a symmetric matrix, so that a tile
+    serves both its sides. An exponent is at most 1 / t in size, so that no row needs its maximum;
+    float64 holds what float32 does not.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, z: Tensor, group: Tensor, weight: Tensor, even: bool, temperature: float
+    ) -> Tensor:
+        ctx.scale = temperature**-0.5
+        x = (z.double() if temperature < 1 / 75 else z) * ctx.scale
+        sums = x.new_zeros(len(x))
+        for a, b, c, d, tile in _tiles(x):
+            sums[a:b] += tile.sum(1)
+            below = max(b, c)
+            sums[below:d] += tile[:, below - c :].sum(0)
+        total = _others(torch.ones_like(weight)[:, None], weight, group, even)[:, 0]
+        share = torch.where(total > _TINY, 1 / total, 0)
+        mates = _others(x, weight, group, even)
+        pull = (x * mates).sum(1) * share
+        ctx.even = even
+        ctx.save_for_backward(z, group, weight, sums, share, mates)
+        return torch.where(share > 0, sums.log() - pull, 0).to(z.dtype)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        z, group, weight, sums, share, mates = ctx.saved_tensors
+        x = z.to(sums.dtype) * ctx.scale
+        with torch.autocast(x.device.type, enabled=False):
+            push = upstream * (share > 0) / sums
+            out = torch.zeros_like(x)
+            for a, b, c, d, tile in _tiles(x):
+                tile.mul_(push[a:b, None] + push[c:d])
+                out[a:b].addmm_(tile, x[c:d])
+                below = max(b, c)
+                if below < d:
+                    out[below:d].addmm_(tile[:, below - c :].T, x[a:b])
+            pull = upstream * share
+            out.addcmul_(mates, pull[:, None], value=-1)
+            out.addcmul_(_others(x, pull, group, ctx.even), weight[:, None], value=-1)
+        return out.mul_(ctx.scale).to(z.dtype), None, None, None, None
+
+
+def _tiles(x: Tensor) -> Iterator[tuple[int, int, int, int, Tensor]]:
+    """Tiles of e^(x x^T) with 0 on its diagonal that cover its upper triangle.
+
+    Yields:
+        a, b, c, d and rows a..b of columns c..d, valid until the next is asked for. Columns below b
+        belong to a square on the diagonal, which holds both its triangles.
+    """
+    count = len(x)
+    height, width = TILE if x.device.type == "cpu" else TILE_ELSEWHERE
+    room = x.new_empty(min(height, count) * min(width, count))
+    for a in range(0, count, height):
+        b = min(a + height, count)
+        for c in range(a, count, width):
+            d = min(c + width, count)
+            tile = room[: (b - a) * (d - c)].view(b - a, d - c)
+            torch.mm(x[a:b], x[c:d].T, out=tile).exp_()
+            if c == a:
+                tile.diagonal().zero_()
+            yield a, b, c, d, tile
+
+
+def _numbered(group: Tensor) -> Tensor:
+    """The same groups numbered from 0, without asking the device how many there are."""
+    values, order = group.sort()
+    ranks = torch.zeros_like(order)
+    ranks[order[1:]] = (values[1:] != values[:-1]).cumsum(0)
+    return ranks
+
+
+def _others(x: Tensor, weight: Tensor, group: Tensor, even: bool) -> Tensor:
+    """(N, D) the weighted sum of the other rows of each row's group.
+
+    A sum less its main part is lost to rounding. So, unless weights are known to be even, the row
+    with more than half of its group's weight, if there is one, is never subtracted: the others
+    are summed without it.
+    """
+    rows = x * weight[:, None]
+    if even:
+        return torch.zeros_like(x).index_add_(0, group, rows).index_select(0, group).sub_(rows)
+    size = weight.abs().to(x.dtype)
+    sums = torch.zeros_like(size).index_add_(0, group, size)
+    main = (size > sums[group] / 2).to(x.dtype)[:, None]
+    heavy = torch.zeros_like(x).index_add_(0, group, rows * main)
+    rows.mul_(1 - main)
+    light = torch.zeros_like(x).index_add_(0, group, rows).index_select(0, group)
+    return light.sub_(rows).add_(heavy.index_select(0, group).mul_(1 - main))

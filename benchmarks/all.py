@@ -1,0 +1,98 @@
+"""Run every benchmark and write benchmarks/RESULTS.md: the tables, and the machine they are of.
+
+    python benchmarks/all.py [--quick] [NAME...]
+
+With names, only those run, and the other sections stay. With ``--quick`` nothing is written. Ends
+with status 1 where a benchmark failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import datetime
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "RESULTS.md"
+HEAD = """# Benchmarks
+
+Written by `make bench`; each table is what the script of that name prints. Contenders of a table
+take turns in one process and the best round of each counts, in CPU seconds of one thread (startup
+and memory: in processes of their own, medians by the wall clock). Read the ratios: seconds change
+from machine to machine and, on a shared one, from run to run.
+"""
+ORDER = [
+    "contrastive_loss", "ntxent", "augmentation", "hierarchical_step", "loop", "precision",
+    "batches", "scoring", "startup", "memory", "epoch",
+]  # fmt: skip
+PACKAGES = [
+    "torch", "torchvision", "scikit-learn", "pillow", "pytorch-metric-learning", "lightly",
+    "kornia", "faiss-cpu",
+]  # fmt: skip
+
+
+def machine() -> list[str]:
+    """What was measured on, as lines of Markdown."""
+    info = Path("/proc/cpuinfo").read_text(encoding="ascii").splitlines()
+    model = next(line.partition(": ")[2] for line in info if line.startswith("model name"))
+    widest = next((flag for flag in ("avx512f", "avx2") if flag in " ".join(info).split()), "-")
+    versions = [f"{name} {_version(name)}" for name in PACKAGES]
+    return [
+        f"- {platform.system()}, CPU {model}, {os.cpu_count()} cores, {widest}",
+        f"- Python {platform.python_version()}, {', '.join(versions)}",
+    ]
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
+
+
+def section(name: str, quick: bool) -> tuple[str, bool]:
+    """Run one benchmark: its section of the page, and whether it succeeded."""
+    print(f"{name} ...", file=sys.stderr, flush=True)
+    file = HERE / f"{name}.py"
+    command = [sys.executable, "-W", "ignore", str(file), *["--quick"] * quick]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    summary = str(ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))).partition("\n")[0]
+    said = done.stdout.strip()
+    if done.returncode:
+        said = "Failed: " + (done.stderr.strip().splitlines() or ["no word of why"])[-1]
+    if "| --" not in said:
+        said = f"```text\n{said}\n```"
+    day = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
+    return f"## {name}\n\n{summary} ({day})\n\n{said}\n", not done.returncode
+
+
+def main() -> None:
+    """Run them one after another."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", help="only these; the other sections stay")
+    parser.add_argument("--quick", action="store_true", help="smaller, and only print")
+    given = parser.parse_args()
+    if unknown := set(given.names) - set(ORDER):
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(ORDER)}")
+    old = RESULTS.read_text(encoding="utf-8").split("\n## ")[1:] if RESULTS.exists() else []
+    sections = {text.partition("\n")[0]: f"## {text.strip()}\n" for text in old if given.names}
+    failed = []
+    for name in given.names or ORDER:
+        sections[name], worked = section(name, given.quick)
+        print(sections[name], flush=True)
+        failed += [] if worked else [name]
+        if not given.quick:
+            text = "\n".join([HEAD, *machine(), "", *(sections[n] for n in ORDER if n in sections)])
+            RESULTS.write_text(text, encoding="utf-8")
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Batches of decoded images from memory against a DataLoader that opens files with PIL.
+
+256 images of 32x32 a batch, from JPEG files that this makes in a temporary folder; the DataLoader
+has no workers, since CPU seconds are counted. ``memory`` is what the training loop does: a uint8
+tensor of all images and ``index_select``. ``x[rows]`` is the same by indexing. CPU milliseconds a
+batch, best of interleaved rounds; ``decoding`` is what reading the files once costs.
+
+    python benchmarks/batches.py [--quick]
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pairs
+import torch
+from PIL import Image
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms.v2.functional import pil_to_tensor
+
+import adframe
+
+BATCH = 256
+
+
+class Files(Dataset[torch.Tensor]):
+    """The usual data set of image files."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self.paths = paths
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        with Image.open(self.paths[index]) as image:
+            return pil_to_tensor(image.convert("RGB"))
+
+
+def write(folder: Path, count: int) -> list[Path]:
+    """Smooth random images as JPEG files."""
+    coarse = torch.rand(count, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    images = (F.interpolate(coarse, size=(32, 32), mode="bilinear") * 255).byte()
+    paths = [folder / f"{index:05d}.jpg" for index in range(count)]
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(path, quality=75)
+    return paths
+
+
+def main() -> None:
+    """Compare and print the table."""
+    quick = pairs.arguments(__doc__).quick
+    batches, rounds = (4, 2) if quick else (10, 3)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = write(Path(folder), BATCH * batches)
+        loader = DataLoader(Files(paths), BATCH, shuffle=True)
+        pixels = adframe.read_images(paths)
+        order = torch.randperm(len(pixels)).split(BATCH)
+        cpu = pairs.seconds(
+            {
+                "PIL DataLoader": lambda: [len(batch) for batch in loader],
+                "x[rows]": lambda: [len(pixels[rows]) for rows in order],
+                "memory": lambda: [len(pixels.index_select(0, rows)) for rows in order],
+                "decoding": lambda: adframe.read_images(paths),
+            },
+            rounds,
+        )
+    rows = [
+        [name, 1000 * value / batches, cpu["PIL DataLoader"] / value] for name, value in cpu.items()
+    ]
+    pairs.table(["batch from", "CPU ms", "times faster"], rows)
+
+
+if __name__ == "__main__":
+    main()
