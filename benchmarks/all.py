@@ -29,7 +29,7 @@ from machine to machine and, on a shared one, from run to run.
 """
 ORDER = [
     "contrastive_loss", "ntxent", "augmentation", "hierarchical_step", "loop", "precision",
-    "batches", "scoring", "startup", "memory", "epoch",
+    "batches", "scoring", "startup", "listing", "memory", "epoch",
 ]  # fmt: skip
 PACKAGES = [
     "torch", "torchvision", "scikit-learn", "pillow", "pytorch-metric-learning", "lightly",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from adframe import group_contrast
 from adframe.interfaces import Loss, Positive, Views
 
 
@@ -25,8 +25,7 @@ class SimCLR(Loss):
         self.temperature = temperature
 
     def forward(self, embeddings: Tensor, views: Views) -> Tensor:
-        instance = views.instance()
-        return _mean_log_p(embeddings, instance[:, None] == instance, self.temperature)
+        return group_contrast(embeddings, views.instance(), self.temperature).mean()
 
 
 class SupCLR(Loss):
@@ -44,18 +43,6 @@ class SupCLR(Loss):
         self.temperature = temperature
 
     def forward(self, embeddings: Tensor, views: Views) -> Tensor:
-        instance, labelled = views.instance(), views.label >= 0
-        same_class = (views.label[:, None] == views.label) & (views.shift[:, None] == views.shift)
-        same = torch.where(labelled[:, None] & labelled, same_class, instance[:, None] == instance)
-        return _mean_log_p(embeddings, same, self.temperature)
-
-
-def _mean_log_p(embeddings: Tensor, same: Tensor, temperature: float) -> Tensor:
-    """Mean over rows of -mean log p over the row's positives, in float32 at least."""
-    with torch.autocast(embeddings.device.type, enabled=False):
-        z = F.normalize(embeddings.to(torch.promote_types(embeddings.dtype, torch.float32)))
-        itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
-        logits = z @ z.T / temperature
-        log_p = logits - logits.masked_fill(itself, -torch.inf).logsumexp(1, keepdim=True)
-        positive = (same & ~itself).to(z.dtype)
-        return -((log_p * positive).sum(1) / positive.sum(1).clamp(min=1)).mean()
+        by_class = views.label * (views.shift.max() + 1) + views.shift
+        group = torch.where(views.label >= 0, by_class, -1 - views.instance())
+        return group_contrast(embeddings, group, self.temperature).mean()
