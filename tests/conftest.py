@@ -8,10 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from adframe.config import RunConfig, load_config
 from adframe.plugins import Host, load_plugins
+
+settings.register_profile(
+    "everywhere",
+    derandomize=True,  # the same examples in every run
+    deadline=None,  # machines differ
+    database=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("everywhere")
 
 
 @pytest.fixture(autouse=True)

@@ -1,14 +1,16 @@
-"""A slice of the fuzz, and the round trips it rests on, over seeded random trees and tensors."""
+"""A slice of the fuzz, and the round trips it rests on, as properties of any tree and tensor."""
 
 import importlib.util
 import json
-import random
+import math
 from pathlib import Path
 
-import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adframe.compose import merge, set_value
+from adframe.config import from_mapping, load_config
 from adframe.files import read_tensors, write_tensors
 from adframe.tree import Node, parse
 
@@ -26,50 +28,73 @@ def test_damaged_files_are_read_or_refused_in_a_line(tmp_path, capsys):
     assert min(refused) > 50, "damage is done"
 
 
-def _tree(choose, depth=3):
-    kind = choose.randrange(8 if depth else 6)
-    if kind == 6:
-        return [_tree(choose, depth - 1) for _ in range(choose.randrange(4))]
-    if kind == 7:
-        keys = choose.sample(["a", "b", "c", "no", "1", "x.y", "ü"], choose.randrange(5))
-        return {key: _tree(choose, depth - 1) for key in keys}
-    return [
-        None, choose.random() < 0.5, choose.randint(-(10**12), 10**12), choose.gauss(0, 1e6),
-        choose.choice(["", "no", "1e3", "~", "a: b", "#", "- x", "\n", "'\"\\", "日本"]),
-        choose.choice([0.0, 1e-300, -1.5e300, 0.1]),
-    ][kind]  # fmt: skip
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
+    | st.sampled_from(["", "no", "1e3", "~", "a: b", "#", "- x", "\n", "'\"\\", "日本", "$HOME"])
+)
+KEYS = st.text("abc.xyz_1ü", min_size=1, max_size=4)
+TREES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+TABLES = st.dictionaries(st.text("kl", min_size=1, max_size=3), TREES, min_size=1, max_size=4)
 
 
-def _table(choose):
-    return {f"k{index}": _tree(choose) for index in range(choose.randrange(1, 5))}
+def _node(table):
+    return parse(json.dumps(table, ensure_ascii=False), "t")
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_trees_keep_the_laws_of_merging_and_setting(seed):
-    choose = random.Random(seed)
-    for _ in range(20):
-        base, over = _table(choose), _table(choose)
-        one, two = (parse(json.dumps(t, ensure_ascii=False), "t") for t in (base, over))
-        assert one.plain() == base, "JSON is read as it was written"
-        assert merge(one, one).plain() == base
-        assert merge(one, Node({}, "t")).plain() == base
-        merged = merge(one, two).plain()
-        assert merged.keys() == {*base, *over}
-        for key in merged:
-            if key not in over:
-                assert merged[key] == base[key]
-            elif key not in base or not isinstance(over[key], dict):
-                assert merged[key] == over[key]
-        assert merge(merge(one, two), two).plain() == merged
-        key = choose.choice(list(base))
-        value = _tree(choose, 1)
-        text = json.dumps(value, ensure_ascii=False)
-        after = set_value(one, f"{key}={text}").plain()
-        assert {k: v for k, v in after.items() if k != key} == {
-            k: v for k, v in base.items() if k != key
-        }
-        if not isinstance(value, dict):
-            assert after[key] == value
+@given(TABLES)
+def test_json_is_read_as_it_was_written(table):
+    assert _node(table).plain() == table
+
+
+@given(TABLES, TABLES)
+def test_merging_replaces_what_it_names_and_keeps_the_rest(base, over):
+    one, two = _node(base), _node(over)
+    assert merge(one, one).plain() == base
+    assert merge(one, Node({}, "t")).plain() == base
+    merged = merge(one, two).plain()
+    assert merged.keys() == {*base, *over}
+    for key in merged:
+        if key not in over:
+            assert merged[key] == base[key]
+        elif key not in base or not isinstance(over[key], dict):
+            assert merged[key] == over[key]
+    assert merge(merge(one, two), two).plain() == merged
+
+
+@given(TABLES, SCALARS | st.lists(SCALARS, max_size=3), st.data())
+def test_a_setting_changes_its_key_alone(table, value, data):
+    key = data.draw(st.sampled_from(sorted(table)))
+    after = set_value(_node(table), f"{key}={json.dumps(value, ensure_ascii=False)}").plain()
+    assert after == {**table, key: value}
+
+
+@given(
+    train=st.dictionaries(st.sampled_from(["epochs", "batch_size"]), st.integers(2, 5000)),
+    seed=st.integers(0, 2**63 - 1),
+    temperature=st.floats(1e-3, 1e3),
+    weight=st.floats(0, 1e6),
+)
+def test_a_config_that_is_written_is_read_back_the_same(
+    host, tmp_path_factory, train, seed, temperature, weight
+):
+    table = {
+        "seed": seed,
+        "dataset": "lfw_faces",
+        "objective": [{"loss": {"name": "uniclr", "temperature": temperature}, "weight": weight}],
+        "train": {"epochs": 1, **train},
+    }
+    config = from_mapping(table, host)
+    path = tmp_path_factory.getbasetemp() / "again.yaml"
+    path.write_text(config.yaml(), encoding="utf-8")
+    assert load_config(path, host=host).dump() == config.dump()
 
 
 DTYPES = [
@@ -78,33 +103,36 @@ DTYPES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_tensors_of_any_kind_come_back_bit_for_bit(seed, tmp_path):
-    choose, path = random.Random(seed), tmp_path / "x.safetensors"
-    generator = torch.Generator().manual_seed(seed)
-    for _ in range(8):
-        tensors = {}
-        for index in range(choose.randrange(6)):
-            shape = [choose.randrange(4) for _ in range(choose.randrange(4))]
-            bits = torch.randint(0, 256, (*shape, 8), generator=generator, dtype=torch.uint8)
-            dtype = choose.choice(DTYPES)
-            tensor = (bits[..., 0] > 127) if dtype is torch.bool else bits.view(torch.int64)[..., 0]
-            if dtype not in (torch.bool, torch.int64):
-                width = torch.empty(0, dtype=dtype).element_size()
-                tensor = bits[..., :width].contiguous().view(dtype)[..., 0]  # NaNs of all kinds
-            name = choose.choice(["a", "../../x", "a/b/c", "ü", "\x00", " "]) + str(index)
-            tensors[name] = tensor.transpose(0, -1) if tensor.dim() > 1 else tensor
-        facts = {"tree": _tree(choose), "nan": None, "deep": {"rate": choose.random()}}
-        write_tensors(path, tensors, facts)
-        first = path.read_bytes()
-        found, said = read_tensors(path)
-        assert said == facts
-        assert found.keys() == tensors.keys()
-        for name, tensor in tensors.items():
-            assert found[name].dtype == tensor.dtype
-            assert found[name].shape == tensor.shape
-            plain = [t.clone(memory_format=torch.contiguous_format) for t in (found[name], tensor)]
-            as_bytes = (t.reshape(-1).view(torch.uint8) for t in plain)
-            assert not tensor.numel() or torch.equal(*as_bytes)
-        write_tensors(path, dict(reversed(tensors.items())), facts)
-        assert path.read_bytes() == first, "equal content makes equal bytes"
+@st.composite
+def _tensors(draw):
+    dtype = draw(st.sampled_from(DTYPES))
+    shape = draw(st.lists(st.integers(0, 3), max_size=3))
+    count = math.prod(shape) * torch.empty(0, dtype=dtype).element_size()
+    data = bytearray(draw(st.binary(min_size=count, max_size=count)))  # NaNs of all kinds
+    if not count:
+        return torch.empty(shape, dtype=dtype)
+    flat = torch.frombuffer(data, dtype=torch.uint8)
+    flat = flat > 127 if dtype is torch.bool else flat.view(dtype)
+    tensor = flat.view(shape)
+    return tensor.transpose(0, -1) if draw(st.booleans()) and tensor.dim() > 1 else tensor
+
+
+NAMES = st.sampled_from(["a", "../../x", "a/b/c", "ü", "\x00", " ", "b"])
+
+
+@given(st.dictionaries(NAMES, _tensors(), max_size=4), TABLES)
+def test_tensors_of_any_kind_come_back_bit_for_bit(tmp_path_factory, tensors, facts):
+    path = tmp_path_factory.getbasetemp() / "x.safetensors"
+    write_tensors(path, tensors, facts)
+    first = path.read_bytes()
+    found, said = read_tensors(path)
+    assert said == facts
+    assert found.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        assert found[name].dtype == tensor.dtype
+        assert found[name].shape == tensor.shape
+        plain = [t.clone(memory_format=torch.contiguous_format) for t in (found[name], tensor)]
+        as_bytes = (t.reshape(-1).view(torch.uint8) for t in plain)
+        assert not tensor.numel() or torch.equal(*as_bytes)
+    write_tensors(path, dict(reversed(tensors.items())), facts)
+    assert path.read_bytes() == first, "equal content makes equal bytes"
