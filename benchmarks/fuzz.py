@@ -139,12 +139,15 @@ def image_cases(work: Path) -> tuple[list[bytes], Callable[[bytes], object]]:
     image, whole = Image.fromarray(noise), []
     exif = image.getexif()
     exif[0x0112] = 6
-    for kind, options in {
-        "PNG": {}, "JPEG": {"exif": exif}, "GIF": {"save_all": True, "append_images": [image]},
-        "BMP": {}, "WEBP": {}, "TIFF": {}, "PPM": {},
-    }.items():  # fmt: skip
+    square = image.crop((0, 0, 16, 16))  # a plain JPEG that needs no resizing has its own decoder
+    for kind, options in [
+        ("PNG", {}), ("JPEG", {"exif": exif}), ("JPEG", {}), ("JPEG", {"progressive": True}),
+        ("GIF", {"save_all": True, "append_images": [image]}),
+        ("BMP", {}), ("WEBP", {}), ("TIFF", {}), ("PPM", {}),
+    ]:  # fmt: skip
         stream = io.BytesIO()
-        image.save(stream, kind, **options)
+        plain = kind == "JPEG" and "exif" not in options
+        (square if plain else image).save(stream, kind, **options)
         whole.append(stream.getvalue())
     path = work / "image.png"
 
