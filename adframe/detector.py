@@ -40,8 +40,7 @@ class Detector:
         nothing = torch.full((len(pixels),), -1)
         names = [str(index) for index in range(len(pixels))]
         train = Images(pixels, nothing, nothing > 0, names)
-        for scorer in self.scorers:
-            fit(scorer, self.method, self.shifts, train, self.config.seed)
+        fit(self.scorers, self.method, self.shifts, train, self.config.seed)
         return self
 
     def score(self, images: ImagesLike) -> np.ndarray:
@@ -56,7 +55,8 @@ class Detector:
         """
         pixels = self._pixels(images)
         seed = self.config.seed
-        return score(self.scorers[0], self.method, self.shifts, pixels, seed).numpy()
+        (scores,) = score(self.scorers[:1], self.method, self.shifts, pixels, seed)
+        return scores.numpy()
 
     def _pixels(self, images: ImagesLike) -> Tensor:
         if isinstance(images, Tensor | np.ndarray):

@@ -15,7 +15,16 @@ from torch.nn.functional import normalize
 
 from adframe.draws import Draws, seed_of
 from adframe.errors import UserError
-from adframe.interfaces import Features, Images, Look, Method, Scorer, Shift
+from adframe.interfaces import (
+    Features,
+    Images,
+    Look,
+    Method,
+    Scorer,
+    Shift,
+    count_variants,
+    every_variant,
+)
 from adframe.nearest import max_cosine
 
 ROWS = 512  # images in one pass through the network at test time, views and shifts counted
@@ -83,18 +92,19 @@ def look_at(
         ``pixels`` (N, 3, H, W) uint8; memory does not grow with N.
     """
     device = next(method.parameters()).device
-    variants = 1 + (sum(shift.variants for shift in shifts) if look.shifted else 0)
+    variants = count_variants(shifts) if look.shifted else 1
     chunk = max(2 * FEW, ROWS // (look.views * variants))
     was_training = method.training
     method.eval()
     try:
         for part in torch.tensor_split(pixels, max(1, math.ceil(len(pixels) / chunk))):
             block = part.to(device, non_blocking=True)
-            draws = Draws.by_content(seed_of(seed, "views"), block)
+            drawn = look.transform is not None or look.before is not None
+            draws = Draws.by_content(seed_of(seed, "views"), block) if drawn else None
             outputs = [
                 method.embed(images)
                 for view in range(look.views)
-                for images in _views(block, look, shifts, draws.fork(view))
+                for images in _views(block, look, shifts, draws and draws.fork(view))
             ]
             yield {
                 name: torch.stack([output[name].float() for output in outputs], dim=1)
@@ -106,15 +116,17 @@ def look_at(
         method.train(was_training)
 
 
-def _views(images: Tensor, look: Look, shifts: Sequence[Shift], draws: Draws) -> Iterator[Tensor]:
-    """One view of each image, plain and then under each variant of each shift if asked."""
-    if look.before is not None:
+def _views(
+    images: Tensor, look: Look, shifts: Sequence[Shift], draws: Draws | None
+) -> Iterator[Tensor]:
+    """One view of each image, plain and then under each variant of each shift if asked.
+
+    Draws are needed where the look has something random.
+    """
+    if look.before is not None and draws is not None:
         images = look.before(images, draws.fork(0))
-    seen = [images]
-    if look.shifted:
-        seen += [shift(images, v + 1) for shift in shifts for v in range(shift.variants)]
-    for shifted in seen:
-        if look.transform is not None:
+    for shifted in every_variant(images, shifts) if look.shifted else [images]:
+        if look.transform is not None and draws is not None:
             view = look.transform(shifted, Draws(draws.keys))
         else:
             view = shifted if shifted.is_floating_point() else shifted.float() / 255
@@ -122,34 +134,56 @@ def _views(images: Tensor, look: Look, shifts: Sequence[Shift], draws: Draws) ->
 
 
 def fit(
-    scorer: Scorer,
+    scorers: Sequence[Scorer],
     method: Method,
     shifts: Sequence[Shift],
     train: Images,
     seed: int,
     exposed: Images | None = None,
 ) -> None:
-    """Fit a scorer on the features of the training images, and of known outliers if it asks."""
+    """Fit scorers on the features of the training images, and of known outliers where they ask.
 
-    def features(images: Images) -> Features:
-        blocks = list(look_at(method, shifts, images.pixels, scorer.look(), seed))
-        return {name: torch.cat([b[name] for b in blocks]) for name in blocks[0]}
+    Scorers that want to look alike share what is seen.
+    """
+    for look, alike in _by_look(scorers).items():
 
-    scorer.fit({**features(train), "label": train.label})
-    if scorer.needs_exposed and exposed is not None:
-        scorer.expose(features(exposed))
+        def features(images: Images, look: Look = look) -> Features:
+            blocks = list(look_at(method, shifts, images.pixels, look, seed))
+            return {name: torch.cat([b[name] for b in blocks]) for name in blocks[0]}
+
+        seen = {**features(train), "label": train.label}
+        for index in alike:
+            scorers[index].fit(seen)
+        asking = [scorers[index] for index in alike if scorers[index].needs_exposed]
+        if asking and exposed is not None:
+            known = features(exposed)
+            for scorer in asking:
+                scorer.expose(known)
 
 
 def score(
-    scorer: Scorer, method: Method, shifts: Sequence[Shift], pixels: Tensor, seed: int
-) -> Tensor:
-    """(N,) float32 anomaly scores of (N, 3, H, W) uint8 images; higher = more anomalous.
+    scorers: Sequence[Scorer], method: Method, shifts: Sequence[Shift], pixels: Tensor, seed: int
+) -> list[Tensor]:
+    """Of each scorer, (N,) float32 scores of (N, 3, H, W) uint8 images; higher = more anomalous.
 
     An image's score is the same in any company: fewer than ``FEW`` are filled up with copies.
     """
     copies = pixels[-1:].expand(max(0, FEW - len(pixels)), *pixels.shape[1:])
-    blocks = look_at(method, shifts, torch.cat([pixels, copies]), scorer.look(), seed)
-    return torch.cat([scorer.score(block).float().cpu() for block in blocks])[: len(pixels)]
+    filled = torch.cat([pixels, copies])
+    found: list[list[Tensor]] = [[] for _ in scorers]
+    for look, alike in _by_look(scorers).items():
+        for block in look_at(method, shifts, filled, look, seed):
+            for index in alike:
+                found[index].append(scorers[index].score(block).float().cpu())
+    return [torch.cat(blocks)[: len(pixels)] for blocks in found]
+
+
+def _by_look(scorers: Sequence[Scorer]) -> dict[Look, list[int]]:
+    """Which of the scorers want to see the same, so that the network sees it once."""
+    alike: dict[Look, list[int]] = {}
+    for index, scorer in enumerate(scorers):
+        alike.setdefault(scorer.look(), []).append(index)
+    return alike
 
 
 def auroc(scores: dict[str, Tensor]) -> dict[str, float]:

@@ -29,6 +29,8 @@ from adframe.values import Stage as Stage
 from adframe.values import Transform as Transform
 from adframe.values import Update as Update
 from adframe.values import Views as Views
+from adframe.values import count_variants as count_variants
+from adframe.values import every_variant as every_variant
 
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]

@@ -183,12 +183,14 @@ def evaluate(run: Run) -> Report:
     """Fit every scorer on the training images and score every test image."""
     method, seed = run.assembly.method, run.config.seed
     outcomes: dict[str, Outcome] = {}
-    for index, scorer in enumerate(run.assembly.scorers):
-        fit(scorer, method, run.assembly.shifts, run.data.train, seed, run.exposed)
-        scores = {
-            name: score(scorer, method, run.assembly.shifts, images.pixels, seed)
-            for name, images in run.parts.items()
-        }
+    scorers, shifts = run.assembly.scorers, run.assembly.shifts
+    fit(scorers, method, shifts, run.data.train, seed, run.exposed)
+    of_parts = {
+        name: score(scorers, method, shifts, images.pixels, seed)
+        for name, images in run.parts.items()
+    }
+    for index in range(len(scorers)):
+        scores = {part: of_scorers[index] for part, of_scorers in of_parts.items()}
         name = run.config.scorer[index].entry.name
         name = name if name not in outcomes else f"{name}_{index}"
         outcomes[name] = Outcome(auroc(scores), scores)

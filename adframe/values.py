@@ -99,6 +99,10 @@ class Views:
         known = self.source[rows], self.shift[rows], self.label[rows], self.inlier[rows]
         return Views(*known, images=images, view=view)
 
+    def shown(self) -> Tensor:
+        """(N,) bool, true for inliers and their shifted selves, false for exposed outliers."""
+        return self.inlier | (self.shift > 0)
+
     def instance(self) -> Tensor:
         """(N,) int64, equal exactly for the views of one image under one shift."""
         return self.source * (self.shift.max() + 1) + self.shift
@@ -113,6 +117,16 @@ class Views:
 
 
 Transform = Callable[[Tensor, Draws], Tensor]
+
+
+def count_variants(shifts: Sequence[Shift]) -> int:
+    """How many variants there are, the unshifted one included."""
+    return 1 + sum(shift.variants for shift in shifts)
+
+
+def every_variant(images: Tensor, shifts: Sequence[Shift]) -> list[Tensor]:
+    """Images unshifted, and then under each variant of each shift, as ``Views.shift`` counts."""
+    return [images, *(shift(images, v + 1) for shift in shifts for v in range(shift.variants))]
 
 
 @dataclass(frozen=True)

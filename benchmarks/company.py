@@ -28,16 +28,16 @@ def main() -> None:
     for width in (0.0625, 0.125, 0.25, 0.5):
         config = load_config("configs/quickstart.yaml", [f"backbone.width={width}"])
         run = prepare(config, None)
-        method, shifts, scorer = run.assembly.method, run.assembly.shifts, run.assembly.scorers[0]
-        fit(scorer, method, shifts, run.data.train, config.seed)
+        method, shifts, one = run.assembly.method, run.assembly.shifts, run.assembly.scorers[:1]
+        fit(one, method, shifts, run.data.train, config.seed)
         pixels = torch.cat([images.pixels for images in run.parts.values()])[:64]
-        together = score(scorer, method, shifts, pixels, config.seed)
+        (together,) = score(one, method, shifts, pixels, config.seed)
         order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0))
-        backwards = score(scorer, method, shifts, pixels[order], config.seed)
+        (backwards,) = score(one, method, shifts, pixels[order], config.seed)
         differences = [float((backwards - together[order]).abs().max())]
         for few in FEW:
             blocks = torch.split(pixels, few)
-            apart = torch.cat([score(scorer, method, shifts, b, config.seed) for b in blocks])
+            apart = torch.cat([score(one, method, shifts, b, config.seed)[0] for b in blocks])
             differences.append(float((apart - together).abs().max()))
         print(f"{width:<6} " + "  ".join(f"{value:>12.1e}" for value in differences))
 

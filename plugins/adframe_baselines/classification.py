@@ -44,7 +44,7 @@ class ShiftClassification(Loss):
 
     def forward(self, embeddings: Tensor, views: Views) -> Tensor:
         losses = F.cross_entropy(self.classifier(embeddings), views.shift, reduction="none")
-        made = (views.inlier | (views.shift > 0)).to(losses.dtype)
+        made = views.shown().to(losses.dtype)
         return (losses * made).sum() / made.sum().clamp(min=1)
 
     def predict(self, embeddings: Tensor) -> dict[str, Tensor]:

@@ -20,6 +20,8 @@ from adframe.interfaces import (
     Parts,
     Update,
     Views,
+    count_variants,
+    every_variant,
 )
 
 from .heads import ProjectionHead
@@ -69,7 +71,7 @@ class Contrastive(Method):
         self.backbone = parts.backbone
         self.shifts = parts.shifts
         self.schedule = parts.schedule
-        self.variants = 1 + sum(shift.variants for shift in parts.shifts)
+        self.variants = count_variants(parts.shifts)
         widths = self.backbone.widths
         trained = [stage.level for stage in self.schedule.stages(len(widths), 0.0)]
 
@@ -136,12 +138,9 @@ class Contrastive(Method):
         Returns:
             images, what is known of each row, and draws for the rows of one view.
         """
-        rows = []
+        rows: list[Tensor] = []
         for view in range(self.views):
-            inliers = self._early(batch, view)
-            rows.append(inliers)
-            for shift in self.shifts:
-                rows += [shift(inliers, variant + 1) for variant in range(shift.variants)]
+            rows += every_variant(self._early(batch, view), self.shifts)
             if batch.exposed is not None:
                 rows.append(self._early(batch.exposed, view))
         keys = [batch.draws.repeat(self.variants).keys]

@@ -31,7 +31,7 @@ class TripletCentre(Loss):
         self.faithful = faithful  # read by the plugin's hook
 
     def forward(self, embeddings: Tensor, views: Views) -> Tensor:
-        made = views.inlier | (views.shift > 0)
+        made = views.shown()
         z, shift = embeddings[made].float(), views.shift[made]
         if len(z) == 0:
             return embeddings.sum() * 0

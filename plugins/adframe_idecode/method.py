@@ -22,6 +22,8 @@ from adframe.interfaces import (
     Parts,
     Update,
     Views,
+    count_variants,
+    every_variant,
 )
 
 SPLIT, TEST = 1, 2  #: what the draws of the split and of the test-time views are keyed with
@@ -80,7 +82,7 @@ class Equivariance(Method):
         last = len(self.backbone.widths)
         if [stage.level for stage in self.schedule.stages(last, 0.0)] != [last]:
             raise ValueError("equivariance trains the last stage alone; use such a schedule")
-        self.variants = 1 + sum(shift.variants for shift in self.shifts)
+        self.variants = count_variants(self.shifts)
         self.pair = nn.Linear(2 * self.backbone.widths[-1], self.hidden)
         self.terms = nn.ModuleList()
         self.weights: list[float] = []
@@ -141,9 +143,7 @@ class Equivariance(Method):
 
     def _pairs(self, images: Tensor, features: Tensor, draws: Draws) -> Tensor:
         """(shifts x N, hidden) of every image beside each of its shifted selves, by shift."""
-        shifted = [images]
-        for shift in self.shifts:
-            shifted += [shift(images, variant + 1) for variant in range(shift.variants)]
+        shifted = every_variant(images, self.shifts)
         if self.jitter is not None:
             shifted = [self.jitter(x, draws.fork(which)) for which, x in enumerate(shifted)]
         beside = self._pooled(torch.cat(shifted))

@@ -58,7 +58,7 @@ class ShiftHeads(Loss):
             F.cross_entropy(logits, value, reduction="none")
             for logits, value in zip(self._logits(embeddings), values, strict=True)
         )
-        made = (views.inlier | (views.shift > 0)).to(embeddings.dtype)
+        made = views.shown().to(embeddings.dtype)
         mean: Tensor = (losses * made).sum() / made.sum().clamp(min=1) / len(self.heads)
         return mean
 

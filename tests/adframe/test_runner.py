@@ -150,6 +150,16 @@ def test_several_scorers_are_reported_side_by_side(toy, tmp_path):
     assert header == "path,label,score,set,score_nearest_cosine_1"
 
 
+def test_scorers_that_share_a_look_score_as_each_does_alone(toy):
+    names = ["knn", "kde", "nearest_cosine", "mahalanobis", "gaussian_density"]
+    together = adframe.run(toy(f"scorer=[{', '.join(names)}]"))
+    assert list(together.outcomes) == names
+    for name in names:
+        (alone,) = adframe.run(toy(f"scorer=[{name}]")).outcomes.values()
+        for part, scores in alone.scores.items():
+            assert torch.equal(together.outcomes[name].scores[part], scores)
+
+
 def _seen(config):
     """What the one-file plugin of a test noted."""
     return next(p.seen for p in config.host.manager.get_plugins() if hasattr(p, "seen"))
