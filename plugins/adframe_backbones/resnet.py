@@ -10,6 +10,8 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from adframe.interfaces import Backbone
 
+from .entrance import Side, entered
+
 Width = Annotated[float, Interval(gt=0, le=8)]
 Stem = Literal["small", "large"]
 
@@ -24,13 +26,16 @@ class ResNet(Backbone):
         width: [published: 1] Multiplies the number of channels of every stage.
         stem: [published: small] ``small``, a 3x3 convolution and no pooling, for images of about
             32 pixels; ``large``, the usual 7x7 with stride 2 and max-pooling, for about 224.
+        size: Pixels a side that images are brought to before the first convolution, each the mean
+            of what it covers, so that half the side costs a quarter; as they are by default.
     """
 
     block: ClassVar[type[BasicBlock | Bottleneck]]
     blocks: ClassVar[tuple[int, int, int, int]]
 
-    def __init__(self, width: Width = 1.0, stem: Stem = "small") -> None:
+    def __init__(self, width: Width = 1.0, stem: Stem = "small", size: Side | None = None) -> None:
         super().__init__()
+        self.size = size
         planes = [max(1, round(width * base)) for base in (64, 128, 256, 512)]
         self.widths = [count * self.block.expansion for count in planes]
         small = stem == "small"
@@ -63,7 +68,7 @@ class ResNet(Backbone):
 
     def forward(self, images: Tensor, depth: int | None = None) -> list[Tensor]:
         stages = [self.layer1, self.layer2, self.layer3, self.layer4][:depth]
-        features = self.maxpool(self.relu(self.bn1(self.conv1(images * 2 - 1))))
+        features = self.maxpool(self.relu(self.bn1(self.conv1(entered(images, self.size)))))
         maps = []
         for stage in stages:
             features = stage(features)

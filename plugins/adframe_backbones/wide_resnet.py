@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from adframe.interfaces import Backbone
 
+from .entrance import Side, entered
 from .resnet import _Shortcut as Shortcut
 
 Dropout = Annotated[float, Interval(ge=0, lt=1)]
@@ -32,6 +33,8 @@ class WideResNet(Backbone):
             ReLU of every block, as GOAD's public network does: it computes the first convolution
             again after them and goes on with that. Its doubled work, which changes no number, is
             not reproduced.
+        size: Pixels a side that images are brought to before the first convolution, each the mean
+            of what it covers; as they are by default.
     """
 
     def __init__(
@@ -40,8 +43,10 @@ class WideResNet(Backbone):
         widen_factor: Annotated[float, Interval(gt=0, le=32)] = 4.0,
         dropout: Dropout = 0.0,
         faithful: bool = False,
+        size: Side | None = None,
     ) -> None:
         super().__init__()
+        self.size = size
         if (depth - 4) % 6:
             raise ValueError(f"depth must be 6 n + 4, as 10, 16, 28 or 40 are: not {depth}")
         self.widths = [max(1, round(widen_factor * base)) for base in (16, 32, 64)]
@@ -62,7 +67,7 @@ class WideResNet(Backbone):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor, depth: int | None = None) -> list[Tensor]:
-        features, maps = self.conv1(images * 2 - 1), []
+        features, maps = self.conv1(entered(images, self.size)), []
         for stage in list(self.stages)[:depth]:
             features = stage(features)
             maps.append(features)
