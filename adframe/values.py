@@ -131,7 +131,10 @@ def every_variant(images: Tensor, shifts: Sequence[Shift]) -> list[Tensor]:
 
 @dataclass(frozen=True)
 class Stage:
-    """What one depth of the network sees: level 1 is the first stage, ``augmentation`` its T_i."""
+    """What one depth of the network sees: level 1 is the first stage, ``augmentation`` its T_i.
+
+    Views may have fewer pixels than their images, never more.
+    """
 
     level: int
     augmentation: Transform

@@ -2,24 +2,25 @@
 
 A view pass is one view of one image through the whole backbone, forward and backward. A view that
 goes only as deep as stage i counts as the share of the arithmetic (multiply-adds, counted) that
-stages 1..i have in the whole. Which views go how deep is not assumed: one step of the method is
-taken on a few made-up images, and its calls of the backbone are counted. Heads, losses,
-augmentation and evaluation are not.
+stages 1..i have in the whole, and one of fewer pixels as its share likewise. Which views go how
+deep is not assumed: steps of the method are taken on a few made-up images, at several times of the
+run, and its calls of the backbone are counted. Heads, losses, augmentation and evaluation are not.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from adframe.assemble import assemble
 from adframe.config import RunConfig
 from adframe.interfaces import Backbone, Batch, Draws
 
-IMAGES, WITH_EXPOSED = 2, 8  # in the step that is counted; more where a ratio is to be met
+IMAGES, WITH_EXPOSED = 2, 8  # in a step that is counted; more where a ratio is to be met
+TIMES = 20  # steps of a run that are counted, evenly spread
 
 
 class Costs:
@@ -46,45 +47,47 @@ def seen_images(config: RunConfig, images: int) -> int:
 
 
 def per_image(config: RunConfig, size: int) -> float | None:
-    """View passes for each image of an epoch, from one step of the method."""
+    """View passes for each image of an epoch, on the mean over a run, from steps of the method."""
     method = assemble(config).method
-    calls: list[tuple[Backbone, int, int | None]] = []
-
-    def note(backbone: Any, args: tuple[Any, ...], options: dict[str, Any]) -> None:
-        images = args[0] if args else options["images"]
-        depth = args[1] if len(args) > 1 else options.get("depth")
-        calls.append((backbone, len(images), depth))
-
     backbones = [module for module in method.modules() if isinstance(module, Backbone)]
-    hooks = [b.register_forward_pre_hook(note, with_kwargs=True) for b in backbones]
+    counters = [_Counter(backbone, size) for backbone in backbones]
     count = WITH_EXPOSED if config.exposure else IMAGES
     batch = _batch(count, size)
     if config.exposure:
         batch.exposed = _batch(round(count * config.exposure.ratio), size)
-    for _ in method.step(batch, 0.0):
-        pass
-    for hook in hooks:
-        hook.remove()
-    if not calls:
-        return None
-    whole = {id(b): _arithmetic(b, None, size) for b in backbones}
-    share = {
-        (id(b), depth): _arithmetic(b, depth, size) / whole[id(b)]
-        for b, depth in {(b, depth) for b, _, depth in calls}
-    }
-    return sum(views * share[id(b), depth] for b, views, depth in calls) / count
+    for time in range(TIMES):
+        for _ in method.step(batch, (time + 0.5) / TIMES):
+            pass
+    passes = sum(counter.passes for counter in counters)
+    return passes / TIMES / count if passes else None
+
+
+class _Counter:
+    """Stands in for a backbone's forward pass and counts it: maps of one image serve for all."""
+
+    def __init__(self, backbone: Backbone, size: int) -> None:
+        self.passes = 0.0
+        self._forward = backbone.forward
+        self._known: dict[tuple[int | None, int, int], tuple[float, list[Tensor]]] = {}
+        backbone.eval()  # a batch of one has no statistics to normalise by
+        self._whole, _ = self._look(None, size, size)
+        backbone.forward = self  # type: ignore[method-assign]
+
+    def __call__(self, images: Tensor, depth: int | None = None) -> list[Tensor]:
+        key = depth, images.shape[-2], images.shape[-1]
+        if key not in self._known:
+            self._known[key] = self._look(*key)
+        arithmetic, maps = self._known[key]
+        self.passes += len(images) * arithmetic / self._whole
+        return [one.expand(len(images), -1, -1, -1).clone() for one in maps]
+
+    @torch.no_grad()
+    def _look(self, depth: int | None, height: int, width: int) -> tuple[float, list[Tensor]]:
+        with FlopCounterMode(display=False) as counter:
+            maps = self._forward(torch.rand(1, 3, height, width), depth)
+        return counter.get_total_flops(), maps
 
 
 def _batch(count: int, size: int) -> Batch:
     pixels = torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8)
     return Batch(pixels, torch.zeros(count, dtype=torch.int64), Draws.of(0, torch.arange(count)))
-
-
-@torch.no_grad()
-def _arithmetic(backbone: Backbone, depth: int | None, size: int) -> int:
-    was_training = backbone.training
-    backbone.eval()
-    with FlopCounterMode(display=False) as counter:
-        backbone(torch.zeros(1, 3, size, size), depth)
-    backbone.train(was_training)
-    return int(counter.get_total_flops())

@@ -34,7 +34,7 @@ class Contrastive(Method):
     ratio of inliers to virtual outliers is 1 : number of variants in every batch. Exposed outliers
     join it unshifted. Each stage of the schedule sees two augmented views of all of them, computed
     no deeper than that stage. The loss is Eq. 9 of Wang et al. (ICCV 2023): the terms' sum,
-    weighted, divided by the number of stages that carry a term.
+    weighted, divided by the number of stages that carry a term at the time.
 
     Scorers may ask for ``features`` and ``projection`` of the last stage, and for what the losses
     there predict.
@@ -73,7 +73,11 @@ class Contrastive(Method):
         self.schedule = parts.schedule
         self.variants = count_variants(parts.shifts)
         widths = self.backbone.widths
-        trained = [stage.level for stage in self.schedule.stages(len(widths), 0.0)]
+        plans = [
+            {stage.level for stage in self.schedule.stages(len(widths), percent / 100)}
+            for percent in range(101)
+        ]
+        trained = sorted(set().union(*plans))
 
         self.heads = nn.ModuleDict()
         self.terms = nn.ModuleDict()
@@ -89,9 +93,10 @@ class Contrastive(Method):
                     )
                 loss = term.loss()
                 self._attach(loss, level, weight, parts.classes)
-        self.used = [level for level in trained if str(level) in self.terms]
-        if not self.used:
-            raise ValueError("the objective trains no stage")
+        for percent, plan in enumerate(plans):
+            if not any(str(level) in self.terms for level in plan):
+                when = f" at {percent} % of the run" if self.terms else ""
+                raise ValueError(f"the objective trains no stage{when}")
 
     def _attach(self, loss: Loss, level: int, weight: float, classes: int) -> None:
         widths, key = self.backbone.widths, str(level)
@@ -113,10 +118,10 @@ class Contrastive(Method):
         pixels, views, draws = self.shifted(batch)
         total: Tensor | None = None
         metrics: dict[str, Tensor] = {}
-        for stage in self.schedule.stages(len(self.backbone.widths), progress):
+        plan = self.schedule.stages(len(self.backbone.widths), progress)
+        plan = [stage for stage in plan if str(stage.level) in self.terms]
+        for stage in plan:
             key = str(stage.level)
-            if key not in self.terms:
-                continue
             images = stage.augmentation(pixels, draws.fork(stage.level).repeat(self.views))
             images = images.contiguous(memory_format=torch.channels_last)
             features = self.backbone(images, stage.level)[-1]
@@ -126,7 +131,7 @@ class Contrastive(Method):
                 value = loss(read[loss.reads], seen)
                 name = f"{type(loss).__name__.lower()}_{key}"
                 metrics[name if name not in metrics else f"{name}_{len(metrics)}"] = value.detach()
-                value = value * (weight / len(self.used))
+                value = value * (weight / len(plan))
                 total = value if total is None else total + value
         assert total is not None, "setup refuses an objective without a trained stage"
         metrics["loss"] = total.detach()

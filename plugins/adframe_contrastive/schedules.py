@@ -1,10 +1,15 @@
-"""Schedules that train the whole network on one set of views."""
+"""Schedules that say nothing of depth: one set of views, smaller images, one after another."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 
-from adframe.interfaces import Augmentation, Fraction, Schedule, Stage
+from torch import Tensor
+from torch.nn import functional as F
+
+from adframe.interfaces import Augmentation, Count, Draws, Fraction, Schedule, Stage, Transform
 
 
 class Uniform(Schedule):
@@ -52,3 +57,53 @@ class Curriculum(Schedule):
         done = min(1.0, progress / self.until) if self.until else 1.0
         strength = self.start + done * (self.end - self.start)
         return [Stage(levels, partial(self.augmentation, strength=strength))]
+
+
+class Downsized(Schedule):
+    """Another schedule's views, brought to fewer pixels: half the side costs a quarter.
+
+    Each pixel is the mean of what it covers. What is tested keeps its size, so a run should end on
+    that: see ``phases``.
+
+    Args:
+        of: The schedule whose views are made smaller.
+        size: Pixels a side; images of that size or less stay as they are.
+    """
+
+    def __init__(self, of: Schedule, size: Count) -> None:
+        self.of = of
+        self.size = size
+
+    def stages(self, levels: int, progress: float) -> list[Stage]:
+        return [
+            Stage(stage.level, partial(_downsized, stage.augmentation, self.size))
+            for stage in self.of.stages(levels, progress)
+        ]
+
+
+def _downsized(augmentation: Transform, size: int, images: Tensor, draws: Draws) -> Tensor:
+    views = augmentation(images, draws)
+    sides = [min(size, side) for side in views.shape[-2:]]
+    return F.interpolate(views, size=sides, mode="area")
+
+
+class Phases(Schedule):
+    """Several schedules, one after another; each sees a progress of its own, from 0 to 1.
+
+    Args:
+        of: The schedules, in their order.
+        until: Where each but the last ends, as a share of the run; rising.
+    """
+
+    def __init__(self, of: Sequence[Schedule], until: Sequence[Fraction]) -> None:
+        if len(of) != len(until) + 1:
+            raise ValueError(f"{len(of)} phases end at {len(of) - 1} shares, not {len(until)}")
+        self.of = of
+        self.bounds = [0.0, *until, 1.0]
+        if any(start >= end for start, end in pairwise(self.bounds)):
+            raise ValueError(f"until must rise, between 0 and 1: not {list(until)}")
+
+    def stages(self, levels: int, progress: float) -> list[Stage]:
+        index = sum(progress >= bound for bound in self.bounds[1:-1])
+        start, end = self.bounds[index : index + 2]
+        return self.of[index].stages(levels, (progress - start) / (end - start))

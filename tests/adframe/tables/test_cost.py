@@ -39,6 +39,14 @@ def test_one_stage_costs_views_by_variants(toy):
     assert per_image(toy(*alone, "shifts=[]", "method.views=3"), SIZE) == 3
 
 
+def test_phases_count_for_as_long_as_they_last_and_small_views_for_their_share(toy):
+    one = "{name: uniform, augmentation: simclr}"
+    small = f"{{name: downsized, size: {SIZE // 2}, of: {one}}}"
+    phases = f"schedule={{name: phases, of: [{small}, {one}], until: [0.8]}}"
+    config = toy(phases, "objective=[{loss: uniclr}]")
+    assert per_image(config, SIZE) == pytest.approx(2 * 4 * (0.8 / 4 + 0.2))
+
+
 def test_exposed_outliers_are_counted_unshifted(toy, shapes):
     alone = ["schedule={name: uniform, augmentation: simclr}", "objective=[{loss: uniclr}]"]
     beside = f"exposure={{dataset: {{name: image_folder, root: {shapes}}}, ratio: 0.5}}"

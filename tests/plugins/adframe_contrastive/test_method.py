@@ -22,7 +22,7 @@ from adframe.interfaces import (
 )
 from adframe_backbones.resnet import ResNet18
 from adframe_contrastive.method import Contrastive
-from adframe_contrastive.schedules import Uniform
+from adframe_contrastive.schedules import Phases, Uniform
 from adframe_shifts.geometric import Rotation
 from adframe_unicon.losses import UniCLR
 from adframe_unicon.schedules import Hierarchical
@@ -417,6 +417,31 @@ def test_an_objective_that_trains_nothing_is_refused(terms: list[Term]) -> None:
 def test_a_schedule_that_does_not_fit_the_backbone_is_refused() -> None:
     with pytest.raises(ValueError, match="3 strengths for 4 stages"):
         method((Recorder, None, 1.0), schedule=Hierarchical(AsFloat(), [0.1, 0.2, 0.3]))
+
+
+# --- stages that change in the course of a run ------------------------------------------------------
+
+
+def last_then_all() -> Schedule:
+    return Phases([Uniform(AsFloat()), Hierarchical(AsFloat(), stages=[2, 3, 4])], until=[0.5])
+
+
+def test_the_loss_is_the_mean_over_the_stages_trained_at_the_time() -> None:
+    made = method((Recorder, None, 1.0), schedule=last_then_all())
+    assert list(made.terms) == ["2", "3", "4"]
+    for progress, stages in {0.0: [4], 0.49: [4], 0.5: [2, 3, 4], 1.0: [2, 3, 4]}.items():
+        for recorder in Recorder.made:
+            recorder.calls.clear()
+        (update,) = made.step(batch(), progress)
+        values = [recorder.calls[0][2] for recorder in Recorder.made if recorder.calls]
+        assert len(values) == len(stages)
+        assert update.loss.item() == pytest.approx(sum(values) / len(stages), rel=1e-6)
+        assert set(update.metrics) == {"loss", *(f"recorder_{stage}" for stage in stages)}
+
+
+def test_an_objective_that_trains_nothing_for_a_while_is_refused() -> None:
+    with pytest.raises(ValueError, match="trains no stage at 0 % of the run"):
+        method((Recorder, [2, 3], 1.0), schedule=last_then_all())
 
 
 # --- exposed outliers, early views, predictions ---------------------------------------------------

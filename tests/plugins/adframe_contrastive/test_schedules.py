@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from adframe.interfaces import Augmentation, Draws
-from adframe_contrastive.schedules import Curriculum, Uniform
+import adframe
+from adframe.interfaces import Augmentation, Draws, Schedule
+from adframe_contrastive.schedules import Curriculum, Downsized, Phases, Uniform
 
 
 class Echo(Augmentation):
@@ -43,3 +44,48 @@ def test_a_curriculum_grows_with_progress(progress: float, strength: float) -> N
 def test_a_curriculum_that_is_over_at_once_has_full_strength() -> None:
     (stage,) = Curriculum(Echo(), until=0).stages(4, 0.0)
     assert stage.augmentation.keywords["strength"] == 1
+
+
+def views_of(schedule: Schedule, progress: float, images: Tensor) -> dict[int, Tensor]:
+    """Stage -> what it sees."""
+    draws = Draws.of(0, torch.arange(len(images)))
+    return {
+        stage.level: stage.augmentation(images, Draws(draws.keys))
+        for stage in schedule.stages(4, progress)
+    }
+
+
+def test_downsized_views_are_means_of_what_the_other_schedule_makes() -> None:
+    images = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    inner = adframe.build("schedule", {"name": "hierarchical", "stages": [2, 4]})
+    whole, small = (views_of(s, 0.0, images) for s in (inner, Downsized(inner, 4)))
+    assert list(small) == [2, 4]
+    for level, views in small.items():
+        expected = whole[level].unflatten(3, (4, 2)).unflatten(2, (4, 2)).mean(dim=(3, 5))
+        torch.testing.assert_close(views, expected)
+
+
+def test_images_that_are_small_enough_stay() -> None:
+    images = torch.rand(2, 3, 6, 4, generator=torch.Generator().manual_seed(0))
+    ((_, views),) = views_of(Downsized(Uniform(Echo(), 0.3), 5), 0.0, images).items()
+    assert views.shape == (2, 3, 5, 4)
+    ((_, views),) = views_of(Downsized(Uniform(Echo(), 0.3), 64), 0.0, images).items()
+    assert torch.equal(views, torch.full_like(images, 0.3))
+
+
+@pytest.mark.parametrize(
+    ("progress", "strength"), [(0, 0.1), (0.24, 0.1), (0.25, 0), (0.5, 0.5), (0.75, 0.9), (1, 0.9)]
+)
+def test_phases_follow_each_other_and_each_has_its_own_progress(
+    progress: float, strength: float
+) -> None:
+    growing = Curriculum(Echo(), until=1)
+    phases = Phases([Uniform(Echo(), 0.1), growing, Uniform(Echo(), 0.9)], until=[0.25, 0.75])
+    ((_, views),) = views_of(phases, progress, torch.zeros(1, 3, 2, 2)).items()
+    assert views.unique().item() == pytest.approx(strength)
+
+
+@pytest.mark.parametrize("until", [[], [0.5, 0.6], [0.0], [1.0]])
+def test_phases_that_do_not_follow_each_other_are_refused(until: list[float]) -> None:
+    with pytest.raises(ValueError, match="phases end at|until must rise"):
+        Phases([Uniform(Echo()), Uniform(Echo())], until)
