@@ -419,7 +419,7 @@ def test_a_schedule_that_does_not_fit_the_backbone_is_refused() -> None:
         method((Recorder, None, 1.0), schedule=Hierarchical(AsFloat(), [0.1, 0.2, 0.3]))
 
 
-# --- stages that change in the course of a run ------------------------------------------------------
+# --- stages that change in the course of a run --------------------------------------------------
 
 
 def last_then_all() -> Schedule:
