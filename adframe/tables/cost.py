@@ -47,7 +47,13 @@ def seen_images(config: RunConfig, images: int) -> int:
 
 
 def per_image(config: RunConfig, size: int) -> float | None:
-    """View passes for each image of an epoch, on the mean over a run, from steps of the method."""
+    """View passes for each image of an epoch, on the mean over a run."""
+    passes = course(config, size)
+    return sum(passes) / TIMES if any(passes) else None
+
+
+def course(config: RunConfig, size: int) -> list[float]:
+    """View passes for each image, at times evenly spread over a run, from steps of the method."""
     method = assemble(config).method
     backbones = [module for module in method.modules() if isinstance(module, Backbone)]
     counters = [_Counter(backbone, size) for backbone in backbones]
@@ -55,11 +61,13 @@ def per_image(config: RunConfig, size: int) -> float | None:
     batch = _batch(count, size)
     if config.exposure:
         batch.exposed = _batch(round(count * config.exposure.ratio), size)
+    passes = []
     for time in range(TIMES):
+        before = sum(counter.passes for counter in counters)
         for _ in method.step(batch, (time + 0.5) / TIMES):
             pass
-    passes = sum(counter.passes for counter in counters)
-    return passes / TIMES / count if passes else None
+        passes.append((sum(counter.passes for counter in counters) - before) / count)
+    return passes
 
 
 class _Counter:

@@ -1,0 +1,131 @@
+"""AUROC against seconds and view passes: UniCon-HA, its fast recipe, CSI, on one-class CIFAR-10.
+
+Same data, same network (a quarter of ResNet-18's width), same loop; contenders differ in what a
+config says. Each is trained once a class and seed and scored several times on its way, which is
+not counted in its seconds; the learning rate falls to zero at the end of a run, so that the last
+score is what a run of that length is worth. A view pass is one view of one image through the whole
+network, forward and backward (docs/tables.md). ``--data`` holds train/CLASS/ and test/CLASS/.
+
+    python benchmarks/time_to_auroc.py --data CIFAR [--classes ...] [--seeds N] [--set KEY=VALUE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+
+import pairs
+import torch
+
+from adframe import hookimpl, load_config
+from adframe.runner import Run, evaluate, prepare
+from adframe.tables.cost import course, seen_images
+from adframe.train import train
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+DEFAULT = "unicon_ha/cifar10_cpu_folder.yaml"
+SIZE = 32
+#: CSI at as many view passes; what belongs to batches of 512 and 1,000 epochs is replaced.
+CSI = [
+    "backbone.width=0.25",
+    "optimizer={name: sgd, lr: 0.1, warmup: 0.1}",
+    "train={epochs: 36, batch_size: 16}",
+]
+CONTENDERS = {
+    "UniCon-HA": (DEFAULT, []),
+    "UniCon-HA, fast": ("unicon_ha/fast.yaml", []),
+    "CSI": ("csi/cifar10.yaml", CSI),
+}
+
+
+class Course:
+    """What a run was worth when: share of the run, seconds of training, AUROC."""
+
+    def __init__(self, points: int) -> None:
+        self.points = points
+        self.seen: list[tuple[float, float, float]] = []
+        self.started = time.perf_counter()
+        self.looking = 0.0
+
+    @hookimpl
+    def adframe_epoch_end(self, run: Run, epoch: int) -> None:
+        """Score, if one of the points was passed."""
+        epochs = run.config.train.epochs
+        if epoch * self.points // epochs == (epoch - 1) * self.points // epochs:
+            return
+        now = time.perf_counter()
+        trained = now - self.started - self.looking
+        self.seen.append((epoch / epochs, trained, evaluate(run).mean_auroc))
+        self.looking += time.perf_counter() - now
+
+
+def data(root: Path, normal: str) -> list[str]:
+    """Where the images are and which are normal."""
+    where = f"{{name: image_folder, root: '{root}/train', test_root: '{root}/test'"
+    return [f"dataset={where}, normal: {normal}, train_limit: 1000, test_limit: 200}}"]
+
+
+def contend(settings: list[str], file: str, points: int) -> list[tuple[float, float, float]]:
+    """One run: its view passes, seconds and AUROC at each point."""
+    config = load_config(CONFIGS / file, settings)
+    run = prepare(config, None)
+    passes = course(config, SIZE)
+    images = seen_images(config, len(run.data.train))
+    watch = Course(points)
+    run.attach(watch)
+    try:
+        train(run)
+    finally:
+        run.detach()
+
+    def until(share: float) -> float:
+        whole = share * len(passes)
+        done = sum(passes[: int(whole)]) + sum(passes[int(whole) : int(whole) + 1]) * (whole % 1)
+        return done / len(passes) * images
+
+    return [(until(share), seconds, auroc) for share, seconds, auroc in watch.seen]
+
+
+def main() -> None:
+    """Run every contender on every class and seed, and print means over the seeds."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, help="folder of train/CLASS/ and test/CLASS/")
+    parser.add_argument("--classes", nargs="+", default=["automobile", "horse", "ship"])
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--points", type=int, default=4, help="times each run is scored")
+    parser.add_argument("--only", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
+    parser.add_argument("--set", action="append", default=[], help="a setting of every contender")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="multiplies every contender's epochs"
+    )
+    parser.add_argument("--quick", action="store_true", help="one class, one seed, one epoch")
+    given = parser.parse_args()
+    if given.data is None:
+        raise SystemExit(
+            "skipped: needs images of CIFAR-10 as files; name their folder with --data"
+        )
+    torch.set_num_threads(1)
+    classes, seeds = (given.classes[:1], 1) if given.quick else (given.classes, given.seeds)
+    rows: list[list[str | float]] = []
+    for normal in classes:
+        for name in given.only:
+            file, own = CONTENDERS[name]
+            runs = []
+            for seed in range(seeds):
+                settings = [*own, *data(given.data, normal), f"seed={seed}", *given.set]
+                epochs = load_config(CONFIGS / file, settings).train.epochs
+                epochs = 1 if given.quick else max(1, round(given.scale * epochs))
+                settings.append(f"train.epochs={epochs}")
+                runs.append(contend(settings, file, given.points))
+            for at in zip(*runs, strict=True):
+                passes, seconds, auroc = (list(column) for column in zip(*at, strict=True))
+                spread = statistics.stdev(auroc) if len(auroc) > 1 else 0.0
+                rows.append([normal, name, f"{passes[0]:,.0f}", statistics.fmean(seconds),
+                             f"{statistics.fmean(auroc):.3f} ± {spread:.3f}"])  # fmt: skip
+    pairs.table(["normal", "contender", "view passes", "seconds", "AUROC"], rows)
+
+
+if __name__ == "__main__":
+    main()
