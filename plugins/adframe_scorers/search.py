@@ -25,9 +25,10 @@ class Searching(Scorer):
     """A score by the nearest of the training images.
 
     With faiss these are split into cells around k-means' centres (``IndexIVFFlat``), and an image
-    is compared with those of the cells nearest to it. That, and not a graph (HNSW), because only
-    tensors are saved with a run and the index is made anew after loading: cells take a tenth of a
-    graph's time, and every time come out the same. Of what is found the cosine is exact.
+    is compared with those of the cells nearest to it. A graph (HNSW) finds as many in less time,
+    but only tensors are saved with a run and an index is made anew after loading: cells take an
+    eighth of a graph's time, and every time come out the same. Of what is found the cosine is
+    exact.
 
     Args:
         search: [published: exact] ``faiss`` compares with a part of the training images; for
