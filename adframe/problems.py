@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from adframe.errors import ConfigError, Path_, Problem, did_you_mean
 from adframe.registry import Plugin
@@ -18,6 +18,15 @@ _NESTED = "adframe_component"  # type of the error that carries a component's pr
 def nested(problems: list[Problem]) -> PydanticCustomError:
     """What a validator raises to hand on the problems of a component, paths relative to it."""
     return PydanticCustomError(_NESTED, "", {"problems": problems})
+
+
+def exactly(choices: tuple[Any, ...], value: Any) -> Any:
+    """The value; refused where it only equals a choice, as true equals 1: pydantic takes that."""
+    if value in choices and not any(type(c) is type(value) and c == value for c in choices):
+        *most, last = map(repr, choices)
+        expected = f"{', '.join(most)} or {last}" if most else last
+        raise PydanticKnownError("literal_error", {"expected": expected})
+    return value
 
 
 def problems_of(error: ValidationError, model: type[BaseModel], table: Any) -> list[Problem]:

@@ -11,12 +11,13 @@ import inspect
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
@@ -30,7 +31,7 @@ from torch import nn
 
 from adframe import interfaces
 from adframe.errors import ConfigError, Path_, PluginFault, Problem, UserError
-from adframe.problems import nested, problems_of
+from adframe.problems import exactly, nested, problems_of
 from adframe.registry import KINDS, Entry, Registry
 
 #: Stands for "the config does not say": the validator asks the registry for the kind's default.
@@ -231,8 +232,10 @@ def _translate(hint: Any) -> Any:
         return Annotated[(_translate(args[0]), *hint.__metadata__)]
     if origin in (Union, types.UnionType):
         return _translate_union(args)
+    if origin is Literal:
+        return Annotated[hint, BeforeValidator(partial(exactly, args))]
     inner = tuple(_translate(arg) for arg in args)
-    result = hint if origin in (None, Literal) else origin[inner]
+    result = hint if origin is None else origin[inner]
     return Annotated[result, Strict(False)] if hint is Path or tuple in (hint, origin) else result
 
 

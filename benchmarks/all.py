@@ -28,12 +28,13 @@ and memory: in processes of their own, medians by the wall clock). Read the rati
 from machine to machine and, on a shared one, from run to run.
 """
 ORDER = [
-    "contrastive_loss", "ntxent", "augmentation", "hierarchical_step", "loop", "precision",
-    "batches", "scoring", "startup", "listing", "memory", "epoch",
+    "contrastive_loss", "ntxent", "augmentation", "hierarchical_step", "csi_step", "loop",
+    "optimizer", "precision", "batches", "scoring", "big_bank", "startup", "listing",
+    "memory", "epoch",
 ]  # fmt: skip
 PACKAGES = [
     "torch", "torchvision", "scikit-learn", "pillow", "pytorch-metric-learning", "lightly",
-    "kornia", "faiss-cpu",
+    "kornia", "faiss-cpu", "anomalib",
 ]  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """How long commands that need no network take, beside ``import torch``.
 
 Each command is a fresh process; commands take turns, so that a drifting machine slows all alike.
-Prints the median wall time of each and the ratio to ``import torch``.
+Prints the median wall time of each and the ratio to ``import torch``. ``anomalib`` joins them where
+it is installed.
 
     python benchmarks/startup.py [--quick]
 """
@@ -9,6 +10,7 @@ Prints the median wall time of each and the ratio to ``import torch``.
 from __future__ import annotations
 
 import argparse
+import shutil
 import statistics
 import subprocess
 import sys
@@ -20,6 +22,8 @@ COMMANDS = {
     "adframe list": [sys.executable, "-m", "adframe.cli", "list"],
     "adframe plugins": [sys.executable, "-m", "adframe.cli", "plugins"],
 }
+if anomalib := shutil.which("anomalib"):
+    COMMANDS["anomalib --help"] = [anomalib, "--help"]
 
 
 def main() -> None:

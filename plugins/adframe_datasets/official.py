@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -48,7 +50,8 @@ def fetched(source: str, title: str, root: Path, *, download: bool, **options: A
     from torchvision import datasets
 
     try:
-        return getattr(datasets, source)(str(root), download=download, **options)
+        with _nothing_left_behind(root):
+            return getattr(datasets, source)(str(root), download=download, **options)
     except FileNotFoundError as error:
         missing = error.filename or error
         raise UserError(f"{root}: {title} is incomplete: no {missing}") from error
@@ -58,3 +61,19 @@ def fetched(source: str, title: str, root: Path, *, download: bool, **options: A
             raise UserError(f"{root}: {title}: the download failed: {reason}") from error
         told = f"{root}: {title}: {reason}; set download: true to fetch it"
         raise UserError(told) from error
+
+
+@contextmanager
+def _nothing_left_behind(root: Path) -> Iterator[None]:
+    """Where what is inside fails, takes away the empty folders it made, ``root`` among them."""
+    there = set(root.iterdir()) if root.is_dir() else set()
+    missing = [folder for folder in (root, *root.parents) if not folder.exists()]
+    try:
+        yield
+    except BaseException:
+        new = [path for path in root.glob("*") if path not in there]
+        below = [inner for path in new for inner in path.rglob("*")]
+        for path in [*sorted(below, reverse=True), *new, *missing]:  # what is deeper goes first
+            with suppress(OSError):  # a file, or a folder that is not empty
+                path.rmdir()
+        raise

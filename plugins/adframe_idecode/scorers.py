@@ -46,6 +46,7 @@ class Conformal(Scorer):
         self.of = of
         if of.look().transform is not None or of.look().before is not None:
             raise ValueError("conformal needs a score that looks at images without augmenting them")
+        self.needs_exposed, self.needs_classes = of.needs_exposed, of.needs_classes
 
     def look(self) -> Look:
         look = self.of.look()
@@ -60,8 +61,17 @@ class Conformal(Scorer):
                 "use more images, or another share (method.held_out)"
             )
         self.of.fit({name: values[~held_out] for name, values in features.items()})
-        kept = {name: values[held_out] for name, values in features.items()}
-        self.calibration = self.of.score(kept).double().sort().values
+        self._held_out = {name: values[held_out] for name, values in features.items()}
+        if not self.needs_exposed:  # else the inner score is not yet whole
+            self._calibrate()
+
+    def expose(self, features: Features) -> None:
+        self.of.expose(features)
+        self._calibrate()
+
+    def _calibrate(self) -> None:
+        self.calibration = self.of.score(self._held_out).double().sort().values
+        del self._held_out
 
     def score(self, features: Features) -> Tensor:
         scores = self.of.score(features).double().cpu()

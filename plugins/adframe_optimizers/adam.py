@@ -11,6 +11,8 @@ from torch import nn
 
 from adframe.interfaces import NonNegative, Optimizer, Positive
 
+from .fused import fused
+
 Decay = Annotated[float, Interval(ge=0, lt=1)]
 
 
@@ -42,7 +44,8 @@ class Adam(Optimizer):
         self.decay = decay
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.Adam(
+        return fused(
+            torch.optim.Adam,
             parameters,
             lr=self.lr,
             betas=self.betas,

@@ -9,6 +9,8 @@ from torch import nn
 
 from adframe.interfaces import Fraction, NonNegative, Optimizer, Positive
 
+from .fused import fused
+
 
 class SGD(Optimizer):
     """SGD with momentum, and one cosine from the learning rate to zero over the whole run.
@@ -39,7 +41,8 @@ class SGD(Optimizer):
             raise ValueError("nesterov needs a momentum above 0")
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.SGD(
+        return fused(
+            torch.optim.SGD,
             parameters,
             lr=self.lr,
             momentum=self.momentum,

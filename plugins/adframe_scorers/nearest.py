@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from adframe import max_cosine
-from adframe.interfaces import Augmentation, Count, Features, Look, Scorer
+from adframe.interfaces import Augmentation, Count, Features, Look
 
 from .rows import Output, VectorScorer, unit_rows
+from .search import Neighbours, Search, Searching
 
 
-class NearestCosine(Scorer):
+class NearestCosine(Searching):
     """Cosine distance to the nearest training image (Wang et al., ICCV 2023, Eq. 10).
 
     The score is 1 - max_m cosine(f(x), f(x_m)) over training images x_m, in 0..2. f is the pooled
@@ -32,7 +32,10 @@ class NearestCosine(Scorer):
         augmentation: Augmentation | None = None,
         views: Count = 10,
         shifted: bool = False,
+        search: Search = "exact",
+        probes: Count = 32,
     ) -> None:
+        self.neighbours = Neighbours(search, probes)
         self.augmentation = augmentation
         self.views = views if augmentation is not None else 1
         self.shifted = shifted
@@ -44,8 +47,7 @@ class NearestCosine(Scorer):
         self.bank = torch.stack(_by_shift(features))  # (shifts + 1 or 1, M, D)
 
     def score(self, features: Features) -> Tensor:
-        pairs = zip(_by_shift(features), self.bank, strict=True)
-        return 1 - torch.stack([max_cosine(rows, bank) for rows, bank in pairs]).mean(0)
+        return 1 - torch.stack(self.neighbours(_by_shift(features), self.bank)).mean(0)
 
 
 def _by_shift(features: Features) -> list[Tensor]:
@@ -53,7 +55,7 @@ def _by_shift(features: Features) -> list[Tensor]:
     return [unit_rows({"features": seen}) for seen in shifts]
 
 
-class KNN(VectorScorer):
+class KNN(Searching, VectorScorer):
     """Mean cosine distance to the k nearest training images.
 
     The score is 1 - cosine(f(x), f(x_m)), averaged over the k nearest, in 0..2; with k = 1 it is
@@ -63,7 +65,14 @@ class KNN(VectorScorer):
         k: [inferred: DROC's code, 1] Number of neighbours; all where there are fewer.
     """
 
-    def __init__(self, output: Output = "features", k: Count = 1) -> None:
+    def __init__(
+        self,
+        output: Output = "features",
+        k: Count = 1,
+        search: Search = "exact",
+        probes: Count = 32,
+    ) -> None:
+        self.neighbours = Neighbours(search, probes)
         self.output = output
         self.k = k
 
@@ -71,5 +80,5 @@ class KNN(VectorScorer):
         self.bank = unit_rows(features, self.output)
 
     def score(self, features: Features) -> Tensor:
-        cosine = unit_rows(features, self.output) @ self.bank.T  # (N, M)
-        return 1 - cosine.topk(min(self.k, len(self.bank)), dim=1).values.mean(1)
+        (cosine,) = self.neighbours([unit_rows(features, self.output)], self.bank, self.k)
+        return 1 - cosine

@@ -158,12 +158,15 @@ def adframe_register(add):
 """
 
 
-def test_the_state_of_any_optimizer_is_taken_up(toy, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "kind"), [("adam_of_a_test", torch.optim.AdamW), ("adam", torch.optim.Adam)]
+)
+def test_the_state_of_any_optimizer_is_taken_up(toy, tmp_path, monkeypatch, name, kind):
     plugin = tmp_path / "adam.py"
     plugin.write_text(ADAM)
-    config = lambda: toy("optimizer=adam_of_a_test", plugins=[plugin])  # noqa: E731
+    config = lambda: toy(f"optimizer={name}", plugins=[plugin])  # noqa: E731
     adframe.run(config(), tmp_path / "whole")
-    step, calls = torch.optim.AdamW.step, []
+    step, calls = kind.step, []
 
     def signalled(optimizer, *args):
         calls.append(1)
@@ -172,7 +175,7 @@ def test_the_state_of_any_optimizer_is_taken_up(toy, tmp_path, monkeypatch):
         return step(optimizer, *args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(torch.optim.AdamW, "step", signalled)
+        patch.setattr(kind, "step", signalled)
         with pytest.raises(Stopped, match="interrupted after step 3 of 4, and saved"):
             adframe.run(config(), tmp_path / "run")
     adframe.run(config(), tmp_path / "run", resume=True)

@@ -203,6 +203,37 @@ def test_types_take_their_values_and_no_others(resolved, name, row):
         assert {problem.path[0] for problem in caught.value.problems} == {"given"}
 
 
+@pytest.mark.parametrize(
+    ("hint", "given", "told"),
+    [
+        (Literal[1], True, "must be one of 1, not true"),
+        (Literal[1], 1.0, "must be one of 1, not 1.0"),
+        (Literal[True], 1, "must be one of True, not 1"),
+        (Literal[0, "x", None], False, "must be one of 0, 'x' or None, not false"),
+        (list[Literal[90, 1]], [90, True], "must be one of 90 or 1, not true"),
+        (Literal[1] | str, True, "must be one of 1, not true"),
+    ],
+)
+def test_a_literal_is_not_what_merely_equals_it(resolved, hint, given, told):
+    def constructor(self, given):
+        self.given = given
+
+    constructor.__annotations__ = {"given": hint}
+    with pytest.raises(ConfigError) as caught:
+        resolved(constructor, given=given)
+    assert [problem.message for problem in caught.value.problems] == [told]
+
+
+@pytest.mark.parametrize("given", [1, True, None, "x", 1.5])
+def test_a_literal_stays_of_its_type_beside_its_equals(resolved, given):
+    def constructor(self, given):
+        self.given = given
+
+    constructor.__annotations__ = {"given": Literal[1, True, None, "x"] | float}
+    built = resolved(constructor, given=given).build().given
+    assert (type(built), built) == (type(given), given)
+
+
 # --- nesting ------------------------------------------------------------------------------------
 
 

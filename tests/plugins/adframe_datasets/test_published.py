@@ -104,12 +104,31 @@ def test_a_folder_that_holds_something_else_is_one_line(name, tmp_path):
     assert ("set download: true to fetch it" if name in TORCHVISION else "; expected ") in told
 
 
+@pytest.mark.parametrize("root", [".", "deep/data", "kept", "kept/deep"])
 @pytest.mark.parametrize("name", TORCHVISION)
-def test_a_download_that_fails_is_one_line(name, tmp_path, monkeypatch):
+def test_a_download_that_fails_is_one_line_and_leaves_nothing(name, root, tmp_path, monkeypatch):
     def offline(*args, **options):
         raise OSError("<urlopen error [Errno -3] Temporary failure in name resolution>")
 
     monkeypatch.setattr("urllib.request.urlopen", offline)
+    (tmp_path / "kept/empty").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    table = {"name": name, "root": str(tmp_path / root), "download": True}
     with pytest.raises(UserError, match="download failed: .*name resolution") as caught:
-        build("dataset", {"name": name, "root": str(tmp_path), "download": True}).load(seed=0)
+        build("dataset", table).load(seed=0)
     assert "\n" not in str(caught.value)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_what_a_broken_download_has_fetched_stays(name, tmp_path, monkeypatch):
+    def stops(*args, **options):
+        path = tmp_path / "data/half"
+        path.mkdir(parents=True)
+        (path / "archive.part").write_bytes(b"x")
+        raise OSError("Connection reset by peer")
+
+    monkeypatch.setattr("urllib.request.urlopen", stops)
+    with pytest.raises(UserError, match="download failed: .*reset"):
+        build("dataset", {"name": name, "root": str(tmp_path / "data"), "download": True}).load(0)
+    assert [path.name for path in tmp_path.rglob("*")] == ["data", "half", "archive.part"]

@@ -6,7 +6,9 @@ from torch import Tensor
 from adframe import UserError
 from adframe.interfaces import Augmentation, Draws
 from adframe_idecode.scorers import Conformal, PairError, p_values
+from adframe_scorers.mahalanobis import FewShotMahalanobis
 from adframe_scorers.nearest import NearestCosine
+from adframe_scorers.softmax import LinearProbe
 
 
 class Nothing(Augmentation):
@@ -70,6 +72,31 @@ def test_the_inner_score_is_fitted_on_what_trained_alone_and_both_are_restored()
     alone.fit({"features": train["features"][[0, 2, 4]]})
     calibration = alone.score({"features": train["features"][[1, 3]]}).double().sort().values
     torch.testing.assert_close(scorer.calibration, calibration)
+    again.restore(scorer.state())
+    assert torch.equal(again.score(test), scorer.score(test))
+
+
+def test_it_needs_what_the_inner_score_needs() -> None:
+    wrapped = [Conformal(of) for of in (PairError(), FewShotMahalanobis(), LinearProbe())]
+    needs = [(scorer.needs_exposed, scorer.needs_classes) for scorer in wrapped]
+    assert needs == [(False, False), (True, False), (False, True)]
+
+
+def test_known_outliers_reach_the_inner_score_before_it_is_calibrated() -> None:
+    generator = torch.Generator().manual_seed(0)
+    flag = (torch.arange(20) % 2).float()[:, None, None, None]
+    normal, other, test = (
+        {"features": torch.randn(20, 1, 1, 4, generator=generator) + at, "held_out": flag}
+        for at in (0, 3, 1)
+    )
+    scorer, alone = Conformal(FewShotMahalanobis()), FewShotMahalanobis()
+    scorer.fit(normal)
+    scorer.expose(other)
+    alone.fit({"features": normal["features"][::2]})
+    alone.expose(other)
+    calibration = alone.score({"features": normal["features"][1::2]}).double().sort().values
+    torch.testing.assert_close(scorer.calibration, calibration)
+    again = Conformal(FewShotMahalanobis())
     again.restore(scorer.state())
     assert torch.equal(again.score(test), scorer.score(test))
 
