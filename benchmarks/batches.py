@@ -2,8 +2,10 @@
 
 256 images of 32x32 a batch, from JPEG files that this makes in a temporary folder; the DataLoader
 has no workers, since CPU seconds are counted. ``memory`` is what the training loop does: a uint8
-tensor of all images and ``index_select``. ``x[rows]`` is the same by indexing. CPU milliseconds a
-batch, best of interleaved rounds; ``decoding`` is what reading the files once costs.
+tensor of all images and ``index_select``. ``x[rows]`` is the same by indexing. ``memory map`` is
+``memory`` where the tensor is a data set's ``cache``, a file that is in the page cache after its
+first use. CPU milliseconds a batch, best of interleaved rounds; ``decoding`` is what reading the
+files once costs.
 
     python benchmarks/batches.py [--quick]
 """
@@ -57,12 +59,14 @@ def main() -> None:
         paths = write(Path(folder), BATCH * batches)
         loader = DataLoader(Files(paths), BATCH, shuffle=True)
         pixels = adframe.read_images(paths)
+        mapped, _ = adframe.open_images(paths, cache=Path(folder) / "cache")
         order = torch.randperm(len(pixels)).split(BATCH)
         cpu = pairs.seconds(
             {
                 "PIL DataLoader": lambda: [len(batch) for batch in loader],
                 "x[rows]": lambda: [len(pixels[rows]) for rows in order],
                 "memory": lambda: [len(pixels.index_select(0, rows)) for rows in order],
+                "memory map": lambda: [len(mapped.index_select(0, rows)) for rows in order],
                 "decoding": lambda: adframe.read_images(paths),
             },
             rounds,
