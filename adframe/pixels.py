@@ -1,10 +1,11 @@
-"""Many image files as pixels: in memory, or in a file that is mapped into it."""
+"""Many image files as pixels: in memory, in a file that is mapped into it, or decoded as needed."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from adframe.cache import mapped
 from adframe.errors import UserError
 from adframe.feed import Pixels
 from adframe.images import decoded
+from adframe.undecoded import undecoded
 
 
 def read_images(paths: Sequence[str | Path], size: int | None = None) -> Tensor:
@@ -46,6 +48,7 @@ def open_images(
     *,
     skip_unreadable: bool = False,
     cache: Path | None = None,
+    workers: int | Literal["auto"] | None = None,
 ) -> tuple[Pixels, list[int]]:
     """The pixels of a data set of image files, and which of the paths they are.
 
@@ -54,12 +57,17 @@ def open_images(
         skip_unreadable: leave unreadable files out, with a warning, as ``readable_images`` does.
         cache: a folder to keep the decoded pixels in; they are mapped from there, and need no
             memory of their own.
+        workers: keep nothing: so many processes decode the images whenever they are needed;
+            ``auto`` is one for each core, 8 at most.
 
     Raises:
         ImageError, UserError: as for ``read_images``; or the folder cannot be written.
     """
     if cache is not None:
         return mapped(paths, size, skip_unreadable, cache)
+    if workers is not None:
+        count = None if workers == "auto" else workers
+        return undecoded(paths, size, skip_unreadable, count)
     return _in_memory(paths, size, skip_unreadable)
 
 
@@ -88,7 +96,7 @@ def check_memory(count: int, image: Tensor) -> None:
     if need > free:
         raise UserError(
             f"{count} images need {need / 2**30:.1f} GiB decoded and {free / 2**30:.1f} GiB "
-            "are free; use fewer images or a smaller size, or a data set's option 'cache'"
+            "are free; use fewer images or a smaller size, or a data set's 'cache'"
         )
 
 

@@ -12,7 +12,7 @@ from adframe import UserError, find_images
 from adframe.interfaces import Count, Images, Splits
 
 from .classes import Classed, Listing, Names, Size, seeded_order
-from .decoding import FromFiles
+from .decoding import FromFiles, Workers
 
 Share = Annotated[float, Interval(gt=0, lt=1)]
 
@@ -38,9 +38,10 @@ class HeldOut(FromFiles, Classed):
         size: Size | None = None,
         test_share: Share = 0.3,
         cache: Path | None = None,
+        workers: Workers = None,
     ) -> None:
         super().__init__(root, normal, labelled, without, train_limit, test_limit)
-        self.decode_as(size, cache)
+        self.decode_as(size, cache, workers)
         self.test_share = test_share
 
     @abstractmethod
@@ -97,9 +98,10 @@ class ImageFolder(HeldOut):
         test_limit: Count | None = None,
         skip_unreadable: bool = False,
         cache: Path | None = None,
+        workers: Workers = None,
     ) -> None:
-        limits = train_limit, test_limit
-        super().__init__(root, normal, labelled, without, *limits, size, test_share, cache)
+        chosen = normal, labelled, without, train_limit, test_limit
+        super().__init__(root, *chosen, size, test_share, cache, workers)
         self.test_root = None if test_root is None else test_root.expanduser()
         self.skip_unreadable = skip_unreadable
 

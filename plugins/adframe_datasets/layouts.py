@@ -9,7 +9,7 @@ from adframe import UserError
 from adframe.interfaces import Count
 
 from .classes import Classed, Listing, Names, Size
-from .decoding import FromFiles
+from .decoding import FromFiles, Workers
 from .folder import HeldOut, Share, class_folders
 from .official import fetched
 
@@ -32,9 +32,10 @@ class Unpacked(FromFiles, Classed):
         test_limit: Count | None = None,
         size: Size = 224,
         cache: Path | None = None,
+        workers: Workers = None,
     ) -> None:
         super().__init__(root, normal, labelled, without, train_limit, test_limit)
-        self.decode_as(size, cache)
+        self.decode_as(size, cache, workers)
 
     @abstractmethod
     def files(self, train: bool) -> dict[str, list[Path]]:
@@ -153,9 +154,10 @@ class Caltech256(HeldOut):
         test_share: Share = 0.3,
         download: bool = False,
         cache: Path | None = None,
+        workers: Workers = None,
     ) -> None:
-        limits = train_limit, test_limit
-        super().__init__(root, normal, labelled, without, *limits, size, test_share, cache)
+        chosen = normal, labelled, without, train_limit, test_limit
+        super().__init__(root, *chosen, size, test_share, cache, workers)
         self.download = download
 
     def files(self) -> dict[str, list[Path]]:

@@ -10,7 +10,7 @@ from adframe import UserError
 from adframe.interfaces import Count
 
 from .classes import Listing, Names, Size
-from .decoding import FromFiles
+from .decoding import FromFiles, Workers
 from .official import Official
 
 
@@ -36,9 +36,10 @@ class Photos(FromFiles, Official):
         download: bool = False,
         size: Size = 224,
         cache: Path | None = None,
+        workers: Workers = None,
     ) -> None:
         super().__init__(root, normal, labelled, without, train_limit, test_limit, download)
-        self.decode_as(size, cache)
+        self.decode_as(size, cache, workers)
 
     def files(self, split: str) -> Iterator[tuple[Path, str]]:
         """Path and class of every image of one of torchvision's splits."""

@@ -9,7 +9,7 @@ from adframe import UserError
 from adframe.interfaces import Count, Images, Splits
 
 from .classes import Size, as_images
-from .decoding import FromFiles
+from .decoding import FromFiles, Workers
 from .folder import any_folder
 
 
@@ -32,10 +32,11 @@ class OutlierSet(FromFiles):
         test_limit: Count | None = None,
         size: Size = 32,
         cache: Path | None = None,
+        workers: Workers = None,
     ) -> None:
         self.root = root.expanduser()
         self.test_limit = test_limit
-        self.decode_as(size, cache)
+        self.decode_as(size, cache, workers)
 
     def load(self, seed: int) -> Splits:
         raise UserError(f"{self.title} has no training images; name it under 'outliers'")

@@ -37,7 +37,7 @@ def test_differing_sizes_are_refused_without_size(tmp_path):
 
 
 def test_what_does_not_fit_in_memory_is_said_before_it_is_tried():
-    with pytest.raises(UserError, match="GiB are free; .* or a data set's option 'cache'"):
+    with pytest.raises(UserError, match="GiB are free; .* or a data set's 'cache'"):
         check_memory(10**12, torch.zeros(3, 32, 32, dtype=torch.uint8))
 
 
