@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from adframe.hookspecs import Add as Add
     from adframe.hookspecs import hookimpl as hookimpl
     from adframe.images import find_images as find_images
-    from adframe.images import read_images as read_images
-    from adframe.images import readable_images as readable_images
     from adframe.nearest import max_cosine as max_cosine
+    from adframe.pixels import open_images as open_images
+    from adframe.pixels import read_images as read_images
+    from adframe.pixels import readable_images as readable_images
     from adframe.report import Report as Report
     from adframe.runner import Run as Run
     from adframe.runner import run as run
@@ -42,8 +43,9 @@ _HOME = {
     "load": "detector",
     "load_config": "config",
     "max_cosine": "nearest",
-    "read_images": "images",
-    "readable_images": "images",
+    "open_images": "pixels",
+    "read_images": "pixels",
+    "readable_images": "pixels",
     "run": "runner",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605

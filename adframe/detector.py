@@ -14,8 +14,8 @@ from adframe.assemble import Assembly, assemble
 from adframe.config import RunConfig, load_config
 from adframe.errors import UserError
 from adframe.evaluate import fit, score
-from adframe.images import read_images
 from adframe.interfaces import Images
+from adframe.pixels import read_images
 
 ImagesLike = Tensor | np.ndarray | Sequence[str | Path]
 

@@ -15,19 +15,22 @@ from torch.nn.functional import normalize
 
 from adframe.draws import Draws, seed_of
 from adframe.errors import UserError
+from adframe.feed import blocks, choose, feed, onto
 from adframe.interfaces import (
     Features,
     Images,
     Look,
     Method,
+    Pixels,
     Scorer,
     Shift,
     count_variants,
     every_variant,
 )
-from adframe.nearest import max_cosine
+from adframe.nearest import COLUMNS, max_cosine
 
 ROWS = 512  # images in one pass through the network at test time, views and shifts counted
+FLOATS = 256 << 20  # bytes of images as floating point that the pixel floor compares at once
 FEW = 4  # images fewer than which are computed otherwise, with other rounding, by CPU libraries
 
 
@@ -78,12 +81,13 @@ def test_sets(title: str, test: Images, outliers: dict[str, Images]) -> dict[str
 def _where(images: Images, chosen: Tensor) -> Images:
     rows = torch.nonzero(chosen).flatten()
     names = [images.names[row] for row in rows.tolist()]
-    return Images(images.pixels[rows], images.label[rows], images.outlier[rows], names)
+    pixels = choose(images.pixels, rows)
+    return Images(pixels, images.label[rows], images.outlier[rows], names)
 
 
 @torch.no_grad()
 def look_at(
-    method: Method, shifts: Sequence[Shift], pixels: Tensor, look: Look, seed: int
+    method: Method, shifts: Sequence[Shift], pixels: Pixels, look: Look, seed: int
 ) -> Iterator[dict[str, Tensor]]:
     """Features of images as a scorer wants to see them, a few images at a time.
 
@@ -97,8 +101,9 @@ def look_at(
     was_training = method.training
     method.eval()
     try:
-        for part in torch.tensor_split(pixels, max(1, math.ceil(len(pixels) / chunk))):
-            block = part.to(device, non_blocking=True)
+        order = torch.arange(len(pixels)).tensor_split(max(1, math.ceil(len(pixels) / chunk)))
+        for part in feed(pixels, order):
+            block = onto(device, part)
             drawn = look.transform is not None or look.before is not None
             draws = Draws.by_content(seed_of(seed, "views"), block) if drawn else None
             outputs = [
@@ -162,14 +167,16 @@ def fit(
 
 
 def score(
-    scorers: Sequence[Scorer], method: Method, shifts: Sequence[Shift], pixels: Tensor, seed: int
+    scorers: Sequence[Scorer], method: Method, shifts: Sequence[Shift], pixels: Pixels, seed: int
 ) -> list[Tensor]:
     """Of each scorer, (N,) float32 scores of (N, 3, H, W) uint8 images; higher = more anomalous.
 
     An image's score is the same in any company: fewer than ``FEW`` are filled up with copies.
     """
-    copies = pixels[-1:].expand(max(0, FEW - len(pixels)), *pixels.shape[1:])
-    filled = torch.cat([pixels, copies])
+    filled = pixels
+    if len(pixels) < FEW:
+        copies = pixels[-1:].expand(FEW - len(pixels), *pixels.shape[1:])
+        filled = torch.cat([pixels[:], copies])
     found: list[list[Tensor]] = [[] for _ in scorers]
     for look, alike in _by_look(scorers).items():
         for block in look_at(method, shifts, filled, look, seed):
@@ -201,18 +208,29 @@ def auroc(scores: dict[str, Tensor]) -> dict[str, float]:
 def pixel_floor(train: Images, parts: dict[str, Images]) -> dict[str, Outcome]:
     """What the nearest training image gets on raw pixels, untrained: by cosine, and by distance.
 
-    The cosine is that of images less their own mean: brightness alone would hide all else.
+    The cosine is that of images less their own mean: brightness alone would hide all else. Memory
+    does not grow with the number of images.
     """
 
     def unit(rows: Tensor) -> Tensor:
         return normalize(rows - rows.mean(1, keepdim=True))
 
-    bank = train.pixels.flatten(1).float()
-    units = unit(bank)
-    scores: dict[str, dict[str, Tensor]] = {"cosine": {}, "l2": {}}
-    for name, images in parts.items():
-        blocks = [block.flatten(1).float() for block in torch.split(images.pixels, ROWS)]
-        near = [max_cosine(unit(block), units) for block in blocks]
-        scores["cosine"][name] = 1 - torch.cat(near)
-        scores["l2"][name] = torch.cat([torch.cdist(block, bank).amin(1) for block in blocks])
-    return {measure: Outcome(auroc(of), of) for measure, of in scores.items()}
+    def floats(images: Images, rows: int) -> Iterator[Tensor]:
+        fit = max(1, FLOATS // (4 * images.pixels.shape[1:].numel()))
+        return (block.flatten(1).float() for block in blocks(images.pixels, min(rows, fit)))
+
+    cosine = {name: torch.full((len(images),), torch.inf) for name, images in parts.items()}
+    l2 = {name: torch.full((len(images),), torch.inf) for name, images in parts.items()}
+    for bank in floats(train, COLUMNS):
+        units = unit(bank)
+        for name, images in parts.items():
+            start = 0
+            for block in floats(images, ROWS):
+                rows = slice(start, start := start + len(block))
+                for of, found in (
+                    (cosine[name], 1 - max_cosine(unit(block), units)),
+                    (l2[name], torch.cdist(block, bank).amin(1)),
+                ):
+                    torch.minimum(of[rows], found, out=of[rows])
+    floor = {"cosine": cosine, "l2": l2}
+    return {measure: Outcome(auroc(of), of) for measure, of in floor.items()}

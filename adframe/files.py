@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,16 +18,17 @@ from torch import Tensor
 from adframe.errors import UserError
 
 
-def write(path: Path, data: bytes | str) -> None:
-    """Write a file under a temporary name in its folder, sync it, then give it its name.
+@contextmanager
+def whole(path: Path, temporary: Path | None = None) -> Iterator[BinaryIO]:
+    """A file to write under a temporary name in its folder, synced and given its name in the end.
 
     Raises:
         UserError: the folder is read-only, the disk full, ...; what was there before stays.
     """
-    temporary = path.with_name(path.name + ".part")
+    temporary = temporary or path.with_name(path.name + ".part")
     try:
         with temporary.open("wb") as file:
-            file.write(data.encode() if isinstance(data, str) else data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -38,6 +39,16 @@ def write(path: Path, data: bytes | str) -> None:
             raise
         raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
     _sync_folder(path.parent)
+
+
+def write(path: Path, data: bytes | str) -> None:
+    """Write a file whole.
+
+    Raises:
+        UserError: as ``whole`` says.
+    """
+    with whole(path) as file:
+        file.write(data.encode() if isinstance(data, str) else data)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -15,6 +15,18 @@ from adframe.errors import UserError
 from adframe.files import write
 from adframe.tree import read_file
 
+_LOCKS: set[int] = set()
+
+
+def _let_go() -> None:
+    """A forked process, such as one that decodes images, must not hold on when a run is killed."""
+    for descriptor in _LOCKS:
+        os.close(descriptor)
+    _LOCKS.clear()
+
+
+os.register_at_fork(after_in_child=_let_go)
+
 
 @contextmanager
 def held(folder: Path | None) -> Iterator[None]:
@@ -39,6 +51,7 @@ def held(folder: Path | None) -> Iterator[None]:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             raise UserError(f"{folder}: cannot be made: {error.strerror or error}") from error
+        _LOCKS.add(descriptor)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -48,6 +61,7 @@ def held(folder: Path | None) -> Iterator[None]:
         yield
     finally:
         if descriptor is not None:
+            _LOCKS.discard(descriptor)
             os.close(descriptor)
         for path in made:
             with suppress(OSError):

@@ -6,8 +6,9 @@ import math
 import os
 import struct
 import warnings
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,9 @@ from torch import Tensor
 
 from adframe.errors import Note, UserError
 
+RULES = 1  # of ``read_image``; a change of the pixels it makes of a file is a change of this
 MOST_PIXELS = 89_478_485  # of one image, as Pillow has it: what is larger is a bomb or a mistake
+AT_ONCE = 8  # images that a thread decodes before it hands them over; for tiny ones that costs
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"})
 
 # Images that large are refused by their size; Pillow need not say so too, in its own words.
@@ -126,109 +129,69 @@ def _square(image: Image.Image, size: int) -> Image.Image:
     return image.resize((size, size), Image.Resampling.BILINEAR, box=box)
 
 
-def read_images(paths: Sequence[str | Path], size: int | None = None) -> Tensor:
-    """(N, 3, H, W) uint8 pixels of image files that share a size, or are brought to one.
+def decoded(
+    paths: Sequence[str | Path], size: int | None = None, skip_unreadable: bool = False
+) -> Iterator[tuple[int, Tensor]]:
+    """Index and (3, H, W) uint8 pixels of image files, in order, decoded a little ahead by threads.
+
+    All share one size, or are brought to it. Memory does not grow with their number.
 
     Raises:
-        ImageError: a file is unreadable; the first such is named, with how many there are.
-        UserError: without ``size``, two files differ in size; or all do not fit in memory.
+        ImageError: files are unreadable, said once all were tried; as ``leave_out`` says it.
+        UserError: without ``size``, two files differ in size; or there are no files.
     """
-    pixels, errors = _read_all(paths, size)
-    if errors:
-        raise ImageError(_summary(errors))
-    return pixels
-
-
-def readable_images(
-    paths: Sequence[str | Path], size: int | None = None
-) -> tuple[Tensor, list[int]]:
-    """As ``read_images``, but unreadable files are left out, with a warning that counts them.
-
-    Returns:
-        (N, 3, H, W) uint8 pixels, and which of the paths they are.
-
-    Raises:
-        ImageError: no file is readable.
-        UserError: as for ``read_images``.
-    """
-    pixels, errors = _read_all(paths, size)
-    if not errors:
-        return pixels, list(range(len(paths)))
-    if len(errors) == len(paths):
-        raise ImageError(_summary(errors))
-    warnings.warn(Note(f"left out of {len(paths)}: {_summary(errors)}"), stacklevel=2)
-    kept = [index for index in range(len(paths)) if index not in errors]
-    return pixels[kept], kept
-
-
-def _summary(errors: dict[int, ImageError]) -> str:
-    more = f" ({len(errors) - 1} more like it)" if len(errors) > 1 else ""
-    return f"{errors[min(errors)]}{more}"
-
-
-def _read_all(
-    paths: Sequence[str | Path], size: int | None
-) -> tuple[Tensor, dict[int, ImageError]]:
-    """Pixels of every file, undefined where it could not be read, and why not, by index."""
     if not paths:
         raise UserError("no images")
-    errors: dict[int, ImageError] = {}
-
-    def read(index: int) -> Tensor | None:
-        try:
-            return read_image(paths[index], size)
-        except ImageError as error:
-            errors[index] = error
-            return None
-
-    readable = ((index, read(index)) for index in range(len(paths)))
-    start, first = next(((i, image) for i, image in readable if image is not None), (0, None))
-    if first is None:
-        return torch.empty(0), errors
-    check_memory(len(paths), first)
-    pixels = torch.empty((len(paths), *first.shape), dtype=torch.uint8)
-    pixels[start] = first
-    other: dict[int, UserError] = {}
-
-    def fill(index: int) -> None:
-        image = read(index)
-        if image is not None and image.shape != first.shape:
-            here, there = ("x".join(map(str, i.shape[:0:-1])) for i in (image, first))
-            said = f"{paths[index]}: {here} pixels, but {paths[start]} has {there}; set size"
-            other[index] = UserError(said)
-        elif image is not None:
-            pixels[index] = image
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(fill, range(start + 1, len(paths))))
-    if other:
-        raise other[min(other)]
-    return pixels, errors
+    errors: list[ImageError] = []
+    first: tuple[str | Path, torch.Size] | None = None
+    for index, image in enumerate(_ahead(paths, size)):
+        if isinstance(image, ImageError):
+            errors.append(image)
+            continue
+        like, shape = first = first or (paths[index], image.shape)
+        if image.shape != shape:
+            here, there = ("x".join(map(str, each[:0:-1])) for each in (image.shape, shape))
+            raise UserError(f"{paths[index]}: {here} pixels, but {like} has {there}; set size")
+        yield index, image
+    leave_out(errors, len(paths), skip_unreadable)
 
 
-def check_memory(count: int, image: Tensor) -> None:
-    """Refuse what does not fit in memory, before it is tried.
+def _ahead(paths: Sequence[str | Path], size: int | None) -> Iterator[Tensor | ImageError]:
+    def several(start: int) -> list[Tensor | ImageError]:
+        return [attempt(path, size) for path in paths[start : start + AT_ONCE]]
+
+    threads = os.cpu_count() or 1
+    waiting: deque[Future[list[Tensor | ImageError]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(0, len(paths), AT_ONCE):
+            waiting.append(pool.submit(several, start))
+            if len(waiting) > 2 * threads:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+
+
+def attempt(path: str | Path, size: int | None = None) -> Tensor | ImageError:
+    """As ``read_image``, but the error is returned, without what it keeps in memory."""
+    try:
+        return read_image(path, size)
+    except ImageError as error:
+        return ImageError(str(error))
+
+
+def leave_out(errors: Sequence[ImageError], count: int, skip_unreadable: bool) -> None:
+    """Say that of ``count`` files some are unreadable.
 
     Raises:
-        UserError: with the bytes needed and those free.
+        ImageError: the first of ``errors``, and how many there are. With ``skip_unreadable`` this
+            is a warning, unless no file is readable.
     """
-    need = count * image.numel()
-    free = _available()
-    if need > free:
-        raise UserError(
-            f"{count} images need {need / 2**30:.1f} GiB decoded and {free / 2**30:.1f} GiB "
-            "are free; use fewer images or a smaller size"
-        )
-
-
-def _available() -> int:
-    """Bytes of memory that can be had without swapping; all of it where nobody says."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            fields = dict(line.split(":") for line in lines)
-        return int(fields["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if not errors:
+        return
+    more = f" ({len(errors) - 1} more like it)" if len(errors) > 1 else ""
+    if not skip_unreadable or len(errors) == count:
+        raise ImageError(f"{errors[0]}{more}")
+    warnings.warn(Note(f"left out of {count}: {errors[0]}{more}"), stacklevel=2)
 
 
 def find_images(paths: Sequence[str | Path]) -> list[Path]:

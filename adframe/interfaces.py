@@ -24,6 +24,7 @@ from adframe.values import Images as Images
 from adframe.values import Look as Look
 from adframe.values import Objective as Objective
 from adframe.values import Parts as Parts
+from adframe.values import Pixels as Pixels
 from adframe.values import Splits as Splits
 from adframe.values import Stage as Stage
 from adframe.values import Transform as Transform

@@ -16,6 +16,7 @@ from adframe.assemble import Assembly, assemble
 from adframe.config import RunConfig, load_config
 from adframe.errors import ConfigError, Problem, UserError
 from adframe.evaluate import Outcome, auroc, fit, pixel_floor, score, test_sets
+from adframe.feed import sha256
 from adframe.folder import held, open_folder
 from adframe.interfaces import Images, Splits
 from adframe.report import Report as Report
@@ -160,8 +161,10 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False) -> Run:
     current = Run(config, out, data, parts, assembly, device, exposed)
     if out is not None:
         open_folder(out, config, resume)
-        current.fingerprint = checkpoint.fingerprint(config, data.train, exposed)
-        facts = checkpoint.environment(config, data.train, device)
+        images = [sha256(part.pixels) for part in (data.train, exposed) if part is not None]
+        current.fingerprint = checkpoint.fingerprint(config, *images)
+        facts = {"train_images": len(data.train), "train_sha256": images[0]}
+        facts = {**checkpoint.environment(config, device), **facts}
         files.write_json(out / "environment.json", facts)
     return current
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from adframe.draws import Draws, seed_of
+from adframe.feed import feed, onto
 from adframe.interfaces import Backbone, Batch, Images, Update
 from adframe.keeper import TrainingError as TrainingError
 from adframe.keeper import keeping
@@ -60,14 +62,19 @@ def _batches(run: Run, epoch: int) -> Iterator[Batch]:
     """What is left of an epoch, in an order and with draws that seed and epoch alone decide."""
     seed, exposed, ratio = run.config.seed, run.exposed, run.exposed_per_inlier
     order = _order(len(run.data.train), seed_of(seed, "order", epoch))
-    beside = _order(len(exposed or ()), seed_of(seed, "exposed order", epoch))
-    for index in range(run.step - epoch * run.batches_per_epoch, run.batches_per_epoch):
-        start = index * run.batch_size
-        end = start + run.batch_size
-        batch = _batch(run, run.data.train, order[start:end], seed_of(seed, "epoch", epoch))
-        if exposed is not None and ratio:
-            turn = torch.arange(round(start * ratio), round(end * ratio)) % len(exposed)
-            batch.exposed = _batch(run, exposed, beside[turn], seed_of(seed, "exposed", epoch))
+    left = range(run.step - epoch * run.batches_per_epoch, run.batches_per_epoch)
+    spans = [(index * run.batch_size, (index + 1) * run.batch_size) for index in left]
+    rows = [order[start:end] for start, end in spans]
+    batches = _fed(run, run.data.train, rows, seed_of(seed, "epoch", epoch))
+    if exposed is None or not ratio:
+        yield from batches
+        return
+    beside = _order(len(exposed), seed_of(seed, "exposed order", epoch))
+    turns = [torch.arange(round(start * ratio), round(end * ratio)) for start, end in spans]
+    rows = [beside[turn % len(exposed)] for turn in turns]
+    known = _fed(run, exposed, rows, seed_of(seed, "exposed", epoch))
+    for batch, outliers in zip(batches, known, strict=True):
+        batch.exposed = outliers
         yield batch
 
 
@@ -75,12 +82,10 @@ def _order(count: int, seed: int) -> Tensor:
     return torch.randperm(count, generator=torch.Generator().manual_seed(seed))
 
 
-def _batch(run: Run, images: Images, rows: Tensor, seed: int) -> Batch:
-    return Batch(
-        images.pixels.index_select(0, rows).to(run.device, non_blocking=True),
-        images.label[rows].to(run.device, non_blocking=True),
-        Draws.of(seed, rows.to(run.device, non_blocking=True)),
-    )
+def _fed(run: Run, images: Images, order: Sequence[Tensor], seed: int) -> Iterator[Batch]:
+    on = partial(onto, run.device)
+    for rows, pixels in zip(order, feed(images.pixels, order), strict=True):
+        yield Batch(on(pixels), on(images.label[rows]), Draws.of(seed, on(rows)))
 
 
 def _under(context: AbstractContextManager[Any], updates: Iterator[Update]) -> Iterator[Update]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from adframe.draws import Draws
+from adframe.feed import Pixels as Pixels
 
 if TYPE_CHECKING:
     from adframe.interfaces import Backbone, Loss, Schedule, Shift
@@ -26,13 +27,13 @@ class Images:
     """Images with their truth.
 
     Attributes:
-        pixels: (N, 3, H, W) uint8.
+        pixels: (N, 3, H, W) uint8, a tensor, or ``Lazy``, of which parts can be had as tensors.
         label: (N,) int64, the inlier class, or -1 where there is none.
         outlier: (N,) bool, true for anomalies; all false in a training split.
         names: what each image is called in ``scores.csv``: its path, or its index.
     """
 
-    pixels: Tensor
+    pixels: Pixels
     label: Tensor
     outlier: Tensor
     names: Sequence[str]

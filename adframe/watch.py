@@ -11,7 +11,7 @@ from torch import Tensor
 
 from adframe.errors import Note
 from adframe.evaluate import look_at
-from adframe.interfaces import Look, Method
+from adframe.interfaces import Look, Method, Pixels
 
 INTERVAL = 50  # steps between looks at the metrics, each of which waits for the device
 SAMPLE = 32  # images whose features are compared to find a collapse
@@ -88,7 +88,7 @@ def check_weights(method: Method, step: int) -> None:
             raise Fault(step, f"weight {name} is not finite")
 
 
-def spread(method: Method, pixels: Tensor) -> float:
+def spread(method: Method, pixels: Pixels) -> float:
     """Variance of the unit features of some images, 0..1; 0 where all features point one way.
 
     Args:
@@ -99,7 +99,7 @@ def spread(method: Method, pixels: Tensor) -> float:
     return float((features - features.mean(0)).square().sum(1).mean())
 
 
-def collapse(method: Method, pixels: Tensor, epoch: int) -> Note | None:
+def collapse(method: Method, pixels: Pixels, epoch: int) -> Note | None:
     """The warning that the network gives every image the same features; None if it does not."""
     variance = spread(method, pixels)
     if not variance < COLLAPSED:  # nor where it is no number, which is found otherwise

@@ -2,8 +2,14 @@
 
 256 images of 32x32 a batch, from JPEG files that this makes in a temporary folder; the DataLoader
 has no workers, since CPU seconds are counted. ``memory`` is what the training loop does: a uint8
-tensor of all images and ``index_select``. ``x[rows]`` is the same by indexing. CPU milliseconds a
-batch, best of interleaved rounds; ``decoding`` is what reading the files once costs.
+tensor of all images and ``index_select``. ``x[rows]`` is the same by indexing. ``memory map`` is
+``memory`` where the tensor is a data set's ``cache``, a file that is in the page cache after its
+first use. CPU milliseconds a batch, best of interleaved rounds; ``decoding`` is what reading the
+files once costs.
+
+The second table is for what fits nowhere: adframe's ``workers``, which decode while they are
+needed, beside a PIL DataLoader with as many. It is by the wall clock, since the work is done by
+other processes; so other work on the machine is in it.
 
     python benchmarks/batches.py [--quick]
 """
@@ -11,6 +17,7 @@ batch, best of interleaved rounds; ``decoding`` is what reading the files once c
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 
 import pairs
@@ -21,8 +28,10 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2.functional import pil_to_tensor
 
 import adframe
+from adframe.feed import feed
 
 BATCH = 256
+WORKERS = 2
 
 
 class Files(Dataset[torch.Tensor]):
@@ -57,20 +66,38 @@ def main() -> None:
         paths = write(Path(folder), BATCH * batches)
         loader = DataLoader(Files(paths), BATCH, shuffle=True)
         pixels = adframe.read_images(paths)
+        mapped, _ = adframe.open_images(paths, cache=Path(folder) / "cache")
         order = torch.randperm(len(pixels)).split(BATCH)
+        files, _ = adframe.open_images(paths, workers=WORKERS)
         cpu = pairs.seconds(
             {
                 "PIL DataLoader": lambda: [len(batch) for batch in loader],
                 "x[rows]": lambda: [len(pixels[rows]) for rows in order],
                 "memory": lambda: [len(pixels.index_select(0, rows)) for rows in order],
+                "memory map": lambda: [len(mapped.index_select(0, rows)) for rows in order],
                 "decoding": lambda: adframe.read_images(paths),
             },
             rounds,
+        )
+        several = DataLoader(Files(paths), BATCH, shuffle=True, num_workers=WORKERS)
+        wall = pairs.seconds(
+            {
+                "PIL DataLoader": lambda: [len(batch) for batch in several],
+                "workers": lambda: [len(batch) for batch in feed(files, order)],
+            },
+            rounds,
+            time.perf_counter,
         )
     rows = [
         [name, 1000 * value / batches, cpu["PIL DataLoader"] / value] for name, value in cpu.items()
     ]
     pairs.table(["batch from", "CPU ms", "times faster"], rows)
+    print()
+    rows = [
+        [f"{name}, {WORKERS} processes", 1000 * value / batches, wall["PIL DataLoader"] / value]
+        for name, value in wall.items()
+    ]
+    pairs.table(["batch from", "ms by the wall", "times faster"], rows)
 
 
 if __name__ == "__main__":

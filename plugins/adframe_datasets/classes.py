@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,10 +11,9 @@ from typing import Annotated, ClassVar
 
 import torch
 from annotated_types import Interval
-from torch import Tensor
 
-from adframe import UserError, read_images
-from adframe.interfaces import Count, Dataset, Images, Splits
+from adframe import UserError
+from adframe.interfaces import Count, Dataset, Images, Pixels, Splits
 
 Names = str | Sequence[str] | None  #: one class, several, or none named
 Size = Annotated[int, Interval(ge=8, le=1024)]
@@ -28,16 +27,13 @@ class Listing:
         classes: every class there is, in the order its images are to come.
         of: class of each image.
         names: what to call each image.
-        read: (len(rows), 3, H, W) uint8 pixels of the images asked for.
-        readable: the same of those among them that can be read, and which these are; used in
-            place of ``read`` where there is one.
+        read: (N, 3, H, W) uint8 pixels of the images asked for, and which of them these are.
     """
 
     classes: Sequence[str]
     of: Sequence[str]
     names: Sequence[str]
-    read: Callable[[list[int]], Tensor]
-    readable: Callable[[list[int]], tuple[Tensor, list[int]]] | None = None
+    read: Callable[[list[int]], tuple[Pixels, list[int]]]
 
 
 class Classed(Dataset):
@@ -117,21 +113,10 @@ class Classed(Dataset):
             if name in rows_of:
                 rows_of[name].append(row)
         rows = [row for of_class in rows_of.values() for row in of_class[:limit]]
-        pixels, rows = listing.readable(rows) if listing.readable else (listing.read(rows), rows)
+        pixels, rows = listing.read(rows)
         of = [listing.of[row] for row in rows]
         names = [listing.names[row] for row in rows]
         return as_images(pixels, of, names, normal, self.labelled)
-
-
-def listed(files: Mapping[str, Sequence[Path]], size: int | None) -> Listing:
-    """Image files by class, decoded and brought to ``size`` when they are read."""
-    paths = [path for of_class in files.values() for path in of_class]
-    of = [name for name, of_class in files.items() for _ in of_class]
-
-    def read(rows: list[int]) -> Tensor:
-        return read_images([paths[row] for row in rows], size)
-
-    return Listing(list(files), of, [str(path) for path in paths], read)
 
 
 def named(names: Names, classes: Sequence[str], where: str, option: str) -> list[str]:
@@ -156,7 +141,7 @@ def named(names: Names, classes: Sequence[str], where: str, option: str) -> list
 
 
 def as_images(
-    pixels: Tensor, of: Sequence[str], names: Sequence[str], normal: Sequence[str], labelled: bool
+    pixels: Pixels, of: Sequence[str], names: Sequence[str], normal: Sequence[str], labelled: bool
 ) -> Images:
     """Images with their truth, from the class name of each.
 

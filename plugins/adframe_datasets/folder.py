@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from annotated_types import Interval
-from torch import Tensor
 
-from adframe import UserError, find_images, readable_images
+from adframe import UserError, find_images
 from adframe.interfaces import Count, Images, Splits
 
-from .classes import Classed, Listing, Names, Size, listed, seeded_order
+from .classes import Classed, Listing, Names, Size, seeded_order
+from .decoding import FromFiles, Workers
 
 Share = Annotated[float, Interval(gt=0, lt=1)]
 
 
-class HeldOut(Classed):
+class HeldOut(FromFiles, Classed):
     """Images that nobody has split: a share of each normal class is held out for testing.
 
     As an outlier set it gives every image there is, since none of it is trained on.
@@ -39,9 +37,11 @@ class HeldOut(Classed):
         test_limit: Count | None = None,
         size: Size | None = None,
         test_share: Share = 0.3,
+        cache: Path | None = None,
+        workers: Workers = None,
     ) -> None:
         super().__init__(root, normal, labelled, without, train_limit, test_limit)
-        self.size = size
+        self.decode_as(size, cache, workers)
         self.test_share = test_share
 
     @abstractmethod
@@ -49,7 +49,7 @@ class HeldOut(Classed):
         """Every image, by class."""
 
     def whole(self) -> Listing:
-        return listed(self.files(), self.size)
+        return self.listed(self.files())
 
     def listing(self, train: bool, seed: int) -> Listing:
         files = self.files()
@@ -60,7 +60,7 @@ class HeldOut(Classed):
                 raise UserError(f"{paths[0].parent}: one image cannot be split in two")
             held_out = min(max(1, round(len(paths) * self.test_share)), len(paths) - 1)
             chosen[name] = sorted(paths[held_out:] if train else paths[:held_out])
-        return listed(chosen, self.size)
+        return self.listed(chosen)
 
 
 class ImageFolder(HeldOut):
@@ -97,8 +97,11 @@ class ImageFolder(HeldOut):
         train_limit: Count | None = None,
         test_limit: Count | None = None,
         skip_unreadable: bool = False,
+        cache: Path | None = None,
+        workers: Workers = None,
     ) -> None:
-        super().__init__(root, normal, labelled, without, train_limit, test_limit, size, test_share)
+        chosen = normal, labelled, without, train_limit, test_limit
+        super().__init__(root, *chosen, size, test_share, cache, workers)
         self.test_root = None if test_root is None else test_root.expanduser()
         self.skip_unreadable = skip_unreadable
 
@@ -106,34 +109,22 @@ class ImageFolder(HeldOut):
         return class_folders(self.root)
 
     def whole(self) -> Listing:
-        return listed(any_folder(self.test_root or self.root), self.size)
+        return self.listed(any_folder(self.test_root or self.root))
 
     def listing(self, train: bool, seed: int) -> Listing:
         if self.test_root is None:
             return super().listing(train, seed)
         if train:
-            return listed(self.files(), self.size)
+            return self.listed(self.files())
         files = class_folders(self.test_root)
         classes = [folder.name for folder in _folders(self.root)]
         for name in set(self.inliers(classes, list(files))) - set(files):
             raise UserError(f"{self.test_root}: no folder of the normal class '{name}'")
-        return listed(files, self.size)
+        return self.listed(files)
 
     def exposed(self, seed: int) -> Images:
-        listing = listed(any_folder(self.root), self.size)
+        listing = self.listed(any_folder(self.root))
         return self._images(listing, self._kept(listing.classes), [], self.train_limit)
-
-    def _images(
-        self, listing: Listing, classes: Sequence[str], normal: list[str], limit: int | None
-    ) -> Images:
-        if self.skip_unreadable:
-
-            def readable(rows: list[int]) -> tuple[Tensor, list[int]]:
-                pixels, kept = readable_images([listing.names[row] for row in rows], self.size)
-                return pixels, [rows[position] for position in kept]
-
-            listing = replace(listing, readable=readable)
-        return super()._images(listing, classes, normal, limit)
 
     def load(self, seed: int) -> Splits:
         splits = super().load(seed)

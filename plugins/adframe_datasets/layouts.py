@@ -8,12 +8,13 @@ from pathlib import Path
 from adframe import UserError
 from adframe.interfaces import Count
 
-from .classes import Classed, Listing, Names, Size, listed
+from .classes import Classed, Listing, Names, Size
+from .decoding import FromFiles, Workers
 from .folder import HeldOut, Share, class_folders
 from .official import fetched
 
 
-class Unpacked(Classed):
+class Unpacked(FromFiles, Classed):
     """A data set as its archives unpack, with the split its authors made.
 
     Args:
@@ -30,16 +31,18 @@ class Unpacked(Classed):
         train_limit: Count | None = None,
         test_limit: Count | None = None,
         size: Size = 224,
+        cache: Path | None = None,
+        workers: Workers = None,
     ) -> None:
         super().__init__(root, normal, labelled, without, train_limit, test_limit)
-        self.size = size
+        self.decode_as(size, cache, workers)
 
     @abstractmethod
     def files(self, train: bool) -> dict[str, list[Path]]:
         """Every image of a split, by class."""
 
     def listing(self, train: bool, seed: int) -> Listing:
-        return listed(self.files(train), self.size)
+        return self.listed(self.files(train))
 
     def unlike(self, expected: str) -> UserError:
         """What to say of a folder that does not hold the data set."""
@@ -150,8 +153,11 @@ class Caltech256(HeldOut):
         size: Size = 224,
         test_share: Share = 0.3,
         download: bool = False,
+        cache: Path | None = None,
+        workers: Workers = None,
     ) -> None:
-        super().__init__(root, normal, labelled, without, train_limit, test_limit, size, test_share)
+        chosen = normal, labelled, without, train_limit, test_limit
+        super().__init__(root, *chosen, size, test_share, cache, workers)
         self.download = download
 
     def files(self) -> dict[str, list[Path]]:

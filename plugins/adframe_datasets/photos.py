@@ -9,11 +9,12 @@ from typing import ClassVar
 from adframe import UserError
 from adframe.interfaces import Count
 
-from .classes import Listing, Names, Size, listed
+from .classes import Listing, Names, Size
+from .decoding import FromFiles, Workers
 from .official import Official
 
 
-class Photos(Official):
+class Photos(FromFiles, Official):
     """Image files that torchvision finds; only those a run needs are decoded.
 
     Args:
@@ -34,9 +35,11 @@ class Photos(Official):
         test_limit: Count | None = None,
         download: bool = False,
         size: Size = 224,
+        cache: Path | None = None,
+        workers: Workers = None,
     ) -> None:
         super().__init__(root, normal, labelled, without, train_limit, test_limit, download)
-        self.size = size
+        self.decode_as(size, cache, workers)
 
     def files(self, split: str) -> Iterator[tuple[Path, str]]:
         """Path and class of every image of one of torchvision's splits."""
@@ -50,7 +53,7 @@ class Photos(Official):
         for split in self.training if train else self.testing:
             for path, name in self.files(split):
                 found.setdefault(name, []).append(path)
-        return listed({name: found[name] for name in sorted(found)}, self.size)
+        return self.listed({name: found[name] for name in sorted(found)})
 
 
 class DTD(Photos):

@@ -97,8 +97,8 @@ class SVHN(Official):
 def _in_memory(data: Any, labels: Sequence[int], classes: list[str], train: bool) -> Listing:
     """Images (N, 3, H, W) uint8 that are decoded already."""
 
-    def read(rows: list[int]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(data[rows]))
+    def read(rows: list[int]) -> tuple[Tensor, list[int]]:
+        return torch.from_numpy(np.ascontiguousarray(data[rows])), rows
 
     split = "train" if train else "test"
     names = [f"{split}/{row}" for row in range(len(data))]

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from adframe import UserError, read_images
-from adframe.interfaces import Count, Dataset, Images, Splits
+from adframe import UserError
+from adframe.interfaces import Count, Images, Splits
 
 from .classes import Size, as_images
+from .decoding import FromFiles, Workers
 from .folder import any_folder
 
 
-class OutlierSet(Dataset):
+class OutlierSet(FromFiles):
     """Test images alone, to be named under ``outliers``.
 
     Args:
@@ -25,10 +26,17 @@ class OutlierSet(Dataset):
     folders: ClassVar[tuple[str, ...]]  #: what the archive unpacks to, by any of its names
     count: ClassVar[int] = 10_000  #: images in it
 
-    def __init__(self, root: Path, test_limit: Count | None = None, size: Size = 32) -> None:
+    def __init__(
+        self,
+        root: Path,
+        test_limit: Count | None = None,
+        size: Size = 32,
+        cache: Path | None = None,
+        workers: Workers = None,
+    ) -> None:
         self.root = root.expanduser()
         self.test_limit = test_limit
-        self.size = size
+        self.decode_as(size, cache, workers)
 
     def load(self, seed: int) -> Splits:
         raise UserError(f"{self.title} has no training images; name it under 'outliers'")
@@ -45,7 +53,7 @@ class OutlierSet(Dataset):
         kept = min(self.test_limit or len(paths), len(paths))
         paths = [paths[index * len(paths) // kept] for index in range(kept)]
         names = [str(path) for path in paths]
-        return as_images(read_images(paths, self.size), names, names, [], labelled=False)
+        return as_images(self.decoded(paths)[0], names, names, [], labelled=False)
 
 
 class LSUNResize(OutlierSet):

@@ -1,9 +1,11 @@
 """One process at a time in a run folder."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -78,3 +80,20 @@ def test_a_file_system_without_locks_is_used_without(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", unable)
     with held(tmp_path):
         pass
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_that_a_run_forks_does_not_hold_its_folder(tmp_path):
+    """As one that decodes images, and lives on for a moment when the run is killed."""
+    fork = multiprocessing.get_context("fork")
+    here, there = fork.Pipe()
+    child = fork.Process(target=lambda: (there.send("at work"), time.sleep(600)))
+    with held(tmp_path / "run"):
+        child.start()
+        assert here.recv() == "at work"
+    try:
+        with held(tmp_path / "run"):
+            assert child.is_alive()
+    finally:
+        child.kill()
+        child.join()

@@ -6,15 +6,7 @@ import torch
 from PIL import Image
 
 from adframe import images
-from adframe.errors import Note, UserError
-from adframe.images import (
-    ImageError,
-    check_memory,
-    find_images,
-    read_image,
-    read_images,
-    readable_images,
-)
+from adframe.images import ImageError, find_images, read_image
 
 
 def _save(path, array, mode=None, **options):
@@ -94,34 +86,6 @@ def test_unreadable_files_are_named(tmp_path, rgb):
             read_image(tmp_path / name)
     with pytest.raises(ImageError, match=r"gone.png: unreadable image: No such file"):
         read_image(tmp_path / "gone.png")
-
-
-def test_many_files_keep_their_order(tmp_path):
-    paths = [
-        _save(tmp_path / f"{value}.png", np.full((4, 4, 3), value, dtype=np.uint8))
-        for value in range(20)
-    ]
-    assert read_images(paths)[:, 0, 0, 0].tolist() == list(range(20))
-
-
-def test_of_several_bad_files_one_is_named_and_all_are_counted(tmp_path, rgb):
-    good = _save(tmp_path / "a.png", rgb)
-    for name in ("b.png", "c.png"):
-        (tmp_path / name).write_bytes(b"")
-    with pytest.raises(ImageError, match=r"b.png: not an image \(1 more like it\)"):
-        read_images([good, tmp_path / "b.png", tmp_path / "c.png"])
-
-
-def test_differing_sizes_are_refused_without_size(tmp_path, rgb):
-    paths = [_save(tmp_path / "a.png", rgb), _save(tmp_path / "b.png", rgb[:4])]
-    with pytest.raises(UserError, match=r"b.png: 5x4 pixels, but .*a.png has 5x6; set size"):
-        read_images(paths)
-    assert read_images(paths, size=4).shape == (2, 3, 4, 4)
-
-
-def test_what_does_not_fit_in_memory_is_said_before_it_is_tried():
-    with pytest.raises(UserError, match="GiB"):
-        check_memory(10**12, torch.zeros(3, 32, 32, dtype=torch.uint8))
 
 
 def test_folders_are_searched_in_order_and_other_files_left_out(tmp_path, rgb):
@@ -204,24 +168,6 @@ def test_a_decoder_that_fails_anyhow_names_the_file(tmp_path, rgb, monkeypatch):
         assert "\n" not in str(caught.value)
 
 
-def test_unreadable_images_can_be_left_out_with_a_count(tmp_path, rgb):
-    paths = [tmp_path / f"{number}.png" for number in range(5)]
-    for number in (1, 4):
-        _save(paths[number], np.full((4, 4, 3), number, dtype=np.uint8))
-    for number in (0, 2, 3):
-        paths[number].write_bytes(b"no image")
-    with pytest.warns(Note, match=r"^left out of 5: \S*0\.png: not an image \(2 more like it\)$"):
-        pixels, kept = readable_images(paths)
-    assert kept == [1, 4]
-    assert pixels[:, 0, 0, 0].tolist() == [1, 4]
-    assert readable_images([paths[1]])[1] == [0]
-    with pytest.raises(ImageError, match=r"0\.png: not an image \(1 more like it\)"):
-        readable_images([paths[0], paths[2]])
-    _save(paths[0], rgb)
-    with pytest.raises(UserError, match=r"1\.png: 4x4 pixels, but \S*0\.png has 5x6; set size"):
-        readable_images(paths[:2])
-
-
 def test_only_files_are_searched_out(tmp_path, rgb):
     """A pipe would be waited for without end; a link that leads nowhere is to be named."""
     import os
@@ -232,7 +178,7 @@ def test_only_files_are_searched_out(tmp_path, rgb):
     (tmp_path / "link.png").symlink_to(tmp_path / "gone.png")
     assert [path.name for path in find_images([tmp_path])] == ["a.png", "link.png"]
     with pytest.raises(ImageError, match=r"link\.png: unreadable image: No such file"):
-        read_images([tmp_path / "link.png"])
+        read_image(tmp_path / "link.png")
 
 
 # --- JPEG files, which two libraries decode ------------------------------------------------------

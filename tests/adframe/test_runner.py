@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
 import adframe
+from adframe import evaluate
 from adframe import train as train_module
 from adframe.config import load_config
 from adframe.errors import ConfigError, UserError
@@ -64,6 +65,20 @@ def test_the_pixel_floor_is_the_nearest_training_image(toy, tmp_path):
     correlation = [max(np.corrcoef(row, other)[0, 1] for other in train) for row in test]
     expected = roc_auc_score(data.test.outlier.numpy(), -np.array(correlation))
     assert report.floor["cosine"].mean == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_pixel_floor_is_the_same_in_blocks_of_any_size(toy, monkeypatch):
+    run = prepare(toy(), None)
+    whole = evaluate.pixel_floor(run.data.train, run.parts)
+    image = 4 * 3 * 16 * 16
+    for columns, floats in ((3, 1 << 30), (4096, 5 * image), (4096, 1)):
+        monkeypatch.setattr(evaluate, "COLUMNS", columns)
+        monkeypatch.setattr(evaluate, "FLOATS", floats)
+        blocks = evaluate.pixel_floor(run.data.train, run.parts)
+        for measure, outcome in whole.items():
+            assert blocks[measure].auroc == outcome.auroc
+            for part, scores in outcome.scores.items():
+                torch.testing.assert_close(blocks[measure].scores[part], scores, atol=1e-6, rtol=0)
 
 
 def test_same_config_and_seed_give_the_same_run(toy, tmp_path):

@@ -142,6 +142,19 @@ def test_unreadable_images_are_left_out_on_request(folder):
     assert splits.test.outlier.tolist() == [True, False, False]
 
 
+def test_what_is_left_out_is_left_out_of_the_cache_too(folder, tmp_path):
+    Image.new("RGB", (16, 16), (9, 2, 3)).save(folder / "ok/2.png")
+    (folder / "ok/0.png").write_bytes(b"no image")
+    options = {"normal": "ok", "skip_unreadable": True, "cache": tmp_path / ".cache"}
+    for _ in ("made", "mapped"):
+        with pytest.warns(UserWarning, match=r"left out of \d: \S*ok/0\.png: not an image"):
+            train = ImageFolder(folder, folder, **options).load(seed=0).train
+        assert [Path(name).name for name in train.names] == ["1.png", "2.png"]
+        assert train.pixels[:, 0, 0, 0].tolist() == [1, 9]
+    with pytest.raises(UserError, match=r"ok/0\.png: not an image"):
+        ImageFolder(folder, folder, normal="ok", cache=tmp_path / ".cache").load(seed=0)
+
+
 def test_images_of_several_sizes_need_size(folder, shapes):
     Image.new("RGB", (20, 16)).save(folder / "ok/2.png")
     _refused(folder, r"set size", test_share=0.3)

@@ -1,6 +1,7 @@
 """What every published data set of photographs does, in its official files."""
 
 import pytest
+import torch
 
 from adframe import build, read_images
 from adframe.errors import UserError
@@ -65,6 +66,19 @@ def test_limits_take_the_first_of_a_class_and_decode_no_more(data):
     assert data.facts(splits.test.pixels) == [(A, False, 0), (B, False, 0)]
     with pytest.raises(UserError, match="not an image"):
         data.make().load(seed=0)
+
+
+def test_decoded_images_may_be_kept(data, tmp_path, monkeypatch):
+    plain = data.make().load(seed=0)
+    kept = data.make(cache=str(tmp_path / "cache"))
+    kept.load(seed=0)
+    monkeypatch.setattr("adframe.images.read_image", lambda *_: pytest.fail("it was decoded"))
+    splits = kept.load(seed=0)
+    for one, other in ((plain.train, splits.train), (plain.test, splits.test)):
+        assert torch.equal(one.pixels, other.pixels)
+        assert one.names == other.names
+    assert torch.equal(kept.outliers(seed=0).pixels, plain.test.pixels)
+    assert len(list((tmp_path / "cache").glob("*.safetensors"))) == 2
 
 
 def test_a_class_may_be_left_out(data):

@@ -1,6 +1,7 @@
 """Outlier sets without classes, in the folders they unpack to."""
 
 import pytest
+import torch
 from PIL import Image
 
 from adframe import build
@@ -24,6 +25,15 @@ def _write(folder, pattern="{}.png", count=10, side=32):
     folder.mkdir(parents=True)
     for index in range(count):
         Image.new("RGB", (side, side), (20 * index, 0, 0)).save(folder / pattern.format(index))
+
+
+def test_decoded_images_may_be_kept(tmp_path, monkeypatch):
+    _write(tmp_path / "LSUN_fix")
+    pixels = LSUNFix(tmp_path).outliers(seed=0).pixels
+    kept = LSUNFix(tmp_path, cache=tmp_path / "cache")
+    assert torch.equal(kept.outliers(seed=0).pixels, pixels)
+    monkeypatch.setattr("adframe.images.read_image", lambda *_: pytest.fail("it was decoded"))
+    assert torch.equal(kept.outliers(seed=0).pixels, pixels)
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
