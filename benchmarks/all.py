@@ -14,6 +14,7 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -51,10 +52,18 @@ def machine() -> list[str]:
 
 
 def _version(name: str) -> str:
+    """Of a package here, or of a command of its name in another environment on the path."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
+        script = shutil.which(name)
+    if script is None:
         return "absent"
+    python = Path(script).read_text(encoding="utf-8").partition("\n")[0].removeprefix("#!")
+    ask = f"import importlib.metadata as m; print(m.version({name!r}))"
+    return subprocess.run(
+        [python, "-c", ask], capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def section(name: str, quick: bool) -> tuple[str, bool]:
