@@ -47,7 +47,7 @@ train: {{epochs: 1, batch_size: {inliers}, device: cpu, checkpoint_every: 0}}
 """,
         encoding="utf-8",
     )
-    return prepare(load_config(file), Path(tempfile.mkdtemp(dir=root)) / "run")
+    return prepare(load_config(file), Path(tempfile.mkdtemp(dir=root)))
 
 
 def bare(run: Run, inliers: int) -> Callable[[], None]:
