@@ -69,7 +69,7 @@ def bare(run: Run, inliers: int) -> Callable[[], None]:
 def main() -> None:
     """Compare and print the table."""
     quick = pairs.arguments(__doc__).quick
-    width, inliers, count, rounds = (0.25, 2, 4, 1) if quick else (0.25, 8, 96, 1)
+    width, inliers, count, rounds = (0.25, 2, 4, 1) if quick else (0.25, 8, 96, 2)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         images(root, count)
