@@ -92,13 +92,13 @@ def main() -> None:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(ORDER)}")
     old = RESULTS.read_text(encoding="utf-8").split("\n## ")[1:] if RESULTS.exists() else []
     sections = {text.partition("\n")[0]: f"## {text.strip()}\n" for text in old if given.names}
-    failed = []
+    failed, described = [], machine()
     for name in given.names or ORDER:
         sections[name], worked = section(name, given.quick)
         print(sections[name], flush=True)
         failed += [] if worked else [name]
         if not given.quick:
-            text = "\n".join([HEAD, *machine(), "", *(sections[n] for n in ORDER if n in sections)])
+            text = "\n".join([HEAD, *described, "", *(sections[n] for n in ORDER if n in sections)])
             RESULTS.write_text(text, encoding="utf-8")
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}")
