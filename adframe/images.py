@@ -7,8 +7,10 @@ import os
 import struct
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,8 @@ from adframe.errors import Note, UserError
 
 RULES = 1  # of ``read_image``; a change of the pixels it makes of a file is a change of this
 MOST_PIXELS = 89_478_485  # of one image, as Pillow has it: what is larger is a bomb or a mistake
-AT_ONCE = 8  # images that a thread decodes before it hands them over; for tiny ones that costs
+AT_ONCE = 8  # images that a thread decodes before it hands them over
+TINY = 2560  # bytes of a file below which threads cost more than they do: docs/performance.md
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"})
 
 # Images that large are refused by their size; Pillow need not say so too, in its own words.
@@ -65,13 +68,13 @@ def read_image(path: str | Path, size: int | None = None) -> Tensor:
 
 
 def _plain_jpeg(path: str | Path, size: int | None = None) -> Tensor | None:
-    """The pixels of a JPEG file that needs decoding only, three times as fast as by Pillow.
+    """The pixels of a JPEG file that needs decoding only, sooner than by Pillow.
 
     The pixels are the same, to the bit (a test compares them). Pillow is left what has other than
     three channels of 8 bits, an APP1 segment (EXIF may turn the image) or Adobe's (other colours),
     what is cut short, what is suspiciously large, and what is not of the size asked for.
     """
-    with open(path, "rb") as file:
+    with open(path, "rb", buffering=0) as file:  # a buffer costs more than it saves: two reads
         data = file.read(2)
         if data != b"\xff\xd8":
             return None
@@ -94,18 +97,33 @@ def _plain_shape(data: bytes) -> tuple[int, int] | None:
 
 
 def _decoded(data: bytes) -> Tensor | None:
-    from torchvision.io import ImageReadMode, decode_jpeg
-
+    decode = _decoder()
+    if decode is None:
+        return None
     try:
-        encoded = torch.frombuffer(bytearray(data), dtype=torch.uint8)
-        pixels: Tensor = decode_jpeg(encoded, mode=ImageReadMode.RGB)
+        return decode(torch.frombuffer(bytearray(data), dtype=torch.uint8), _RGB)
     except RuntimeError:
         return None  # Pillow says what is wrong with it
-    return pixels
+
+
+@cache
+def _decoder() -> Callable[[Tensor, int], Tensor] | None:
+    """What ``torchvision.io.decode_jpeg`` calls, where this torchvision still has it.
+
+    That function itself warns of its end at every call, as of torchvision 0.29.
+    """
+    try:
+        import torchvision.io  # noqa: F401  (registers the operator)
+
+        decode: Callable[[Tensor, int], Tensor] = torch.ops.image.decode_jpeg
+    except (ImportError, AttributeError):
+        return None
+    return decode
 
 
 _FRAME = frozenset({0xC0, 0xC1, 0xC2})  # markers of baseline, extended and progressive frames
 _NOT_PLAIN = frozenset({0xE1, 0xEE})
+_RGB = 3  # torchvision's ImageReadMode
 
 
 def _rgb(image: Image.Image) -> Image.Image:
@@ -160,6 +178,9 @@ def _ahead(paths: Sequence[str | Path], size: int | None) -> Iterator[Tensor | I
     def several(start: int) -> list[Tensor | ImageError]:
         return [attempt(path, size) for path in paths[start : start + AT_ONCE]]
 
+    if _tiny(paths[:AT_ONCE]):
+        yield from (attempt(path, size) for path in paths)
+        return
     threads = os.cpu_count() or 1
     waiting: deque[Future[list[Tensor | ImageError]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
@@ -169,6 +190,12 @@ def _ahead(paths: Sequence[str | Path], size: int | None) -> Iterator[Tensor | I
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
+
+
+def _tiny(paths: Sequence[str | Path]) -> bool:
+    with suppress(OSError):  # a missing file is said when it is opened
+        return sum(map(os.path.getsize, paths)) < TINY * len(paths)
+    return False
 
 
 def attempt(path: str | Path, size: int | None = None) -> Tensor | ImageError:

@@ -33,7 +33,7 @@ def whole(backbone: Backbone) -> Callable[[Tensor, int | None], list[Tensor]]:
 def main() -> None:
     """Compare and print the table."""
     quick = pairs.arguments(__doc__).quick
-    width, inliers, rounds = (0.25, 2, 2) if quick else (1.0, 2, 2)
+    width, inliers, rounds = (0.25, 2, 2) if quick else (1.0, 2, 10)
     one = steps.method(width, {"name": "uniform"}, [4])
     hierarchical = steps.method(width, {"name": "hierarchical"}, [1, 2, 3, 4])
     full = steps.method(width, {"name": "hierarchical"}, [1, 2, 3, 4])

@@ -1,5 +1,7 @@
 """Every kind of image file becomes 8-bit RGB in the documented way, or is named."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -226,6 +228,26 @@ def test_a_jpeg_file_of_another_kind_is_left_to_pillow(tmp_path, rgb, monkeypatc
     assert images._plain_jpeg(tmp_path / "plain.jpg") is not None
     monkeypatch.setattr(images, "MOST_PIXELS", 5)
     assert images._plain_jpeg(tmp_path / "plain.jpg") is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_jpeg_file_is_read_without_a_word_of_torchvision_and_without_its_decoder(
+    tmp_path, rgb, monkeypatch
+):
+    Image.fromarray(rgb.repeat(4, 0)).save(tmp_path / "a.jpg")
+    pixels = read_image(tmp_path / "a.jpg")
+    monkeypatch.setattr(images, "_decoder", lambda: None)
+    assert images._plain_jpeg(tmp_path / "a.jpg") is None
+    assert torch.equal(read_image(tmp_path / "a.jpg"), pixels)
+
+
+@pytest.mark.parametrize("gone", ["torchvision.io", "torch.ops.image"])
+def test_a_torchvision_without_the_decoder_leaves_jpeg_files_to_pillow(gone, monkeypatch):
+    if gone == "torchvision.io":
+        monkeypatch.setitem(sys.modules, gone, None)
+    else:
+        monkeypatch.setattr(torch.ops, "image", object())
+    assert images._decoder.__wrapped__() is None
 
 
 def test_a_jpeg_file_is_brought_to_size_like_any_other(tmp_path, rgb):
