@@ -28,6 +28,16 @@ def test_the_table_shows_every_set_the_mean_and_the_budget(capsys):
         assert text in printed
 
 
+def test_many_scorers_have_a_row_each_and_their_whole_name(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    scorers = [f"nearest_cosine_{index}" for index in range(5)]
+    outcomes = {name: Outcome({"cifar": index / 10}, {}) for index, name in enumerate(scorers)}
+    show(Report(outcomes, {"l2": Outcome({"cifar": 0.25}, {})}, 61.0, 7))
+    rows = [line.split("│")[1:3] for line in capsys.readouterr().out.splitlines() if "│" in line]
+    seen = {name.strip(): float(auroc) for name, auroc in rows}
+    assert seen == {**{n: i / 10 for i, n in enumerate(scorers)}, "pixels, l2": 0.25}
+
+
 def test_a_resumed_log_drops_what_is_trained_again(tmp_path):
     run = types.SimpleNamespace(out=tmp_path, step=4, means={"loss": 1.5})
     lines = [json.dumps({"epoch": epoch, "loss": 0.0}) for epoch in (1, 2, 3)]

@@ -1,0 +1,107 @@
+"""What bfloat16 autocast does to AUROC: runs in both precisions, the same seeds.
+
+Training only is under autocast, as the loop has it; scores are float32. On a CPU without bfloat16
+instructions, where the real thing takes ten times as long, convolutions are emulated: operands
+rounded to bfloat16, products and sums in float32, the result rounded; as the instructions do it,
+but for the order of sums. ``--check`` says how far one convolution is from exact sums, emulated and
+as PyTorch has it here: without instructions its backward pass is twice as far.
+
+    python benchmarks/bfloat16.py [--config FILE] [--set KEY=VALUE] [--seeds N] [--check] [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pairs
+import precision
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+import adframe
+
+QUICKSTART = Path(__file__).parents[1] / "configs/quickstart.yaml"
+CONVOLUTION = F.conv2d
+
+
+def rounded(value: Tensor) -> Tensor:
+    """Float32, to what bfloat16 can hold; its gradient is rounded likewise."""
+    return value.bfloat16().float()
+
+
+def emulated(images: Tensor, weight: Tensor, bias: Tensor | None = None, *more: Any) -> Tensor:
+    """A convolution; under autocast, as bfloat16 instructions compute it."""
+    if not torch.is_autocast_enabled("cpu"):
+        return CONVOLUTION(images, weight, bias, *more)
+    with torch.autocast("cpu", enabled=False):
+        bias = None if bias is None else rounded(bias)
+        return CONVOLUTION(rounded(images), rounded(weight), bias, *more).bfloat16()
+
+
+@contextmanager
+def emulation(wanted: bool) -> Iterator[None]:
+    """Every convolution emulated, within."""
+    F.conv2d = emulated if wanted else CONVOLUTION
+    try:
+        yield
+    finally:
+        F.conv2d = CONVOLUTION
+
+
+def check() -> None:
+    """Print how far one convolution and its gradients are from exact sums of rounded operands."""
+    torch.manual_seed(0)
+    images, weight = rounded(torch.randn(8, 32, 16, 16)), rounded(torch.randn(64, 32, 3, 3) / 17)
+    above = rounded(torch.randn(8, 64, 16, 16))
+
+    def off(of: Callable[..., Tensor]) -> list[float]:
+        values = []
+        for half in (True, False):
+            inputs = [images.clone().requires_grad_(), weight.clone().requires_grad_()]
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                out = of(*inputs, None, 1, 1)
+            out.backward(above.to(out.dtype))
+            values.append([out.detach().float(), *(each.grad for each in inputs)])
+        return [float((a - b).norm() / b.norm()) for a, b in zip(*values, strict=True)]
+
+    rows = [["bf16", *off(CONVOLUTION)], ["bf16, emulated", *off(emulated)]]
+    pairs.table(["off by", "output", "gradient of images", "gradient of weight"], rows)
+
+
+def main() -> None:
+    """Run every seed in both precisions, and print their AUROC."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--config", type=Path, default=QUICKSTART)
+    parser.add_argument("--set", action="append", default=[], help="a setting of both")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--check", action="store_true", help="one convolution only")
+    parser.add_argument("--quick", action="store_true", help="one seed, one epoch")
+    given = parser.parse_args()
+    if given.check:
+        check()
+        return
+    few = ["train.epochs=1"] if given.quick else []
+    emulate = precision.native() == "none"
+    found: dict[str, list[float]] = {"fp32": [], "bf16": []}
+    for seed in range(1 if given.quick else given.seeds):
+        for name, auroc in found.items():
+            settings = [*given.set, *few, f"seed={seed}", f"train.precision={name}"]
+            with emulation(emulate):
+                auroc.append(adframe.run(adframe.load_config(given.config, settings)).mean_auroc)
+    rows = []
+    for name, auroc in found.items():
+        spread = statistics.stdev(auroc) if len(auroc) > 1 else 0.0
+        seeds = " / ".join(f"{value:.3f}" for value in auroc)
+        rows.append([name, seeds, f"{statistics.fmean(auroc):.3f} ± {spread:.3f}"])
+    print(f"bfloat16 instructions: {precision.native()}{', emulated' * emulate}\n")
+    pairs.table(["precision", "AUROC, seed by seed", "mean"], rows)
+
+
+if __name__ == "__main__":
+    main()
