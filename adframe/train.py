@@ -100,7 +100,7 @@ def _under(context: AbstractContextManager[Any], updates: Iterator[Update]) -> I
 
 def _autocast(run: Run) -> AbstractContextManager[Any]:
     precision = run.config.train.precision
-    if precision == "auto":  # on a CPU, until its AUROC is shown to be equal, fp32
+    if precision == "auto":  # on a CPU, until its speed is measured too: docs/performance.md
         precision = "bf16" if run.device.type == "cuda" else "fp32"
     if precision == "fp32":
         return nullcontext()
