@@ -4,7 +4,8 @@ Same data, same network (a quarter of ResNet-18's width), same loop; contenders 
 config says. Each is trained once a class and seed and scored several times on its way, which is
 not counted in its seconds; the learning rate falls to zero at the end of a run, so that the last
 score is what a run of that length is worth. A view pass is one view of one image through the whole
-network, forward and backward (docs/tables.md). ``--data`` holds train/CLASS/ and test/CLASS/.
+network of UniCon-HA, forward and backward (docs/tables.md); a contender whose network sees smaller
+images is counted by its share of that arithmetic. ``--data`` holds train/CLASS/ and test/CLASS/.
 
     python benchmarks/time_to_auroc.py --data CIFAR [--classes ...] [--seeds N] [--set KEY=VALUE]
 """
@@ -18,8 +19,12 @@ from pathlib import Path
 
 import pairs
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from adframe import hookimpl, load_config
+from adframe.assemble import assemble
+from adframe.config import RunConfig
+from adframe.interfaces import Backbone
 from adframe.runner import Run, evaluate, prepare
 from adframe.tables.cost import course, seen_images
 from adframe.train import train
@@ -67,11 +72,23 @@ def data(root: Path, normal: str) -> list[str]:
     return [f"dataset={where}, normal: {normal}, train_limit: 1000, test_limit: 200}}"]
 
 
-def contend(settings: list[str], file: str, points: int) -> list[tuple[float, float, float]]:
-    """One run: its view passes, seconds and AUROC at each point."""
+def arithmetic(config: RunConfig) -> int:
+    """Multiply-adds of one image through the whole network."""
+    modules = assemble(config).method.modules()
+    backbone = next(module for module in modules if isinstance(module, Backbone))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        backbone.eval()(torch.rand(1, 3, SIZE, SIZE))
+    return counter.get_total_flops()
+
+
+def contend(
+    settings: list[str], file: str, points: int, unit: int
+) -> list[tuple[float, float, float]]:
+    """One run: its view passes (``unit`` multiply-adds each), seconds and AUROC at each point."""
     config = load_config(CONFIGS / file, settings)
     run = prepare(config, None)
-    passes = course(config, SIZE)
+    each = arithmetic(config) / unit
+    passes = [each * count for count in course(config, SIZE)]
     images = seen_images(config, len(run.data.train))
     watch = Course(points)
     run.attach(watch)
@@ -110,6 +127,8 @@ def main() -> None:
     classes, seeds = (given.classes[:1], 1) if given.quick else (given.classes, given.seeds)
     rows: list[list[str | float]] = []
     for normal in classes:
+        plain = [*data(given.data, normal), *given.set]
+        unit = arithmetic(load_config(CONFIGS / DEFAULT, plain))
         for name in given.only:
             file, own = CONTENDERS[name]
             runs = []
@@ -118,7 +137,7 @@ def main() -> None:
                 epochs = load_config(CONFIGS / file, settings).train.epochs
                 epochs = 1 if given.quick else max(1, round(given.scale * epochs))
                 settings.append(f"train.epochs={epochs}")
-                runs.append(contend(settings, file, given.points))
+                runs.append(contend(settings, file, given.points, unit))
             for at in zip(*runs, strict=True):
                 passes, seconds, auroc = (list(column) for column in zip(*at, strict=True))
                 spread = statistics.stdev(auroc) if len(auroc) > 1 else 0.0
