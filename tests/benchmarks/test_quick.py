@@ -7,14 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
-def printed(name: str, flag: str) -> str:
+def printed(name: str, *flags: str) -> str:
     """What a benchmark prints."""
-    command = [sys.executable, "-W", "ignore", str(BENCHMARKS / f"{name}.py"), flag]
+    command = [sys.executable, "-W", "ignore", str(BENCHMARKS / f"{name}.py"), *flags]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert not done.returncode, done.stderr
     return done.stdout
@@ -29,3 +31,19 @@ def test_emulated_bfloat16_is_exact_but_for_one_rounding() -> None:
     _, _, *rows = printed("bfloat16", "--check").splitlines()
     off = {name: cells for name, *cells in (re.split(r"\s*\|\s*", row)[1:-1] for row in rows)}
     assert all(0 < float(each) < 2**-9 for each in off["bf16, emulated"])
+
+
+def test_time_to_auroc_counts_small_images_by_their_share(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0)
+    for part in ("train/ship", "test/ship", "test/horse"):
+        (tmp_path / part).mkdir(parents=True)
+        for index in range(16):
+            pixels = noise.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / part / f"{index}.png")
+    settings = ["scorer.views=1", "scorer.augmentation=null", "train.batch_size=8"]
+    only = ["--only", "UniCon-HA, fast", "--classes", "ship"]
+    given = [*only, "--quick", *(f"--set={each}" for each in settings), "--data", str(tmp_path)]
+    whole = 2 * 4 * 16  # views, rotations, images
+    for more, expected in ([], whole / 4), (["--set=backbone.size=16"], whole):
+        row = printed("time_to_auroc", *given, *more).splitlines()[-1]
+        assert int(row.split("|")[3]) == expected, more
