@@ -12,7 +12,6 @@ as PyTorch has it here: without instructions its backward pass is twice as far.
 from __future__ import annotations
 
 import argparse
-import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,9 +95,8 @@ def main() -> None:
                 auroc.append(adframe.run(adframe.load_config(given.config, settings)).mean_auroc)
     rows = []
     for name, auroc in found.items():
-        spread = statistics.stdev(auroc) if len(auroc) > 1 else 0.0
         seeds = " / ".join(f"{value:.3f}" for value in auroc)
-        rows.append([name, seeds, f"{statistics.fmean(auroc):.3f} ± {spread:.3f}"])
+        rows.append([name, seeds, pairs.over_seeds(auroc)])
     print(f"bfloat16 instructions: {precision.native()}{', emulated' * emulate}\n")
     pairs.table(["precision", "AUROC, seed by seed", "mean"], rows)
 

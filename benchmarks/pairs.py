@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -133,6 +134,12 @@ def backward(loss: Callable[[], torch.Tensor], of: torch.Tensor) -> Callable[[],
         return float(value)
 
     return run
+
+
+def over_seeds(values: Sequence[float]) -> str:
+    """Mean ± standard deviation; of one value, that and 0."""
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.fmean(values):.3f} ± {spread:.3f}"
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str | float]]) -> None:

@@ -19,8 +19,10 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 import adframe
+from adframe.nearest import COLUMNS
 
 WIDTH = 512
+ROWS = 1024  # of queries in a block: what fits 16 MiB, the search's default
 
 
 def contenders(queries: int) -> dict[str, Callable[[], object]]:
@@ -42,10 +44,10 @@ def contenders(queries: int) -> dict[str, Callable[[], object]]:
 
 
 def products(queries: Tensor, bank: Tensor) -> None:
-    """All inner products, in blocks of 1,024 x 4,096 that share one buffer."""
-    room = torch.empty(1024 * 4096)
-    for block in queries.split(1024):
-        for some in bank.split(4096):
+    """All inner products, in blocks of the search's size that share one buffer."""
+    room = torch.empty(ROWS * COLUMNS)
+    for block in queries.split(ROWS):
+        for some in bank.split(COLUMNS):
             torch.mm(block, some.T, out=room[: len(block) * len(some)].view(len(block), -1))
 
 

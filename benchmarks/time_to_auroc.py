@@ -140,9 +140,8 @@ def main() -> None:
                 runs.append(contend(settings, file, given.points, unit))
             for at in zip(*runs, strict=True):
                 passes, seconds, auroc = (list(column) for column in zip(*at, strict=True))
-                spread = statistics.stdev(auroc) if len(auroc) > 1 else 0.0
-                rows.append([normal, name, f"{passes[0]:,.0f}", statistics.fmean(seconds),
-                             f"{statistics.fmean(auroc):.3f} ± {spread:.3f}"])  # fmt: skip
+                mean = statistics.fmean(seconds)
+                rows.append([normal, name, f"{passes[0]:,.0f}", mean, pairs.over_seeds(auroc)])
     pairs.table(["normal", "contender", "view passes", "seconds", "AUROC"], rows)
 
 
