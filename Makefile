@@ -4,12 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup demo test lint bench clean
+JOBS ?= auto
+# Workers take whole tests; a worker that is done takes some from the others.
+PARALLEL := --numprocesses $(JOBS) --maxprocesses 8 --dist worksteal
+
+.PHONY: help setup demo test test-fast coverage lint dist bench clean
 
 help:
-	@echo "make demo   train UniCon-HA on real faces and print its AUROC (a few minutes)"
-	@echo "make test   lint, type check, tests"
-	@echo "make bench  benchmarks beside their peers, as ratios, into benchmarks/RESULTS.md"
+	@echo "make demo       train UniCon-HA on real faces and print its AUROC (a few minutes)"
+	@echo "make test       lint, type check, all tests; TESTS=tests/... for some, JOBS=0 for one process"
+	@echo "make test-fast  tests without the slow ones and without lint"
+	@echo "make coverage   all tests, and the share of lines and branches they run"
+	@echo "make lint       ruff, codespell, mypy"
+	@echo "make dist       source distribution and wheel in dist/"
+	@echo "make bench      benchmarks next to their peers, as ratios, into benchmarks/RESULTS.md"
 
 setup: $(STAMP)
 
@@ -24,16 +32,28 @@ demo: setup
 	$(BIN)/adframe run configs/quickstart.yaml $(DEMO)
 
 test: setup lint
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest $(PARALLEL) $(TESTS)
+
+test-fast: setup
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(TESTS)
+
+coverage: setup
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term:skip-covered $(TESTS)
 
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
+
+# No isolated environment and no download: the backend is among the tools of `make setup`.
+dist: setup
+	mkdir -p dist
+	$(BIN)/python -c "from setuptools import build_meta as b; b.build_sdist('dist'); b.build_wheel('dist')"
 
 bench: setup
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench,dev]'
 	$(BIN)/python benchmarks/all.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info
+	rm -rf $(VENV) .coverage .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info
