@@ -178,7 +178,7 @@ def _run_folder() -> Iterator[str]:
         adframe.run(adframe.load_config(config), out=folder / "run")
         for path in sorted((folder / "run").iterdir()):
             yield f"run folder {path.name}"
-            if path.suffix == ".json":
+            if path.suffix == ".json" and path.stem != "state":  # of which only the name is stable
                 keys = json.loads(path.read_text(encoding="utf-8"))
                 yield from (f"run folder {path.name}: {key}" for key in keys)
             elif path.suffix == ".csv":
