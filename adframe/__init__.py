@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from adframe._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from adframe.assemble import build as build
     from adframe.config import load_config as load_config
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from adframe.runner import Run as Run
     from adframe.runner import run as run
     from adframe.values import Views as Views
-
-__version__ = "0.1.0"
 
 _HOME = {
     "Add": "hookspecs",

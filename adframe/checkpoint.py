@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from adframe import __version__
+from adframe._version import __version__
 from adframe.config import RunConfig
 from adframe.errors import UserError
 from adframe.files import read_json, read_tensors, write_json, write_tensors

@@ -13,7 +13,6 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from adframe.draws import Draws, seed_of
 from adframe.errors import UserError
 from adframe.feed import blocks, choose, feed, onto
 from adframe.interfaces import (
@@ -28,6 +27,7 @@ from adframe.interfaces import (
     every_variant,
 )
 from adframe.nearest import COLUMNS, max_cosine
+from adframe.random import Draws, seed_of
 
 ROWS = 512  # images in one pass through the network at test time, views and shifts counted
 FLOATS = 256 << 20  # bytes of images as floating point that the pixel floor compares at once

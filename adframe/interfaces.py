@@ -16,7 +16,7 @@ import torch
 from annotated_types import Ge, Gt, Interval
 from torch import Tensor, nn
 
-from adframe.draws import Draws as Draws
+from adframe.random import Draws as Draws
 from adframe.values import Batch as Batch
 from adframe.values import Dims as Dims
 from adframe.values import Features as Features

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from adframe.draws import Draws
 from adframe.feed import Pixels as Pixels
+from adframe.random import Draws
 
 if TYPE_CHECKING:
     from adframe.interfaces import Backbone, Loss, Schedule, Shift

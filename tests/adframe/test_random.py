@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from adframe.draws import Draws, seed_of
+from adframe.random import Draws, seed_of
 
 GOLDEN = 0x9E3779B97F4A7C15
 MASK = (1 << 64) - 1
