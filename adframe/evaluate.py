@@ -26,7 +26,7 @@ from adframe.interfaces import (
     count_variants,
     every_variant,
 )
-from adframe.nearest import COLUMNS, max_cosine
+from adframe.ops.nearest import COLUMNS, max_cosine
 from adframe.random import Draws, seed_of
 
 ROWS = 512  # images in one pass through the network at test time, views and shifts counted

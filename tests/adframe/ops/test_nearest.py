@@ -4,7 +4,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from torch import Tensor
 from torch.nn import functional as F
 
-import adframe.nearest
+import adframe.ops.nearest
 from adframe import max_cosine
 
 
@@ -80,4 +80,4 @@ def test_a_bank_that_cannot_be_compared_with_is_refused(bank: Tensor) -> None:
 
 
 def test_is_public_under_the_name_of_the_package() -> None:
-    assert max_cosine is adframe.nearest.max_cosine
+    assert max_cosine is adframe.ops.nearest.max_cosine

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-import adframe.contrast
+import adframe.ops.contrastive
 from adframe import group_contrast
 
 #: Groups: of pairs; of one, two and many; one alone; numbers that are not consecutive.
@@ -22,7 +22,7 @@ GROUPS = [
 
 @pytest.fixture(autouse=True)
 def _small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adframe.contrast, "TILE", (3, 5))
+    monkeypatch.setattr(adframe.ops.contrastive, "TILE", (3, 5))
 
 
 def rows(count: int, width: int = 4, seed: int = 0) -> Tensor:
@@ -87,7 +87,7 @@ def test_the_gradient_is_right(group: list[int]) -> None:
 def test_both_forms_have_the_same_gradient(
     tile: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adframe.contrast, "TILE", tile)
+    monkeypatch.setattr(adframe.ops.contrastive, "TILE", tile)
     count = 40 if tile[0] == 3 else 700
     z, w, group = rows(count, 16), weights(count), torch.arange(count) // 3
     dense = gradient(z, group, 0.5, w, blocked=False)
@@ -187,7 +187,7 @@ def test_no_tensor_grows_with_the_square_and_the_default_is_blocked_from_some_si
     assert largest(60, blocked=True) <= 4 * 60
     assert largest(60, blocked=False) == 60 * 60
     count = 100
-    monkeypatch.setattr(adframe.contrast, "BLOCKED_FROM", count)
+    monkeypatch.setattr(adframe.ops.contrastive, "BLOCKED_FROM", count)
     assert largest(count - 1) == (count - 1) ** 2
     assert largest(count) < 6 * count
 
