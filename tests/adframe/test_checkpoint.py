@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 import adframe
 from adframe.cli import main
 from adframe.errors import UserError
-from adframe.files import read_tensors, write_tensors
+from adframe.io.tensors import read_tensors, write_tensors
 
 
 @pytest.fixture(scope="module")

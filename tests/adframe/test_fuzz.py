@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from adframe.compose import merge, set_value
 from adframe.config import from_mapping, load_config
-from adframe.files import read_tensors, write_tensors
+from adframe.io.tensors import read_tensors, write_tensors
 from adframe.tree import Node, parse
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks/fuzz.py"

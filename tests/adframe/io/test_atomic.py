@@ -5,8 +5,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from adframe import files
 from adframe.errors import UserError
+from adframe.io import atomic
+from adframe.io.tensors import read_tensors, write_tensors
 
 TENSORS = {
     "whole": torch.tensor([[1.5, -2.0], [float("inf"), 0.0]]),
@@ -22,7 +23,7 @@ FACTS = {"epoch": 3, "names": ["a", "ü"], "nested": {"rate": 1e-5, "none": None
 @pytest.mark.parametrize("data", [b"\x00\xff", "text ü\n", b"", ""])
 def test_a_file_holds_what_was_written(tmp_path, data):
     path = tmp_path / "file"
-    files.write(path, data)
+    atomic.write(path, data)
     assert path.read_bytes() == (data.encode() if isinstance(data, str) else data)
     assert list(tmp_path.iterdir()) == [path]
 
@@ -44,10 +45,10 @@ def _break_rename(monkeypatch):
 @pytest.mark.parametrize("break_it", [_break_write, _break_rename])
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, break_it):
     path = tmp_path / "file"
-    files.write(path, "old")
+    atomic.write(path, "old")
     break_it(monkeypatch)
     with pytest.raises(UserError, match=r"file: cannot be written: No space left on device"):
-        files.write(path, "new")
+        atomic.write(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -56,13 +57,13 @@ def test_a_write_that_cannot_begin_is_the_users_error(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     for path in [tmp_path / "missing" / "x", tmp_path / "file" / "x"]:
         with pytest.raises(UserError, match="cannot be written"):
-            files.write(path, "new")
+            atomic.write(path, "new")
 
 
 def test_json_comes_back(tmp_path):
     path = tmp_path / "x.json"
-    files.write_json(path, FACTS)
-    assert files.read_json(path) == FACTS
+    atomic.write_json(path, FACTS)
+    assert atomic.read_json(path) == FACTS
     assert path.read_text().endswith("}\n")
 
 
@@ -71,22 +72,22 @@ def test_json_that_is_none_is_the_users_error(tmp_path, data):
     path = tmp_path / "x.json"
     path.write_bytes(data)
     with pytest.raises(UserError, match=r"x\.json: not valid JSON"):
-        files.read_json(path)
+        atomic.read_json(path)
 
 
 def test_missing_files_are_the_users_error(tmp_path):
     with pytest.raises(UserError, match="No such file"):
-        files.read_json(tmp_path / "x.json")
+        atomic.read_json(tmp_path / "x.json")
     with pytest.raises(UserError, match="no such file"):
-        files.read_tensors(tmp_path / "x.safetensors")
+        read_tensors(tmp_path / "x.safetensors")
     with pytest.raises(UserError, match="no such file"):
-        files.read_tensors(tmp_path)
+        read_tensors(tmp_path)
 
 
 def test_tensors_and_facts_come_back(tmp_path):
     path = tmp_path / "x.safetensors"
-    files.write_tensors(path, TENSORS, FACTS)
-    tensors, facts = files.read_tensors(path)
+    write_tensors(path, TENSORS, FACTS)
+    tensors, facts = read_tensors(path)
     assert facts == FACTS
     assert tensors.keys() == TENSORS.keys()
     for name, tensor in TENSORS.items():
@@ -97,8 +98,8 @@ def test_tensors_and_facts_come_back(tmp_path):
 def test_tensors_that_share_memory_or_want_a_gradient_are_written(tmp_path):
     path = tmp_path / "x.safetensors"
     weight = torch.ones(2, requires_grad=True)
-    files.write_tensors(path, {"a": weight, "b": weight, "c": weight[:1]}, {})
-    tensors, facts = files.read_tensors(path)
+    write_tensors(path, {"a": weight, "b": weight, "c": weight[:1]}, {})
+    tensors, facts = read_tensors(path)
     assert facts == {}
     assert [tensors[name].tolist() for name in "abc"] == [[1, 1], [1, 1], [1]]
     assert not any(tensor.requires_grad for tensor in tensors.values())
@@ -106,21 +107,21 @@ def test_tensors_that_share_memory_or_want_a_gradient_are_written(tmp_path):
 
 def test_tensors_that_were_read_outlive_the_file(tmp_path):
     path = tmp_path / "x.safetensors"
-    files.write_tensors(path, {"a": torch.arange(5)}, {})
-    tensors, _ = files.read_tensors(path)
-    files.write_tensors(path, {"a": torch.zeros(5)}, {})
+    write_tensors(path, {"a": torch.arange(5)}, {})
+    tensors, _ = read_tensors(path)
+    write_tensors(path, {"a": torch.zeros(5)}, {})
     path.unlink()
     assert tensors["a"].tolist() == [0, 1, 2, 3, 4]
 
 
 def test_a_file_cut_anywhere_is_damaged(tmp_path):
     path = tmp_path / "x.safetensors"
-    files.write_tensors(path, {"a": torch.arange(8)}, {"epoch": 1})
+    write_tensors(path, {"a": torch.arange(8)}, {"epoch": 1})
     whole = path.read_bytes()
     for length in [0, 4, 8, 20, len(whole) // 2, len(whole) - 1]:
         path.write_bytes(whole[:length])
         with pytest.raises(UserError, match="damaged, or not written by adframe"):
-            files.read_tensors(path)
+            read_tensors(path)
 
 
 @pytest.mark.parametrize("data", [b"garbage" * 100, b"\x80\x02}q\x00.", b"\xff" * 64])
@@ -128,7 +129,7 @@ def test_garbage_is_damaged(tmp_path, data):
     path = tmp_path / "x.safetensors"
     path.write_bytes(data)
     with pytest.raises(UserError, match="damaged, or not written by adframe"):
-        files.read_tensors(path)
+        read_tensors(path)
 
 
 @pytest.mark.parametrize(
@@ -139,4 +140,4 @@ def test_a_strangers_tensors_are_refused(tmp_path, metadata):
     path = tmp_path / "x.safetensors"
     save_file({"a": torch.zeros(2)}, path, metadata)
     with pytest.raises(UserError, match="not written by adframe"):
-        files.read_tensors(path)
+        read_tensors(path)

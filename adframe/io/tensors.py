@@ -1,14 +1,12 @@
-"""Writing files whole or not at all."""
+"""Tensors with facts about them, in one file with a checksum."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,68 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from adframe.errors import UserError
-
-
-@contextmanager
-def whole(path: Path, temporary: Path | None = None) -> Iterator[BinaryIO]:
-    """A file to write under a temporary name in its folder, synced and given its name in the end.
-
-    Raises:
-        UserError: the folder is read-only, the disk full, ...; what was there before stays.
-    """
-    temporary = temporary or path.with_name(path.name + ".part")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException as error:  # an interrupt leaves nothing behind either
-        with suppress(OSError):
-            temporary.unlink()
-        if not isinstance(error, OSError):
-            raise
-        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
-    _sync_folder(path.parent)
-
-
-def write(path: Path, data: bytes | str) -> None:
-    """Write a file whole.
-
-    Raises:
-        UserError: as ``whole`` says.
-    """
-    with whole(path) as file:
-        file.write(data.encode() if isinstance(data, str) else data)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename outlast a loss of power, where the file system can be asked to."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file with one key a line."""
-    write(path, json.dumps(value, indent=2) + "\n")
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        UserError: it is missing, or no JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not valid JSON: {error}") from error
+from adframe.io import atomic
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -90,7 +27,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
     facts = json.loads(json.dumps(facts))
     # One entry only: the library writes several in an order of its own.
     metadata = {"adframe": json.dumps({"sha256": _digest(ready, facts), "facts": facts})}
-    write(path, save(ready, metadata))
+    atomic.write(path, save(ready, metadata))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
