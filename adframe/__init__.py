@@ -13,17 +13,17 @@ from adframe._version import __version__ as __version__
 if TYPE_CHECKING:
     from adframe.assemble import build as build
     from adframe.config import load_config as load_config
+    from adframe.data.decode import find_images as find_images
+    from adframe.data.load import open_images as open_images
+    from adframe.data.load import read_images as read_images
+    from adframe.data.load import readable_images as readable_images
     from adframe.detector import Detector as Detector
     from adframe.detector import load as load
     from adframe.errors import UserError as UserError
     from adframe.hookspecs import Add as Add
     from adframe.hookspecs import hookimpl as hookimpl
-    from adframe.images import find_images as find_images
     from adframe.ops.contrastive import group_contrast as group_contrast
     from adframe.ops.nearest import max_cosine as max_cosine
-    from adframe.pixels import open_images as open_images
-    from adframe.pixels import read_images as read_images
-    from adframe.pixels import readable_images as readable_images
     from adframe.report import Report as Report
     from adframe.runner import Run as Run
     from adframe.runner import run as run
@@ -37,15 +37,15 @@ _HOME = {
     "UserError": "errors",
     "Views": "values",
     "build": "assemble",
-    "find_images": "images",
+    "find_images": "data.decode",
     "group_contrast": "ops.contrastive",
     "hookimpl": "hookspecs",
     "load": "detector",
     "load_config": "config",
     "max_cosine": "ops.nearest",
-    "open_images": "pixels",
-    "read_images": "pixels",
-    "readable_images": "pixels",
+    "open_images": "data.load",
+    "read_images": "data.load",
+    "readable_images": "data.load",
     "run": "runner",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605

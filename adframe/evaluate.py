@@ -13,8 +13,8 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from adframe.data.lazy import blocks, choose, feed, onto
 from adframe.errors import UserError
-from adframe.feed import blocks, choose, feed, onto
 from adframe.interfaces import (
     Features,
     Images,

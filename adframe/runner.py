@@ -14,9 +14,9 @@ import torch
 from adframe import checkpoint, reading
 from adframe.assemble import Assembly, assemble
 from adframe.config import RunConfig, load_config
+from adframe.data.lazy import sha256
 from adframe.errors import ConfigError, Problem, UserError
 from adframe.evaluate import Outcome, auroc, fit, pixel_floor, score, test_sets
-from adframe.feed import sha256
 from adframe.folder import open_folder
 from adframe.interfaces import Images, Splits
 from adframe.io import atomic

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from adframe.feed import feed, onto
+from adframe.data.lazy import feed, onto
 from adframe.interfaces import Backbone, Batch, Images, Update
 from adframe.keeper import TrainingError as TrainingError
 from adframe.keeper import keeping

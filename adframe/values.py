@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from adframe.feed import Pixels as Pixels
+from adframe.data.lazy import Pixels as Pixels
 from adframe.random import Draws
 
 if TYPE_CHECKING:

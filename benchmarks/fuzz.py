@@ -31,8 +31,8 @@ from PIL import Image
 
 from adframe.compose import compose, set_value
 from adframe.config import validate_tree
+from adframe.data.decode import read_image
 from adframe.errors import UserError
-from adframe.images import read_image
 from adframe.io.tensors import read_tensors, write_tensors
 from adframe.plugins import Host, load_plugins
 

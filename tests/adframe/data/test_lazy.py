@@ -5,8 +5,8 @@ import hashlib
 import pytest
 import torch
 
-from adframe import feed as feeding
-from adframe.feed import blocks, choose, feed, onto, sha256
+from adframe.data import lazy
+from adframe.data.lazy import blocks, choose, feed, onto, sha256
 
 PIXELS = torch.randint(0, 256, (30, 3, 4, 4), generator=torch.Generator().manual_seed(0)).byte()
 ROWS = torch.tensor([5, 2, 9, 9, 0, 29])
@@ -35,8 +35,8 @@ def test_batches_come_in_the_order_asked_for():
 
 def test_the_digest_is_that_of_all_bytes(monkeypatch):
     expected = hashlib.sha256(PIXELS.numpy().tobytes()).hexdigest()
-    for size in (1, 48 * 7, feeding.BLOCK):
-        monkeypatch.setattr(feeding, "BLOCK", size)
+    for size in (1, 48 * 7, lazy.BLOCK):
+        monkeypatch.setattr(lazy, "BLOCK", size)
         assert sha256(PIXELS) == sha256(choose(PIXELS, torch.arange(30))) == expected
     assert [len(block) for block in blocks(PIXELS, 20)] == [20, 10]
     turned = PIXELS.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)

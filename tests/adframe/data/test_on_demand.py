@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 
 import adframe
-from adframe import feed, images, undecoded
 from adframe.cli import main
+from adframe.data import decode, lazy, on_demand
+from adframe.data.decode import ImageError
+from adframe.data.lazy import choose, sha256
+from adframe.data.load import open_images, read_images
 from adframe.errors import Note, UserError
-from adframe.feed import choose, sha256
-from adframe.images import ImageError
-from adframe.pixels import open_images, read_images
 from adframe.signals import Stopped
 
 # From Python 3.12 on: it is said of every fork beside another thread.
@@ -52,18 +52,18 @@ def test_batches_come_in_order_and_draw_nothing(paths, workers):
     files, _ = open_images(paths, 8, workers=workers)
     order = [torch.tensor(rows, dtype=torch.long) for rows in ([3, 19], [], [0], [5, 5, 4], [1])]
     state = torch.get_rng_state()
-    found = list(feed.feed(files, order))
+    found = list(lazy.feed(files, order))
     assert torch.equal(torch.get_rng_state(), state)
     assert len(found) == 5
     assert all(torch.equal(b, expected[rows]) for b, rows in zip(found, order, strict=True))
-    assert list(feed.feed(files, [])) == []
+    assert list(lazy.feed(files, [])) == []
 
 
 def test_the_digest_is_that_of_the_pixels_and_taken_once(paths, monkeypatch):
     files, _ = open_images(paths, 8, workers=0)
     some = choose(files, torch.arange(5, 20))
     assert sha256(some) == sha256(read_images(paths[5:], 8))
-    monkeypatch.setattr(images, "read_image", lambda *_: pytest.fail("it was decoded"))
+    monkeypatch.setattr(decode, "read_image", lambda *_: pytest.fail("it was decoded"))
     digest = sha256(files)
     monkeypatch.undo()
     assert digest == sha256(read_images(paths, 8))
@@ -77,11 +77,11 @@ def test_a_file_that_goes_bad_later_is_named_in_a_line(paths, workers):
     paths[13].unlink()
     said = r"^\S*09\.png: is of another size than when it was first read$"
     with pytest.raises(ImageError, match=said):
-        list(feed.feed(files, order))
+        list(lazy.feed(files, order))
     with pytest.raises(ImageError, match=said):
         files[9]
     with pytest.raises(ImageError, match=r"^\S*13\.png: unreadable image: No such file\S*"):
-        list(feed.feed(files, order[3:]))
+        list(lazy.feed(files, order[3:]))
 
 
 def test_bad_files_are_found_before_they_are_needed(paths):
@@ -99,10 +99,10 @@ def test_bad_files_are_found_before_they_are_needed(paths):
 
 def test_auto_is_a_worker_a_core_within_bounds(paths, monkeypatch):
     for cores, expected in ((1, 1), (3, 3), (64, 8)):
-        monkeypatch.setattr(undecoded, "_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(on_demand, "_cores", lambda cores=cores: cores)
         assert open_images(paths[:1], 8, workers="auto")[0]._workers == expected
     monkeypatch.undo()
-    assert 1 <= undecoded._cores() <= os.cpu_count()
+    assert 1 <= on_demand._cores() <= os.cpu_count()
 
 
 def test_what_workers_hand_over_survives_the_way():
@@ -113,7 +113,7 @@ def test_what_workers_hand_over_survives_the_way():
 def test_a_worker_leaves_signals_to_the_run(monkeypatch):
     done = {}
     monkeypatch.setattr(signal, "signal", done.__setitem__)
-    undecoded._leave_signals(0)
+    on_demand._leave_signals(0)
     assert done[signal.SIGINT] is signal.SIG_IGN
     done[signal.SIGTERM](signal.SIGTERM, None)  # the first does nothing but make way for another
     assert done[signal.SIGTERM] is signal.SIG_DFL
@@ -166,12 +166,12 @@ def test_a_run_with_workers_is_the_run_in_memory_and_so_is_one_resumed(toy, tmp_
 def test_no_more_than_a_part_is_asked_for_at_once(toy, monkeypatch):
     """In no phase of a run, though it has 8 images to train on and 20 to test with."""
     most = []
-    decode, select = undecoded.ImageFiles._decode, undecoded.ImageFiles.index_select
+    decode, select = on_demand.ImageFiles._decode, on_demand.ImageFiles.index_select
     monkeypatch.setattr(
-        undecoded.ImageFiles, "_decode", lambda self, p: (most.append(len(p)), decode(self, p))[1]
+        on_demand.ImageFiles, "_decode", lambda self, p: (most.append(len(p)), decode(self, p))[1]
     )
     monkeypatch.setattr(
-        undecoded.ImageFiles,
+        on_demand.ImageFiles,
         "index_select",
         lambda self, dim, rows: (most.append(len(rows)), select(self, dim, rows))[1],
     )

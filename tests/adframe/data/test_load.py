@@ -5,16 +5,16 @@ import pytest
 import torch
 from PIL import Image
 
-from adframe import images
+from adframe.data import decode
+from adframe.data.decode import ImageError
+from adframe.data.load import check_memory, read_images, readable_images
 from adframe.errors import Note, UserError
-from adframe.images import ImageError
-from adframe.pixels import check_memory, read_images, readable_images
 
 
 @pytest.fixture(autouse=True, params=[0, 1 << 30], ids=["threads", "one thread"])
 def tiny(request, monkeypatch):
     """Both ways that files are decoded, whatever their size."""
-    monkeypatch.setattr(images, "TINY", request.param)
+    monkeypatch.setattr(decode, "TINY", request.param)
 
 
 def save(path, value, size=(4, 4)):

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from adframe.feed import Lazy
-from adframe.images import ImageError, attempt, decoded
+from adframe.data.decode import ImageError, attempt, decoded
+from adframe.data.lazy import Lazy
 
 MOST_WORKERS = 8  # unless told otherwise; a guess
 

@@ -24,8 +24,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from adframe.data.decode import RULES, ImageError, attempt, decoded, leave_out
 from adframe.errors import Note, UserError
-from adframe.images import RULES, ImageError, attempt, decoded, leave_out
 from adframe.io.atomic import whole
 
 HEADER = 4096  # bytes; a page, so that pixels begin at one

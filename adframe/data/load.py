@@ -10,11 +10,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from adframe.cache import mapped
+from adframe.data.cache import mapped
+from adframe.data.decode import decoded
+from adframe.data.lazy import Pixels
+from adframe.data.on_demand import undecoded
 from adframe.errors import UserError
-from adframe.feed import Pixels
-from adframe.images import decoded
-from adframe.undecoded import undecoded
 
 
 def read_images(paths: Sequence[str | Path], size: int | None = None) -> Tensor:

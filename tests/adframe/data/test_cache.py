@@ -13,11 +13,11 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import adframe
-from adframe import cache, images
 from adframe.cli import main
+from adframe.data import cache, decode
+from adframe.data.decode import ImageError
+from adframe.data.load import open_images, read_images
 from adframe.errors import Note, UserError
-from adframe.images import ImageError
-from adframe.pixels import open_images, read_images
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def folder(tmp_path):
 def undecoded(monkeypatch):
     """From when it is called, no image may be decoded."""
     return lambda: monkeypatch.setattr(
-        images, "read_image", lambda *_: pytest.fail("it was decoded")
+        decode, "read_image", lambda *_: pytest.fail("it was decoded")
     )
 
 
@@ -117,7 +117,7 @@ def test_it_is_made_anew_where_files_are_decoded_otherwise(paths, folder, monkey
     file_of(folder).touch()
     known = file_of(folder).stat().st_mtime_ns
     if change == "rules":
-        monkeypatch.setattr(cache, "RULES", images.RULES + 1)
+        monkeypatch.setattr(cache, "RULES", decode.RULES + 1)
     else:
         monkeypatch.setattr("importlib.metadata.version", lambda name: "0")
     assert torch.equal(open_(paths, folder)[0], read_images(paths, 8))
@@ -275,7 +275,7 @@ def test_a_full_disk_is_a_line_and_leaves_nothing(paths, folder, monkeypatch):
 def test_memory_does_not_grow_with_the_images(paths, folder, monkeypatch):
     """What is decoded and not yet written is a few images for each core."""
     ahead, most = set(), []
-    attempt, decoded = images.attempt, images.decoded
+    attempt, decoded = decode.attempt, decode.decoded
 
     def counted(path, size):
         image = attempt(path, size)
@@ -289,12 +289,12 @@ def test_memory_does_not_grow_with_the_images(paths, folder, monkeypatch):
             yield index, image
 
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    monkeypatch.setattr(images, "attempt", counted)
-    monkeypatch.setattr(images, "TINY", 0)  # by threads, which run ahead
+    monkeypatch.setattr(decode, "attempt", counted)
+    monkeypatch.setattr(decode, "TINY", 0)  # by threads, which run ahead
     monkeypatch.setattr(cache, "decoded", taken)
     open_(paths, folder)
     assert len(most) == 40
-    assert max(most) <= 3 * images.AT_ONCE
+    assert max(most) <= 3 * decode.AT_ONCE
 
 
 # --- unreadable files ----------------------------------------------------------------------------
@@ -333,7 +333,7 @@ def test_unreadable_files_are_left_out_each_time_with_a_line(paths, folder):
 
 def test_what_could_not_be_read_for_a_while_is_tried_again(paths, folder, monkeypatch):
     """As after a change of permissions, which changes neither size nor time of a file."""
-    read = images.read_image
+    read = decode.read_image
 
     def denied(path, size=None):
         if path == paths[0]:
@@ -341,7 +341,7 @@ def test_what_could_not_be_read_for_a_while_is_tried_again(paths, folder, monkey
         return read(path, size)
 
     with monkeypatch.context() as patch:
-        patch.setattr(images, "read_image", denied)
+        patch.setattr(decode, "read_image", denied)
         with pytest.warns(Note, match="left out of 40: .*denied"):
             pixels, _ = open_(paths, folder, skip_unreadable=True)
     assert len(pixels) == 39

@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from adframe import images
-from adframe.images import ImageError, find_images, read_image
+from adframe.data import decode
+from adframe.data.decode import ImageError, find_images, read_image
 
 
 def _save(path, array, mode=None, **options):
@@ -143,7 +143,7 @@ def test_a_large_image_is_refused_without_a_second_warning(tmp_path):
     """As a user sees it, not as pytest does: where warnings are no errors."""
     import warnings
 
-    from adframe import images
+    from adframe.data import decode
 
     (tmp_path / "large.png").write_bytes(_png_header(10_000, 10_000))
     with warnings.catch_warnings(record=True) as told:
@@ -151,7 +151,7 @@ def test_a_large_image_is_refused_without_a_second_warning(tmp_path):
         with pytest.raises(ImageError, match=r"large\.png: 10000x10000 pixels are too many"):
             read_image(tmp_path / "large.png")
     assert told == []
-    assert images.MOST_PIXELS == Image.MAX_IMAGE_PIXELS
+    assert decode.MOST_PIXELS == Image.MAX_IMAGE_PIXELS
 
 
 def test_a_decoder_that_fails_anyhow_names_the_file(tmp_path, rgb, monkeypatch):
@@ -202,7 +202,7 @@ def test_a_jpeg_file_has_the_pixels_that_pillow_reads(tmp_path, quality, subsamp
         rough = (smooth + noise.integers(-20, 21, smooth.shape)).clip(0, 255).astype(np.uint8)
         path, options = tmp_path / "a.jpg", {"subsampling": subsampling, "quality": quality}
         Image.fromarray(rough).save(path, progressive=progressive, **options)
-        assert images._plain_jpeg(path) is not None
+        assert decode._plain_jpeg(path) is not None
         assert torch.equal(read_image(path), _by_pillow(path))
 
 
@@ -215,19 +215,19 @@ def test_a_jpeg_file_of_another_kind_is_left_to_pillow(tmp_path, rgb, monkeypatc
     image.save(tmp_path / "plain.jpg")
     plain = (tmp_path / "plain.jpg").read_bytes()
     for name in ("turned", "grey", "cmyk"):
-        assert images._plain_jpeg(tmp_path / f"{name}.jpg") is None
+        assert decode._plain_jpeg(tmp_path / f"{name}.jpg") is None
     assert read_image(tmp_path / "turned.jpg").shape == (3, 5, 18)
     for name in ("grey", "cmyk"):
         path = tmp_path / f"{name}.jpg"
         assert torch.equal(read_image(path), _by_pillow(path))
     for end in range(0, len(plain), 97):
         (tmp_path / "cut.jpg").write_bytes(plain[:end])
-        assert images._plain_jpeg(tmp_path / "cut.jpg") is None
+        assert decode._plain_jpeg(tmp_path / "cut.jpg") is None
         with pytest.raises(ImageError, match="cut.jpg"):
             read_image(tmp_path / "cut.jpg")
-    assert images._plain_jpeg(tmp_path / "plain.jpg") is not None
-    monkeypatch.setattr(images, "MOST_PIXELS", 5)
-    assert images._plain_jpeg(tmp_path / "plain.jpg") is None
+    assert decode._plain_jpeg(tmp_path / "plain.jpg") is not None
+    monkeypatch.setattr(decode, "MOST_PIXELS", 5)
+    assert decode._plain_jpeg(tmp_path / "plain.jpg") is None
 
 
 @pytest.mark.filterwarnings("error")
@@ -236,8 +236,8 @@ def test_a_jpeg_file_is_read_without_a_word_of_torchvision_and_without_its_decod
 ):
     Image.fromarray(rgb.repeat(4, 0)).save(tmp_path / "a.jpg")
     pixels = read_image(tmp_path / "a.jpg")
-    monkeypatch.setattr(images, "_decoder", lambda: None)
-    assert images._plain_jpeg(tmp_path / "a.jpg") is None
+    monkeypatch.setattr(decode, "_decoder", lambda: None)
+    assert decode._plain_jpeg(tmp_path / "a.jpg") is None
     assert torch.equal(read_image(tmp_path / "a.jpg"), pixels)
 
 
@@ -247,12 +247,12 @@ def test_a_torchvision_without_the_decoder_leaves_jpeg_files_to_pillow(gone, mon
         monkeypatch.setitem(sys.modules, gone, None)
     else:
         monkeypatch.setattr(torch.ops, "image", object())
-    assert images._decoder.__wrapped__() is None
+    assert decode._decoder.__wrapped__() is None
 
 
 def test_a_jpeg_file_is_brought_to_size_like_any_other(tmp_path, rgb):
     Image.fromarray(rgb.repeat(4, 0).repeat(4, 1)).save(tmp_path / "a.jpg")
     assert read_image(tmp_path / "a.jpg", size=8).shape == (3, 8, 8)
     with Image.open(tmp_path / "a.jpg") as image:
-        expected = np.asarray(images._square(image, 8))
+        expected = np.asarray(decode._square(image, 8))
     np.testing.assert_array_equal(read_image(tmp_path / "a.jpg", size=8).permute(1, 2, 0), expected)
