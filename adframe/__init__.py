@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from adframe.errors import UserError as UserError
     from adframe.hookspecs import Add as Add
     from adframe.hookspecs import hookimpl as hookimpl
+    from adframe.interfaces.types import Views as Views
     from adframe.ops.contrastive import group_contrast as group_contrast
     from adframe.ops.nearest import max_cosine as max_cosine
     from adframe.report import Report as Report
     from adframe.runner import Run as Run
     from adframe.runner import run as run
-    from adframe.values import Views as Views
 
 _HOME = {
     "Add": "hookspecs",
@@ -35,7 +35,7 @@ _HOME = {
     "Report": "report",
     "Run": "runner",
     "UserError": "errors",
-    "Views": "values",
+    "Views": "interfaces.types",
     "build": "assemble",
     "find_images": "data.decode",
     "group_contrast": "ops.contrastive",

@@ -1,66 +1,17 @@
-"""What a component is: one base class per kind. This module is all a plugin imports, with hookimpl.
-
-The constructor is the schema: each of its parameters is a config key, annotated with a type (and
-bounds, with ``annotated_types`` or the aliases below) and described in the docstring under
-``Args:``. A parameter annotated with a base class nests a component. What is known only at run
-time arrives through the named methods.
-"""
+"""What trains a network: one base class for each kind of component but data sets and scorers."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import torch
-from annotated_types import Ge, Gt, Interval
 from torch import Tensor, nn
 
-from adframe.random import Draws as Draws
-from adframe.values import Batch as Batch
-from adframe.values import Dims as Dims
-from adframe.values import Features as Features
-from adframe.values import Images as Images
-from adframe.values import Look as Look
-from adframe.values import Objective as Objective
-from adframe.values import Parts as Parts
-from adframe.values import Pixels as Pixels
-from adframe.values import Splits as Splits
-from adframe.values import Stage as Stage
-from adframe.values import Transform as Transform
-from adframe.values import Update as Update
-from adframe.values import Views as Views
-from adframe.values import count_variants as count_variants
-from adframe.values import every_variant as every_variant
-
-Positive = Annotated[float, Gt(0)]
-NonNegative = Annotated[float, Ge(0)]
-Fraction = Annotated[float, Interval(ge=0, le=1)]
-Count = Annotated[int, Interval(ge=1, le=1_000_000)]
-
-
-class Dataset(ABC):
-    """Images of what is normal, and test images with their truth."""
-
-    @abstractmethod
-    def load(self, seed: int) -> Splits:
-        """Read the images; ``seed`` decides a split where the data set makes one.
-
-        Raises:
-            adframe.UserError: the data is missing, empty or unreadable; one clear line.
-        """
-
-    def outliers(self, seed: int) -> Images:
-        """The whole test split, where a config names this data set under ``outliers``.
-
-        Every image of it counts as an anomaly, whatever the data set calls normal. Override it
-        where the test images can be had without training images.
-        """
-        return self.load(seed).test
-
-    def exposed(self, seed: int) -> Images:
-        """Images to learn from as known outliers, where a config names it under ``exposure``."""
-        return self.load(seed).train
+from adframe.interfaces.types import Batch, Stage, Update, Views
+from adframe.random import Draws
 
 
 class Backbone(nn.Module, ABC):
@@ -199,45 +150,40 @@ class Optimizer(ABC):
         return 1.0
 
 
-class Scorer(ABC):
-    """An anomaly score fitted on training features.
+@dataclass(frozen=True)
+class Dims:
+    """What a loss must know to make its parameters: width of its input, shifts + 1, classes."""
 
-    Every tensor attribute that ``fit`` sets is saved with the run and restored from it. The score
-    of an image does not depend on what else is scored with it. A scorer that compares with known
-    outliers, the training images under ``exposure``, says so in ``needs_exposed``; one that tells
-    labelled inlier classes apart in ``needs_classes``.
-    """
+    embedding: int
+    shifts: int
+    classes: int
 
-    needs_exposed: ClassVar[bool] = False
-    needs_classes: ClassVar[bool] = False
 
-    def look(self) -> Look:
-        """How the images are to be seen, in training and at test time alike."""
-        return Look()
+@dataclass(frozen=True)
+class Objective:
+    """One term of the training objective: a loss, at which stages, with which weight at each."""
 
-    @abstractmethod
-    def fit(self, features: Features) -> None:
-        """Learn from the training images' features what is normal."""
+    loss: Callable[[], Loss]  #: makes a new instance, since each stage may train parameters
+    stages: Sequence[int] | None
+    weight: float | Sequence[float]
 
-    def expose(self, features: Features) -> None:
-        """Learn, after ``fit``, from known outliers; called where ``needs_exposed``."""
-        raise NotImplementedError
 
-    @abstractmethod
-    def score(self, features: Features) -> Tensor:
-        """(N,) float32 scores; higher = more anomalous."""
+@dataclass(frozen=True)
+class Parts:
+    """The components a method trains with, built, and what is known of the data."""
 
-    def state(self) -> dict[str, Tensor]:
-        """What ``fit`` learned, by attribute name."""
-        return {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+    backbone: Backbone
+    shifts: Sequence[Shift]
+    schedule: Schedule
+    objective: Sequence[Objective]
+    classes: int
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take up what another instance learned, from its ``state()``.
 
-        Raises:
-            ValueError: a name is none that ``fit`` could have set.
-        """
-        for name, value in state.items():
-            if not name.isidentifier() or hasattr(type(self), name):
-                raise ValueError(f"'{name}' is nothing that is learned")
-            setattr(self, name, value)
+def count_variants(shifts: Sequence[Shift]) -> int:
+    """How many variants there are, the unshifted one included."""
+    return 1 + sum(shift.variants for shift in shifts)
+
+
+def every_variant(images: Tensor, shifts: Sequence[Shift]) -> list[Tensor]:
+    """Images unshifted, and then under each variant of each shift, as ``Views.shift`` counts."""
+    return [images, *(shift(images, v + 1) for shift in shifts for v in range(shift.variants))]
