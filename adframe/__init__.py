@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from adframe.detector import Detector as Detector
     from adframe.detector import load as load
     from adframe.errors import UserError as UserError
-    from adframe.hookspecs import Add as Add
-    from adframe.hookspecs import hookimpl as hookimpl
     from adframe.interfaces.types import Views as Views
     from adframe.ops.contrastive import group_contrast as group_contrast
     from adframe.ops.nearest import max_cosine as max_cosine
+    from adframe.registry.hookspecs import Add as Add
+    from adframe.registry.hookspecs import hookimpl as hookimpl
     from adframe.report import Report as Report
     from adframe.runner import Run as Run
     from adframe.runner import run as run
 
 _HOME = {
-    "Add": "hookspecs",
+    "Add": "registry.hookspecs",
     "Detector": "detector",
     "Report": "report",
     "Run": "runner",
@@ -39,7 +39,7 @@ _HOME = {
     "build": "assemble",
     "find_images": "data.decode",
     "group_contrast": "ops.contrastive",
-    "hookimpl": "hookspecs",
+    "hookimpl": "registry.hookspecs",
     "load": "detector",
     "load_config": "config",
     "max_cosine": "ops.nearest",

@@ -11,8 +11,8 @@ import torch
 from adframe.config import RunConfig
 from adframe.errors import ConfigError, Path_, Problem
 from adframe.interfaces import Dataset, Loss, Method, Objective, Optimizer, Parts, Scorer, Shift
-from adframe.plugins import Host, load_plugins
 from adframe.random import seed_of
+from adframe.registry.loading import Host, load_plugins
 from adframe.schema import Spec, resolve
 
 

@@ -16,8 +16,8 @@ from adframe.compose import compose, set_value
 from adframe.environment import escape
 from adframe.errors import ConfigError, Path_, Problem
 from adframe.interval import EpochsOrTime
-from adframe.plugins import Host, load_plugins
 from adframe.problems import as_written, located, nested, once
+from adframe.registry.loading import Host, load_plugins
 from adframe.schema import DEFAULT, Component, Settings, Spec, resolve, validate
 
 Weight = Annotated[float, Ge(0)]

@@ -13,8 +13,8 @@ from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
 from adframe.errors import UserError
-from adframe.plugins import Host
-from adframe.registry import Entry, Registry
+from adframe.registry.loading import Host
+from adframe.registry.registry import Entry, Registry
 from adframe.schema import DEFAULT, Component, Spec, model_of
 
 KIND_DEFAULT = "the kind's default"

@@ -7,7 +7,7 @@ from typing import Any
 from adframe.config import RunConfig
 from adframe.describe import schema_of
 from adframe.errors import PluginFault
-from adframe.registry import KINDS, Registry
+from adframe.registry.registry import KINDS, Registry
 from adframe.schema import model_of
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from adframe.errors import ConfigError, Path_, Problem, did_you_mean
-from adframe.registry import Plugin
+from adframe.registry.registry import Plugin
 from adframe.tree import Node
 
 _NESTED = "adframe_component"  # type of the error that carries a component's problems upwards

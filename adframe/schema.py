@@ -32,7 +32,7 @@ from torch import nn
 from adframe import interfaces
 from adframe.errors import ConfigError, Path_, PluginFault, Problem, UserError
 from adframe.problems import exactly, nested, problems_of
-from adframe.registry import KINDS, Entry, Registry
+from adframe.registry.registry import KINDS, Entry, Registry
 
 #: Stands for "the config does not say": the validator asks the registry for the kind's default.
 DEFAULT: Any = object()

@@ -34,7 +34,7 @@ from adframe.config import validate_tree
 from adframe.data.decode import read_image
 from adframe.errors import UserError
 from adframe.io.tensors import read_tensors, write_tensors
-from adframe.plugins import Host, load_plugins
+from adframe.registry.loading import Host, load_plugins
 
 ROOT = Path(__file__).parents[1]
 WORDS = [

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from adframe.config import RunConfig, load_config
-from adframe.plugins import Host, load_plugins
+from adframe.registry.loading import Host, load_plugins
 
 settings.register_profile(
     "everywhere",

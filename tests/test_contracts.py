@@ -6,8 +6,8 @@ option with a fixed choice.
 
 import pytest
 
-from adframe.plugins import installed, load_plugins
-from adframe.registry import Registry
+from adframe.registry.loading import installed, load_plugins
+from adframe.registry.registry import Registry
 from adframe.schema import model_of
 from adframe.testing import cases, check
 

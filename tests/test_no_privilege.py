@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 import adframe
 from adframe.config import RunConfig, load_config
-from adframe.registry import KINDS
+from adframe.registry.registry import KINDS
 
 REGISTER = """
 

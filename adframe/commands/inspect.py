@@ -12,8 +12,8 @@ from typing import Any
 
 import adframe
 from adframe.errors import PluginFault, UserError, did_you_mean
-from adframe.plugins import Host, load_plugins
-from adframe.registry import KINDS
+from adframe.registry.loading import Host, load_plugins
+from adframe.registry.registry import KINDS
 
 #: The bundled configs, in the package or beside it in a source tree.
 _PACKAGE = Path(adframe.__file__).parent

@@ -12,7 +12,7 @@ import torch
 
 from adframe.describe import is_required, options_schema
 from adframe.errors import ConfigError
-from adframe.registry import Entry, Registry
+from adframe.registry.registry import Entry, Registry
 from adframe.schema import Spec, model_of, validate
 
 #: Kinds whose alternatives may reach for the network or for gigabytes: only as the test says.

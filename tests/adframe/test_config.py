@@ -4,7 +4,7 @@ import pytest
 
 from adframe.config import from_mapping, load_config
 from adframe.errors import ConfigError, UserError
-from adframe.plugins import installed, load_plugins
+from adframe.registry.loading import installed, load_plugins
 
 MINIMAL = "dataset: toy_data\nobjective: [{loss: toy_loss}]\ntrain: {epochs: 1}\n"
 
@@ -328,7 +328,7 @@ def adframe_register(add):
 @pytest.fixture
 def with_plugin(write, toy_source, monkeypatch):
     """A config that names a plugin file, and the toys as all that is installed."""
-    monkeypatch.setattr("adframe.plugins.installed", lambda: [toy_source])
+    monkeypatch.setattr("adframe.registry.loading.installed", lambda: [toy_source])
     write(PLUGIN, "code/mine.py")
     return write(MINIMAL + "shifts:\n- mirror\nplugins:\n- ../code/mine.py\n", "configs/x.yaml")
 
@@ -381,7 +381,7 @@ def test_a_host_passed_in_is_taken_as_it_is(with_plugin, toys):
 
 def test_plugins_may_be_left_out(write, toy_source, source_of, monkeypatch):
     extra = source_of("extra", ("optimizer", "toy_optimizer", "a:B"))
-    monkeypatch.setattr("adframe.plugins.installed", lambda: [toy_source, extra])
+    monkeypatch.setattr("adframe.registry.loading.installed", lambda: [toy_source, extra])
     with pytest.raises(ConfigError, match="--without extra"):
         load_config(write(MINIMAL), ["optimizer=toy_optimizer"])
     config = load_config(write(MINIMAL), ["optimizer=toy_optimizer"], without=["extra"])

@@ -12,7 +12,7 @@ from adframe.cli import main
 from adframe.config import load_config
 from adframe.describe import describe
 from adframe.export import json_schema
-from adframe.plugins import installed, load_plugins
+from adframe.registry.loading import installed, load_plugins
 from adframe.schema import resolve
 
 ROOT = Path(__file__).parents[2]

@@ -20,9 +20,9 @@ from typing import Any
 
 import pluggy
 
-from adframe import hookspecs
 from adframe.errors import PluginFault, UserError, did_you_mean
-from adframe.registry import Entry, Plugin, Registry, reason
+from adframe.registry import hookspecs
+from adframe.registry.registry import Entry, Plugin, Registry, reason
 
 GROUP = "adframe"
 

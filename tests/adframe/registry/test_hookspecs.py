@@ -2,9 +2,9 @@ import inspect
 
 import pytest
 
-from adframe import hookspecs
-from adframe.hookspecs import hookimpl
-from adframe.plugins import GROUP
+from adframe.registry import hookspecs
+from adframe.registry.hookspecs import hookimpl
+from adframe.registry.loading import GROUP
 
 HOOKS = hookspecs.names()
 

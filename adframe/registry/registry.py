@@ -126,7 +126,7 @@ def reason(error: BaseException) -> str:
 
 
 class Registry:
-    """The components of one call, by kind and name. Made by ``adframe.plugins.load_plugins``."""
+    """The components of one call, by kind and name; ``registry.loading.load_plugins`` makes it."""
 
     def __init__(self) -> None:
         self.plugins: list[Plugin] = []

@@ -5,7 +5,7 @@ import pytest
 
 from adframe import interfaces
 from adframe.errors import PluginFault, UnknownComponent, UserError
-from adframe.registry import KINDS, Entry, Plugin, Registry
+from adframe.registry.registry import KINDS, Entry, Plugin, Registry
 from adframe.schema import model_of
 
 
@@ -214,7 +214,7 @@ def test_the_summary_of_a_class_is_its_docstrings_first_line(toys):
 def test_listing_imports_neither_torch_nor_pydantic_nor_a_component():
     code = """
 import sys, adframe
-from adframe.plugins import load_plugins
+from adframe.registry.loading import load_plugins
 registry = load_plugins().registry
 lines = [(entry.kind, entry.name, entry.summary()) for entry in registry]
 modules = {entry.target.partition(":")[0] for entry in registry}

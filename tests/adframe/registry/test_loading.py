@@ -7,8 +7,8 @@ import pytest
 from adframe import hookimpl
 from adframe.cli import main
 from adframe.errors import UnknownComponent, UserError
-from adframe.plugins import Source, installed, load_plugins
-from adframe.registry import Plugin
+from adframe.registry.loading import Source, installed, load_plugins
+from adframe.registry.registry import Plugin
 
 FILE = """
 from __future__ import annotations
