@@ -12,7 +12,7 @@ from adframe._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from adframe.assemble import build as build
-    from adframe.config import load_config as load_config
+    from adframe.config.model import load_config as load_config
     from adframe.data.decode import find_images as find_images
     from adframe.data.load import open_images as open_images
     from adframe.data.load import read_images as read_images
@@ -41,7 +41,7 @@ _HOME = {
     "group_contrast": "ops.contrastive",
     "hookimpl": "registry.hookspecs",
     "load": "detector",
-    "load_config": "config",
+    "load_config": "config.model",
     "max_cosine": "ops.nearest",
     "open_images": "data.load",
     "read_images": "data.load",

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from adframe._version import __version__
-from adframe.config import RunConfig
+from adframe.config.model import RunConfig
 from adframe.errors import UserError
 from adframe.interfaces import Method
 from adframe.io.atomic import read_json, write_json

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from adframe import checkpoint
 from adframe.assemble import Assembly, assemble
-from adframe.config import RunConfig, load_config
+from adframe.config.model import RunConfig, load_config
 from adframe.data.load import read_images
 from adframe.errors import UserError
 from adframe.evaluate import fit, score

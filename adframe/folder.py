@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from adframe.config import RunConfig
+from adframe.config.model import RunConfig
+from adframe.config.yaml_tree import read_file
 from adframe.errors import UserError
 from adframe.io.atomic import write
-from adframe.tree import read_file
 
 
 def open_folder(path: Path, config: RunConfig, resume: bool) -> None:

@@ -13,7 +13,7 @@ import torch
 
 from adframe import checkpoint, reading
 from adframe.assemble import Assembly, assemble
-from adframe.config import RunConfig, load_config
+from adframe.config.model import RunConfig, load_config
 from adframe.data.lazy import sha256
 from adframe.errors import ConfigError, Problem, UserError
 from adframe.evaluate import Outcome, auroc, fit, pixel_floor, score, test_sets

@@ -29,8 +29,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from adframe.compose import compose, set_value
-from adframe.config import validate_tree
+from adframe.config.compose import compose, set_value
+from adframe.config.model import validate_tree
 from adframe.data.decode import read_image
 from adframe.errors import UserError
 from adframe.io.tensors import read_tensors, write_tensors

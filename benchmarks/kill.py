@@ -31,7 +31,7 @@ import adframe.runner
 from adframe import checkpoint
 from adframe.cli import main as adframe_cli
 from adframe.commands import run as _commands_run  # noqa: F401  imported before the forks
-from adframe.config import load_config
+from adframe.config.model import load_config
 from adframe.io import atomic
 
 BASE = Path(__file__).parents[1] / "configs/base/unicon_ha.yaml"

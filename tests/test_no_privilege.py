@@ -9,7 +9,7 @@ import torch
 from pydantic import BaseModel
 
 import adframe
-from adframe.config import RunConfig, load_config
+from adframe.config.model import RunConfig, load_config
 from adframe.registry.registry import KINDS
 
 REGISTER = """

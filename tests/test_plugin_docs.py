@@ -10,7 +10,7 @@ import pytest
 
 from adframe import scaffold
 from adframe.cli import main
-from adframe.config import load_config
+from adframe.config.model import load_config
 from adframe.registry import hookspecs
 from adframe.testing import cases
 

@@ -85,7 +85,7 @@ def show(arguments: argparse.Namespace) -> int:
     host = _host(arguments)
     entry = host.registry.get(_kind(arguments.kind), arguments.name)
 
-    from adframe.describe import describe, used_by
+    from adframe.config.describe import describe, used_by
 
     try:
         facts = describe(entry, host.registry)
@@ -153,7 +153,7 @@ def schema(arguments: argparse.Namespace) -> int:
     """The JSON Schema of configs, with every installed component's options."""
     host = _host(arguments)
 
-    from adframe.export import json_schema
+    from adframe.config.json_schema import json_schema
 
     _warn(host)
     print(json.dumps(json_schema(host.registry), indent=2))

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from adframe.assemble import assemble, build
-from adframe.config import load_config
+from adframe.config.model import load_config
 from adframe.errors import ConfigError
 from adframe.registry.loading import installed, load_plugins
 

@@ -46,7 +46,7 @@ def test_a_run_killed_at_any_moment_goes_on_as_if_it_had_not_been():
 @pytest.fixture(scope="module")
 def whole(toy_file, tmp_path_factory):
     """The folder of a run that nothing disturbs: two epochs of two steps."""
-    from adframe.config import load_config
+    from adframe.config.model import load_config
 
     torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("whole") / "run"
@@ -192,7 +192,7 @@ FILES = [
 @pytest.fixture(scope="module")
 def short(toy_file):
     """Loads the config of a run of one epoch, in which each file is written once."""
-    from adframe.config import load_config
+    from adframe.config.model import load_config
 
     settings = ["train.epochs=1", "shifts=[{name: rotation, angles: [180]}]"]
     return lambda: load_config(toy_file, settings)
@@ -305,7 +305,7 @@ def test_a_checkpoint_is_due_after_some_minutes(toy, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("value", ["-1", "1.5h", "0min", "ten", "true", "[1]", "null"])
 def test_what_is_no_time_is_refused(toy_file, value):
-    from adframe.config import load_config
+    from adframe.config.model import load_config
     from adframe.errors import ConfigError
 
     with pytest.raises(ConfigError, match=r"train.checkpoint_every: must be ") as caught:

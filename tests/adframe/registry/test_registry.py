@@ -4,9 +4,9 @@ import sys
 import pytest
 
 from adframe import interfaces
+from adframe.config.schema import model_of
 from adframe.errors import PluginFault, UnknownComponent, UserError
 from adframe.registry.registry import KINDS, Entry, Plugin, Registry
-from adframe.schema import model_of
 
 
 def entry(kind, name, target="no.module:No", plugin=None, default=False):

@@ -12,10 +12,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
+from adframe.config.schema import DEFAULT, Component, Spec, model_of
 from adframe.errors import UserError
 from adframe.registry.loading import Host
 from adframe.registry.registry import Entry, Registry
-from adframe.schema import DEFAULT, Component, Spec, model_of
 
 KIND_DEFAULT = "the kind's default"
 _ARGUMENT = re.compile(r"^(\w+):\s*(?:\[([^\]]*)\]\s*)?(.*)$")
@@ -146,7 +146,7 @@ def plain(value: Any) -> Any:
 
 def used_by(entry: Entry, folder: Path, host: Host) -> list[str]:
     """The configs below a folder that use the component, nested or not; unreadable ones apart."""
-    from adframe.config import load_config
+    from adframe.config.model import load_config
 
     found = []
     for path in sorted(folder.rglob("*.yaml")):

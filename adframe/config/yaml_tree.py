@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import ScalarNode, SequenceNode
 
-from adframe.environment import expand, is_variable
+from adframe.config.variables import expand, is_variable
 from adframe.errors import ConfigError, Path_, Problem, UserError
 
 MAX_NODES = 20_000

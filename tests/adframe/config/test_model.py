@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from adframe.config import from_mapping, load_config
+from adframe.config.model import from_mapping, load_config
 from adframe.errors import ConfigError, UserError
 from adframe.registry.loading import installed, load_plugins
 

@@ -11,14 +11,14 @@ from annotated_types import Ge, Gt, Interval
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema
 from ruamel.yaml import YAML
 
-from adframe import tree
-from adframe.compose import compose, set_value
-from adframe.environment import escape
+from adframe.config import yaml_tree
+from adframe.config.compose import compose, set_value
+from adframe.config.durations import EpochsOrTime
+from adframe.config.messages import as_written, located, nested, once
+from adframe.config.schema import DEFAULT, Component, Settings, Spec, resolve, validate
+from adframe.config.variables import escape
 from adframe.errors import ConfigError, Path_, Problem
-from adframe.interval import EpochsOrTime
-from adframe.problems import as_written, located, nested, once
 from adframe.registry.loading import Host, load_plugins
-from adframe.schema import DEFAULT, Component, Settings, Spec, resolve, validate
 
 Weight = Annotated[float, Ge(0)]
 
@@ -91,7 +91,7 @@ class RunConfig(Settings):
     plugins: list[str] = Field(default_factory=list)
 
     _host: Host = PrivateAttr()
-    _tree: tree.Node = PrivateAttr()
+    _tree: yaml_tree.Node = PrivateAttr()
     _source: str = PrivateAttr()
 
     @property
@@ -179,7 +179,7 @@ def load_config(
 
 
 def validate_tree(
-    node: tree.Node,
+    node: yaml_tree.Node,
     source: str,
     *,
     plugins: Sequence[str | Path] = (),
@@ -212,7 +212,7 @@ def validate_tree(
     return config
 
 
-def _plugin_files(node: tree.Node) -> dict[Path_, str]:
+def _plugin_files(node: yaml_tree.Node) -> dict[Path_, str]:
     """The files that ``plugins:`` names, by where; validation speaks of what is no name."""
     plugins = node.value.get("plugins")
     items = plugins.value if plugins is not None and isinstance(plugins.value, list) else []
@@ -227,5 +227,5 @@ def from_mapping(table: Mapping[str, Any], host: Host | None = None) -> RunConfi
     """A config from plain values, as a test or a notebook has them."""
     import json
 
-    node = tree.parse(json.dumps(table, ensure_ascii=False), "config")
+    node = yaml_tree.parse(json.dumps(table, ensure_ascii=False), "config")
     return validate_tree(node, "config", host=host)

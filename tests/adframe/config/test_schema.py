@@ -8,9 +8,9 @@ from annotated_types import Ge, Len
 from pydantic import BaseModel
 from torch import Tensor, nn
 
+from adframe.config.schema import Spec, model_of, resolve
 from adframe.errors import ConfigError, PluginFault
 from adframe.interfaces import Count, Scorer
-from adframe.schema import Spec, model_of, resolve
 
 
 class Plain(Scorer):

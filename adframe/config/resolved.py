@@ -8,8 +8,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from adframe.config import RunConfig
-from adframe.environment import escape
+from adframe.config.model import RunConfig
+from adframe.config.variables import escape
 from adframe.errors import Path_
 
 

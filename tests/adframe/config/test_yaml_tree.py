@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from adframe.compose import compose, merge, set_value
+from adframe.config.compose import compose, merge, set_value
+from adframe.config.yaml_tree import Node, parse, read_file
 from adframe.errors import ConfigError, UserError
-from adframe.tree import Node, parse, read_file
 
 
 def plain(text):

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from adframe.cli import main
-from adframe.config import load_config
+from adframe.config.model import load_config
+from adframe.config.resolved import resolved
 from adframe.errors import ConfigError, UserError
-from adframe.resolved import resolved
 
 TOY = "dataset: toy_data\nobjective: [{loss: toy_loss}]\ntrain: {epochs: 1}\n"
 

@@ -30,8 +30,8 @@ from pydantic_core import CoreSchema, core_schema
 from torch import nn
 
 from adframe import interfaces
+from adframe.config.messages import exactly, nested, problems_of
 from adframe.errors import ConfigError, Path_, PluginFault, Problem, UserError
-from adframe.problems import exactly, nested, problems_of
 from adframe.registry.registry import KINDS, Entry, Registry
 
 #: Stands for "the config does not say": the validator asks the registry for the kind's default.

@@ -8,9 +8,9 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
+from adframe.config.yaml_tree import Node
 from adframe.errors import ConfigError, Path_, Problem, did_you_mean
 from adframe.registry.registry import Plugin
-from adframe.tree import Node
 
 _NESTED = "adframe_component"  # type of the error that carries a component's problems upwards
 

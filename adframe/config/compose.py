@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from adframe.config.yaml_tree import Node, parse, read_file
 from adframe.errors import UserError
-from adframe.tree import Node, parse, read_file
 
 MAX_FILES = 100  # of one config, each time it is read counted
 

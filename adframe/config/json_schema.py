@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from adframe.config import RunConfig
-from adframe.describe import schema_of
+from adframe.config.describe import schema_of
+from adframe.config.model import RunConfig
+from adframe.config.schema import model_of
 from adframe.errors import PluginFault
 from adframe.registry.registry import KINDS, Registry
-from adframe.schema import model_of
 
 
 def json_schema(registry: Registry) -> dict[str, Any]:
