@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from adframe.config import RunConfig
-from adframe.draws import seed_of
+from adframe.config.model import RunConfig
+from adframe.config.schema import Spec, resolve
 from adframe.errors import ConfigError, Path_, Problem
 from adframe.interfaces import Dataset, Loss, Method, Objective, Optimizer, Parts, Scorer, Shift
-from adframe.plugins import Host, load_plugins
-from adframe.schema import Spec, resolve
+from adframe.random import seed_of
+from adframe.registry.loading import Host, load_plugins
 
 
 @dataclass

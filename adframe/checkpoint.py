@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from adframe import __version__
-from adframe.config import RunConfig
+from adframe._version import __version__
+from adframe.config.model import RunConfig
 from adframe.errors import UserError
-from adframe.files import read_json, read_tensors, write_json, write_tensors
 from adframe.interfaces import Method
+from adframe.io.atomic import read_json, write_json
+from adframe.io.tensors import read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from adframe.assemble import Assembly

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from adframe import checkpoint
 from adframe.assemble import Assembly, assemble
-from adframe.config import RunConfig, load_config
+from adframe.config.model import RunConfig, load_config
+from adframe.data.load import read_images
 from adframe.errors import UserError
 from adframe.evaluate import fit, score
 from adframe.interfaces import Images
-from adframe.pixels import read_images
 
 ImagesLike = Tensor | np.ndarray | Sequence[str | Path]
 

@@ -13,9 +13,8 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from adframe.draws import Draws, seed_of
+from adframe.data.lazy import blocks, choose, feed, onto
 from adframe.errors import UserError
-from adframe.feed import blocks, choose, feed, onto
 from adframe.interfaces import (
     Features,
     Images,
@@ -27,7 +26,8 @@ from adframe.interfaces import (
     count_variants,
     every_variant,
 )
-from adframe.nearest import COLUMNS, max_cosine
+from adframe.ops.nearest import COLUMNS, max_cosine
+from adframe.random import Draws, seed_of
 
 ROWS = 512  # images in one pass through the network at test time, views and shifts counted
 FLOATS = 256 << 20  # bytes of images as floating point that the pixel floor compares at once

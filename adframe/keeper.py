@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from adframe import checkpoint
-from adframe.interval import seconds_of
+from adframe.config.durations import seconds_of
 from adframe.signals import Stopped
 from adframe.watch import INTERVAL, Fault, Watch, check_weights, collapse
 

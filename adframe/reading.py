@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from adframe.assemble import Assembly
-from adframe.config import RunConfig
+from adframe.config.model import RunConfig
 from adframe.errors import ConfigError, Problem, UserError
 from adframe.interfaces import Images, Splits
 

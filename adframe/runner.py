@@ -11,14 +11,16 @@ from typing import Any
 
 import torch
 
-from adframe import checkpoint, files, reading
+from adframe import checkpoint, reading
 from adframe.assemble import Assembly, assemble
-from adframe.config import RunConfig, load_config
+from adframe.config.model import RunConfig, load_config
+from adframe.data.lazy import sha256
 from adframe.errors import ConfigError, Problem, UserError
 from adframe.evaluate import Outcome, auroc, fit, pixel_floor, score, test_sets
-from adframe.feed import sha256
-from adframe.folder import held, open_folder
+from adframe.folder import open_folder
 from adframe.interfaces import Images, Splits
+from adframe.io import atomic
+from adframe.io.locks import held
 from adframe.report import Report as Report
 from adframe.report import scores_csv
 from adframe.signals import Stop
@@ -165,7 +167,7 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False) -> Run:
         current.fingerprint = checkpoint.fingerprint(config, *images)
         facts = {"train_images": len(data.train), "train_sha256": images[0]}
         facts = {**checkpoint.environment(config, device), **facts}
-        files.write_json(out / "environment.json", facts)
+        atomic.write_json(out / "environment.json", facts)
     return current
 
 
@@ -210,8 +212,8 @@ def write_report(report: Report, run: Run) -> None:
         "epochs": report.epochs,
     }
     checkpoint.save_model(run, facts)
-    files.write(run.out / "scores.csv", scores_csv(report, run.parts))
-    files.write_json(run.out / "result.json", report.dump())
+    atomic.write(run.out / "scores.csv", scores_csv(report, run.parts))
+    atomic.write_json(run.out / "result.json", report.dump())
 
 
 def evaluate_folder(

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from adframe.draws import Draws, seed_of
-from adframe.feed import feed, onto
+from adframe.data.lazy import feed, onto
 from adframe.interfaces import Backbone, Batch, Images, Update
 from adframe.keeper import TrainingError as TrainingError
 from adframe.keeper import keeping
+from adframe.random import Draws, seed_of
 
 if TYPE_CHECKING:
     from adframe.runner import Run

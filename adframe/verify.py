@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from adframe.errors import UserError
-from adframe.files import read_json
+from adframe.io.atomic import read_json
 from adframe.report import scores_csv
 from adframe.runner import revive
 

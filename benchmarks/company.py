@@ -13,7 +13,7 @@ import warnings
 
 import torch
 
-from adframe.config import load_config
+from adframe.config.model import load_config
 from adframe.evaluate import fit, score
 from adframe.runner import prepare
 

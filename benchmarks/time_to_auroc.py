@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from adframe import hookimpl, load_config
 from adframe.assemble import assemble
-from adframe.config import RunConfig
+from adframe.config.model import RunConfig
 from adframe.interfaces import Backbone
 from adframe.runner import Run, evaluate, prepare
 from adframe.tables.cost import course, seen_images

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from adframe.config import RunConfig, load_config
+from adframe.config.model import RunConfig, load_config
 from adframe.errors import UserError
 
 
@@ -75,7 +75,7 @@ def check(arguments: argparse.Namespace) -> int:
 
     assemble(config)
     if arguments.resolved:
-        from adframe.resolved import resolved
+        from adframe.config.resolved import resolved
 
         print(resolved(config), end="")
         return 0

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from adframe.assemble import assemble, build
-from adframe.config import load_config
+from adframe.config.model import load_config
 from adframe.errors import ConfigError
-from adframe.plugins import installed, load_plugins
+from adframe.registry.loading import installed, load_plugins
 
 TOY = "dataset: toy_data\nobjective: [{loss: toy_loss}]\ntrain: {epochs: 1}\n"
 REAL = """\

@@ -12,13 +12,13 @@ from safetensors.torch import load_file, save_file
 import adframe
 from adframe.cli import main
 from adframe.errors import UserError
-from adframe.files import read_tensors, write_tensors
+from adframe.io.tensors import read_tensors, write_tensors
 
 
 @pytest.fixture(scope="module")
 def whole(toy_file, tmp_path_factory):
     """A finished run."""
-    from adframe.config import load_config
+    from adframe.config.model import load_config
 
     torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("whole") / "run"

@@ -6,7 +6,7 @@ import pytest
 from torch import nn
 
 from adframe import train
-from adframe.config import RunConfig
+from adframe.config.model import RunConfig
 from adframe.errors import ConfigError
 from adframe.runner import prepare
 

@@ -12,12 +12,12 @@ import pytest
 import adframe
 from adframe.cli import main
 from adframe.errors import UserError
-from adframe.folder import held
+from adframe.io.locks import held
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from adframe.folder import held
+from adframe.io.locks import held
 with held(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

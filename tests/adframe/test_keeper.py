@@ -10,7 +10,7 @@ import adframe
 from adframe import watch
 from adframe.cli import _as_a_line, main
 from adframe.errors import Note
-from adframe.files import read_tensors
+from adframe.io.tensors import read_tensors
 from adframe.train import TrainingError
 from adframe.watch import Fault, Watch
 

@@ -16,6 +16,7 @@ import adframe
 from adframe import checkpoint
 from adframe.cli import main
 from adframe.errors import UserError
+from adframe.io.tensors import read_tensors
 from adframe.signals import Stop, Stopped
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +47,7 @@ def test_a_run_killed_at_any_moment_goes_on_as_if_it_had_not_been():
 @pytest.fixture(scope="module")
 def whole(toy_file, tmp_path_factory):
     """The folder of a run that nothing disturbs: two epochs of two steps."""
-    from adframe.config import load_config
+    from adframe.config.model import load_config
 
     torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("whole") / "run"
@@ -111,12 +112,12 @@ def test_a_second_signal_does_not_wait(toy_file, tmp_path, monkeypatch, capsys):
 
 
 def test_a_signal_while_a_file_is_written_leaves_the_old_one(tmp_path, monkeypatch):
-    from adframe import files
+    from adframe.io import atomic
 
-    files.write(tmp_path / "file", "old")
+    atomic.write(tmp_path / "file", "old")
     monkeypatch.setattr(os, "fsync", lambda descriptor: signal.raise_signal(signal.SIGTERM))
     with Stop().watching(), pytest.raises(Stopped) as caught:
-        files.write(tmp_path / "file", "new")
+        atomic.write(tmp_path / "file", "new")
     assert caught.value.status == 143
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
@@ -192,7 +193,7 @@ FILES = [
 @pytest.fixture(scope="module")
 def short(toy_file):
     """Loads the config of a run of one epoch, in which each file is written once."""
-    from adframe.config import load_config
+    from adframe.config.model import load_config
 
     settings = ["train.epochs=1", "shifts=[{name: rotation, angles: [180]}]"]
     return lambda: load_config(toy_file, settings)
@@ -256,9 +257,9 @@ def test_a_write_that_fails_is_said_and_the_run_goes_on(
 
 
 def test_a_failed_checkpoint_leaves_the_one_before(toy, tmp_path, monkeypatch):
-    from adframe import files
+    from adframe.io import atomic
 
-    saves, write = [], files.write
+    saves, write = [], atomic.write
 
     def second_fails(path, data):
         saves.extend([path] * (path.name == "state.safetensors"))
@@ -267,10 +268,10 @@ def test_a_failed_checkpoint_leaves_the_one_before(toy, tmp_path, monkeypatch):
                 _failed_rename(patch, "state.safetensors")
             write(path, data)
 
-    monkeypatch.setattr(files, "write", second_fails)
+    monkeypatch.setattr(atomic, "write", second_fails)
     with pytest.raises(UserError, match=r"state\.safetensors: cannot be written"):
         adframe.run(toy(), tmp_path / "run")
-    assert files.read_tensors(tmp_path / "run/state.safetensors")[1]["step"] == 2
+    assert read_tensors(tmp_path / "run/state.safetensors")[1]["step"] == 2
 
 
 def test_resume_refuses_other_images(toy, toy_file, shapes, tmp_path):
@@ -305,7 +306,7 @@ def test_a_checkpoint_is_due_after_some_minutes(toy, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("value", ["-1", "1.5h", "0min", "ten", "true", "[1]", "null"])
 def test_what_is_no_time_is_refused(toy_file, value):
-    from adframe.config import load_config
+    from adframe.config.model import load_config
     from adframe.errors import ConfigError
 
     with pytest.raises(ConfigError, match=r"train.checkpoint_every: must be ") as caught:

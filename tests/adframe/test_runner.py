@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 import adframe
 from adframe import evaluate
 from adframe import train as train_module
-from adframe.config import load_config
+from adframe.config.model import load_config
 from adframe.errors import ConfigError, UserError
 from adframe.interfaces import Dataset, Splits
 from adframe.runner import prepare
