@@ -30,15 +30,15 @@ from PIL import Image
 import adframe
 
 # Everything that this file needs of the core and that is not public itself.
-from adframe.cli import _parser
-from adframe.config import RunConfig
-from adframe.describe import schema_of
-from adframe.hookspecs import API, names
-from adframe.plugins import load_plugins
-from adframe.registry import KINDS
-from adframe.schema import model_of
+from adframe.config.describe import schema_of
+from adframe.config.model import RunConfig
+from adframe.config.schema import model_of
+from adframe.registry.hookspecs import API, names
+from adframe.registry.loading import load_plugins
+from adframe.registry.registry import KINDS
 
 ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 FILE = ROOT / "tests/public_surface.txt"
 UPDATE = "python tools/public_surface.py --update"
 MODULES = ["adframe", "adframe.interfaces", "adframe.ops", "adframe.testing"]
@@ -70,9 +70,10 @@ def _arguments(function: Any) -> str:
             star = True
         if parameter.kind is parameter.VAR_POSITIONAL:
             star = True
-        prefix = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}
+        prefix = "*" if parameter.kind is parameter.VAR_POSITIONAL else ""
+        prefix = "**" if parameter.kind is parameter.VAR_KEYWORD else prefix
         default = "" if parameter.default is parameter.empty else "="
-        words.append(prefix.get(parameter.kind, "") + name + default)
+        words.append(prefix + name + default)
     return f"({', '.join(words)})"
 
 
@@ -130,7 +131,8 @@ def _components() -> Iterator[str]:
 
 
 def _command_line() -> Iterator[str]:
-    parser = _parser()
+    module = importlib.import_module(PROJECT["scripts"]["adframe"].partition(":")[0])
+    parser = module._parser()
     yield from _options("adframe", parser)
     (verbs,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
     for verb, command in verbs.choices.items():
@@ -143,7 +145,7 @@ def _options(verb: str, parser: argparse.ArgumentParser) -> Iterator[str]:
         if isinstance(action, argparse._SubParsersAction | argparse._HelpAction):
             continue
         required = "" if action.option_strings or action.nargs != "?" else " (optional)"
-        words = action.option_strings or [action.metavar or action.dest]
+        words = action.option_strings or [str(action.metavar or action.dest)]
         takes = f" {action.metavar}" if action.option_strings and action.metavar else ""
         yield f"option {verb} {', '.join(words)}{takes}{required}"
 
@@ -151,9 +153,8 @@ def _options(verb: str, parser: argparse.ArgumentParser) -> Iterator[str]:
 def _extension_points() -> Iterator[str]:
     yield f"plugin API {API}"
     yield from (f"hook {name}{_arguments(hook)}" for name, hook in names().items())
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    yield from (f"entry-point group {group}" for group in project["entry-points"])
-    yield from (f"script {name}" for name in project["scripts"])
+    yield from (f"entry-point group {group}" for group in PROJECT["entry-points"])
+    yield from (f"script {name}" for name in PROJECT["scripts"])
 
 
 def _run_folder() -> Iterator[str]:
