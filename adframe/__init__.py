@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from adframe._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from adframe.assemble import build as build
     from adframe.config.model import load_config as load_config
     from adframe.data.decode import find_images as find_images
     from adframe.data.load import open_images as open_images
@@ -19,24 +18,25 @@ if TYPE_CHECKING:
     from adframe.data.load import readable_images as readable_images
     from adframe.detector import Detector as Detector
     from adframe.detector import load as load
+    from adframe.engine.build import build as build
+    from adframe.engine.runner import run as run
     from adframe.errors import UserError as UserError
+    from adframe.interfaces.run import Report as Report
+    from adframe.interfaces.run import Run as Run
     from adframe.interfaces.types import Views as Views
     from adframe.ops.contrastive import group_contrast as group_contrast
     from adframe.ops.nearest import max_cosine as max_cosine
     from adframe.registry.hookspecs import Add as Add
     from adframe.registry.hookspecs import hookimpl as hookimpl
-    from adframe.report import Report as Report
-    from adframe.runner import Run as Run
-    from adframe.runner import run as run
 
 _HOME = {
     "Add": "registry.hookspecs",
     "Detector": "detector",
-    "Report": "report",
-    "Run": "runner",
+    "Report": "interfaces.run",
+    "Run": "interfaces.run",
     "UserError": "errors",
     "Views": "interfaces.types",
-    "build": "assemble",
+    "build": "engine.build",
     "find_images": "data.decode",
     "group_contrast": "ops.contrastive",
     "hookimpl": "registry.hookspecs",
@@ -46,7 +46,7 @@ _HOME = {
     "open_images": "data.load",
     "read_images": "data.load",
     "readable_images": "data.load",
-    "run": "runner",
+    "run": "engine.runner",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605
 

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adframe import checkpoint
-from adframe.assemble import Assembly, assemble
 from adframe.config.model import RunConfig, load_config
 from adframe.data.load import read_images
+from adframe.engine import checkpoint
+from adframe.engine.build import Assembly, assemble
+from adframe.engine.evaluate import fit, score
 from adframe.errors import UserError
-from adframe.evaluate import fit, score
 from adframe.interfaces import Images
 
 ImagesLike = Tensor | np.ndarray | Sequence[str | Path]

@@ -10,6 +10,9 @@ from adframe.data.lazy import Pixels as Pixels
 from adframe.interfaces.data import Dataset as Dataset
 from adframe.interfaces.data import Images as Images
 from adframe.interfaces.data import Splits as Splits
+from adframe.interfaces.run import Outcome as Outcome
+from adframe.interfaces.run import Report as Report
+from adframe.interfaces.run import Run as Run
 from adframe.interfaces.scoring import Features as Features
 from adframe.interfaces.scoring import Look as Look
 from adframe.interfaces.scoring import Scorer as Scorer

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from adframe.runner import Report, Run
+    from adframe.interfaces.run import Report, Run
 
 hookspec = pluggy.HookspecMarker("adframe")
 hookimpl = pluggy.HookimplMarker("adframe")

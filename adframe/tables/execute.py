@@ -8,9 +8,9 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from adframe.errors import UserError
+from adframe.engine.runner import run
+from adframe.errors import TrainingError, UserError
 from adframe.io import atomic
-from adframe.runner import TrainingError, run
 from adframe.tables.grid import Cell, Grid
 from adframe.tables.markdown import markdown
 from adframe.tables.results import read_result

@@ -16,8 +16,8 @@ from adframe.data import decode, lazy, on_demand
 from adframe.data.decode import ImageError
 from adframe.data.lazy import choose, sha256
 from adframe.data.load import open_images, read_images
+from adframe.engine.interrupt import Stopped
 from adframe.errors import Note, UserError
-from adframe.signals import Stopped
 
 # From Python 3.12 on: it is said of every fork beside another thread.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -176,10 +176,11 @@ def test_no_more_than_a_part_is_asked_for_at_once(toy, monkeypatch):
         "index_select",
         lambda self, dim, rows: (most.append(len(rows)), select(self, dim, rows))[1],
     )
-    monkeypatch.setattr("adframe.evaluate.ROWS", 4)
-    monkeypatch.setattr("adframe.evaluate.COLUMNS", 4)
-    monkeypatch.setattr("adframe.evaluate.FEW", 2)
-    monkeypatch.setattr("adframe.watch.SAMPLE", 4)
+    monkeypatch.setattr("adframe.engine.features.ROWS", 4)
+    monkeypatch.setattr("adframe.engine.metrics.COLUMNS", 4)
+    monkeypatch.setattr("adframe.engine.metrics.ROWS", 4)
+    monkeypatch.setattr("adframe.engine.features.FEW", 2)
+    monkeypatch.setattr("adframe.engine.monitor.SAMPLE", 4)
     adframe.run(toy("dataset.workers=0", "train.epochs=1", "scorer=nearest_cosine"))
     assert max(most) == 4
     assert sum(most) > 8 + 8 + 8 + 20 + 20  # trained on, fitted on, and for the floor; scored twice

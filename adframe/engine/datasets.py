@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from adframe.assemble import Assembly
+import torch
+from torch import Tensor
+
 from adframe.config.model import RunConfig
+from adframe.data.lazy import choose
+from adframe.engine.build import Assembly
 from adframe.errors import ConfigError, Problem, UserError
 from adframe.interfaces import Images, Splits
 
@@ -48,3 +52,32 @@ def _same_size(config: RunConfig, images: Images, as_in: Images, *path: str | in
     here, there = tuple(images.pixels.shape[2:]), tuple(as_in.pixels.shape[2:])
     if here != there:
         raise config.located(ConfigError([Problem(path, f"images of {here} pixels, not {there}")]))
+
+
+def test_sets(title: str, test: Images, outliers: dict[str, Images]) -> dict[str, Images]:
+    """The test images as named parts: ``inliers`` and one part for each outlier set.
+
+    Raises:
+        UserError: there is nothing to tell apart.
+    """
+    parts = {"inliers": _where(test, ~test.outlier)}
+    if bool(test.outlier.any()):
+        parts[title] = _where(test, test.outlier)
+    for name, images in outliers.items():
+        parts[name] = images
+    for name, images in parts.items():
+        if not len(images):
+            raise UserError(f"the test split holds no {name}; AUROC needs inliers and outliers")
+    if len(parts) == 1:
+        raise UserError(
+            "the test split holds no outliers and 'outliers' names no other data set; "
+            "AUROC needs both"
+        )
+    return parts
+
+
+def _where(images: Images, chosen: Tensor) -> Images:
+    rows = torch.nonzero(chosen).flatten()
+    names = [images.names[row] for row in rows.tolist()]
+    pixels = choose(images.pixels, rows)
+    return Images(pixels, images.label[rows], images.outlier[rows], names)

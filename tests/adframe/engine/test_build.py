@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from adframe.assemble import assemble, build
 from adframe.config.model import load_config
+from adframe.engine.build import assemble, build
 from adframe.errors import ConfigError
 from adframe.registry.loading import installed, load_plugins
 

@@ -6,20 +6,16 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from adframe.data.lazy import feed, onto
+from adframe.engine.checkpointing import keeping
+from adframe.engine.state import Run
 from adframe.interfaces import Backbone, Batch, Images, Update
-from adframe.keeper import TrainingError as TrainingError
-from adframe.keeper import keeping
 from adframe.random import Draws, seed_of
-
-if TYPE_CHECKING:
-    from adframe.runner import Run
-
 
 #: Steps from which `train.compile: auto` compiles on CUDA. A guess: minutes of compiling, against
 #: milliseconds a step; on a CPU it was measured not to pay (docs/performance.md).

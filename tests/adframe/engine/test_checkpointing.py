@@ -7,12 +7,11 @@ import pytest
 import torch
 
 import adframe
-from adframe import watch
 from adframe.cli import _as_a_line, main
-from adframe.errors import Note
+from adframe.engine import monitor
+from adframe.engine.monitor import Fault, Watch
+from adframe.errors import Note, TrainingError
 from adframe.io.tensors import read_tensors
-from adframe.train import TrainingError
-from adframe.watch import Fault, Watch
 
 
 def test_a_watch_sums_what_it_sees_whenever_it_looks():
@@ -137,9 +136,9 @@ def test_a_warning_is_one_line_on_the_command_line():
 
 
 def test_spread_is_the_variance_of_unit_features(toy):
-    from adframe.evaluate import look_at
+    from adframe.engine.features import look_at
+    from adframe.engine.runner import prepare
     from adframe.interfaces import Look
-    from adframe.runner import prepare
 
     run = prepare(toy(), None)
     method, pixels = run.assembly.method, run.data.train.pixels
@@ -147,6 +146,6 @@ def test_spread_is_the_variance_of_unit_features(toy):
     unit = [row / row.norm() for row in seen["features"].flatten(1).double()]
     count = len(unit)
     pairs = sum(float((a - b).square().sum()) for a in unit for b in unit)
-    assert watch.spread(method, pixels) == pytest.approx(pairs / (2 * count * count), rel=1e-6)
-    assert watch.spread(method, pixels[:1].repeat(5, 1, 1, 1)) < watch.COLLAPSED
+    assert monitor.spread(method, pixels) == pytest.approx(pairs / (2 * count * count), rel=1e-6)
+    assert monitor.spread(method, pixels[:1].repeat(5, 1, 1, 1)) < monitor.COLLAPSED
     assert issubclass(Note, UserWarning)

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from adframe.engine.features import look_at
 from adframe.errors import Note
-from adframe.evaluate import look_at
 from adframe.interfaces import Look, Method, Pixels
 
 INTERVAL = 50  # steps between looks at the metrics, each of which waits for the device

@@ -6,19 +6,13 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-from adframe import checkpoint
 from adframe.config.durations import seconds_of
-from adframe.signals import Stopped
-from adframe.watch import INTERVAL, Fault, Watch, check_weights, collapse
-
-if TYPE_CHECKING:
-    from adframe.runner import Run
-
-
-class TrainingError(Exception):
-    """Training cannot go on; what was saved before stays."""
+from adframe.engine import checkpoint
+from adframe.engine.interrupt import Stopped
+from adframe.engine.monitor import INTERVAL, Fault, Watch, check_weights, collapse
+from adframe.engine.state import Run
+from adframe.errors import TrainingError
 
 
 class Keeper:

@@ -10,25 +10,21 @@ position.
 from __future__ import annotations
 
 import hashlib
-import os
-import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from adframe._version import __version__
 from adframe.config.model import RunConfig
+from adframe.engine.build import Assembly
+from adframe.engine.state import Run
 from adframe.errors import UserError
 from adframe.interfaces import Method
 from adframe.io.atomic import read_json, write_json
 from adframe.io.tensors import read_tensors, write_tensors
-
-if TYPE_CHECKING:
-    from adframe.assemble import Assembly
-    from adframe.runner import Run
 
 FORMAT = 2
 Optimizers = dict[str, torch.optim.Optimizer]
@@ -199,21 +195,3 @@ def _load_weights(path: Path, method: Method, weights: dict[str, Tensor]) -> Non
     except RuntimeError as error:
         reason = str(error).partition("\n")[2].strip().partition("\n")[0]
         raise UserError(f"{path}: does not fit the network of config.yaml: {reason}") from error
-
-
-def environment(config: RunConfig, device: torch.device) -> dict[str, Any]:
-    """What a result may depend on beside its config and data: versions, machine."""
-    import importlib.metadata
-
-    names = ("torch", "torchvision", "numpy", "scikit-learn", "safetensors", "pydantic")
-    return {
-        "adframe": __version__,
-        "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in names},
-        "plugins": {p.name: p.version for p in config.host.registry.plugins if not p.error},
-        "platform": platform.platform(),
-        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
-        "threads": torch.get_num_threads(),
-        "cores": os.cpu_count(),
-        "seed": config.seed,
-    }

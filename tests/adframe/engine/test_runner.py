@@ -11,13 +11,11 @@ from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
 import adframe
-from adframe import evaluate
-from adframe import train as train_module
 from adframe.config.model import load_config
-from adframe.errors import ConfigError, UserError
+from adframe.engine import metrics, train
+from adframe.engine.runner import prepare
+from adframe.errors import ConfigError, TrainingError, UserError
 from adframe.interfaces import Dataset, Splits
-from adframe.runner import prepare
-from adframe.train import TrainingError
 
 
 def test_a_run_leaves_a_whole_folder(toy, tmp_path):
@@ -69,12 +67,12 @@ def test_the_pixel_floor_is_the_nearest_training_image(toy, tmp_path):
 
 def test_the_pixel_floor_is_the_same_in_blocks_of_any_size(toy, monkeypatch):
     run = prepare(toy(), None)
-    whole = evaluate.pixel_floor(run.data.train, run.parts)
+    whole = metrics.pixel_floor(run.data.train, run.parts)
     image = 4 * 3 * 16 * 16
     for columns, floats in ((3, 1 << 30), (4096, 5 * image), (4096, 1)):
-        monkeypatch.setattr(evaluate, "COLUMNS", columns)
-        monkeypatch.setattr(evaluate, "FLOATS", floats)
-        blocks = evaluate.pixel_floor(run.data.train, run.parts)
+        monkeypatch.setattr(metrics, "COLUMNS", columns)
+        monkeypatch.setattr(metrics, "FLOATS", floats)
+        blocks = metrics.pixel_floor(run.data.train, run.parts)
         for measure, outcome in whole.items():
             assert blocks[measure].auroc == outcome.auroc
             for part, scores in outcome.scores.items():
@@ -249,7 +247,7 @@ def adframe_register(add):
 
 
 def test_evaluate_folder_finds_what_the_run_found(toy, tmp_path):
-    from adframe.runner import evaluate_folder
+    from adframe.engine.runner import evaluate_folder
 
     adframe.run(toy(), tmp_path / "run")
     files = ["result.json", "scores.csv", "model.safetensors"]
@@ -267,7 +265,7 @@ def test_bf16_trains_to_finite_weights(toy, tmp_path):
 
 @pytest.mark.parametrize("path", sorted(Path("configs").rglob("*.yaml")), ids=str)
 def test_every_bundled_config_assembles(path):
-    from adframe.assemble import assemble
+    from adframe.engine.build import assemble
 
     if {"base", "tables"} & set(path.parts):
         pytest.skip("a base is no run, nor is a table")
@@ -280,7 +278,7 @@ def test_exposed_outliers_are_trained_beside_the_inliers(toy, shapes):
     run = prepare(toy(exposed), None)
     assert len(run.exposed) == 28  # every image of the folder, whatever it calls normal
     counts, seen = [], []
-    for batch in train_module._batches(run, epoch=0):
+    for batch in train._batches(run, epoch=0):
         counts.append(len(batch.exposed.pixels))
         seen += batch.exposed.draws.keys.tolist()
     assert counts == [3] * run.batches_per_epoch
@@ -323,7 +321,7 @@ def adframe_register(add):
     table = f"{{name: image_folder, root: {shapes}, normal: dark}}"
     exposure = f"exposure={{ratio: 0, dataset: {table}}}"
     config = toy(exposure, "scorer=knowing", "train.epochs=1", plugins=[plugin])
-    batches = list(train_module._batches(prepare(config, None), epoch=0))
+    batches = list(train._batches(prepare(config, None), epoch=0))
     assert [batch.exposed for batch in batches] == [None, None]
     adframe.run(config)
     assert _seen(config) == [("fit", 8), ("expose", 28)]

@@ -6,10 +6,10 @@ import csv
 from pathlib import Path
 from typing import Any
 
+from adframe.engine.report import scores_csv
+from adframe.engine.runner import revive
 from adframe.errors import UserError
 from adframe.io.atomic import read_json
-from adframe.report import scores_csv
-from adframe.runner import revive
 
 
 def verify(folder: Path, **options: Any) -> str | None:

@@ -247,7 +247,7 @@ def test_verify_tells_what_differs(run, capsys):
 
 
 def test_verify_of_a_run_that_is_not_finished(run):
-    from adframe.verify import verify
+    from adframe.engine.verify import verify
 
     (run / "model.safetensors").unlink()
     with pytest.raises(UserError, match="is not finished"):

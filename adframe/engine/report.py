@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adframe.evaluate import Outcome
+from adframe.engine import checkpoint
+from adframe.engine.metrics import Outcome
+from adframe.engine.state import Run
 from adframe.interfaces import Images
+from adframe.io import atomic
 
 
 @dataclass
@@ -60,3 +63,16 @@ def scores_csv(report: Report, parts: dict[str, Images]) -> str:
         for name, score_, *more in zip(images.names, *columns, strict=True):
             writer.writerow([name, int(part != "inliers"), score_, part, *more])
     return stream.getvalue()
+
+
+def write_report(report: Report, run: Run) -> None:
+    """Write what evaluation found; ``result.json`` comes last, and says the folder is whole."""
+    assert run.out is not None, "a report is written into a folder"
+    facts = {
+        "image_size": list(run.data.train.pixels.shape[1:]),
+        "classes": list(run.data.classes),
+        "epochs": report.epochs,
+    }
+    checkpoint.save_model(run, facts)
+    atomic.write(run.out / "scores.csv", scores_csv(report, run.parts))
+    atomic.write_json(run.out / "result.json", report.dump())

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 from torch import nn
 
-from adframe import train
 from adframe.config.model import RunConfig
+from adframe.engine import train
+from adframe.engine.runner import prepare
 from adframe.errors import ConfigError
-from adframe.runner import prepare
 
 
 @pytest.fixture

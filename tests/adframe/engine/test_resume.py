@@ -13,13 +13,13 @@ import pytest
 import torch
 
 import adframe
-from adframe import checkpoint
 from adframe.cli import main
+from adframe.engine import checkpoint
+from adframe.engine.interrupt import Stop, Stopped
 from adframe.errors import UserError
 from adframe.io.tensors import read_tensors
-from adframe.signals import Stop, Stopped
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def content(folder):
@@ -291,10 +291,10 @@ def test_resume_refuses_other_images(toy, toy_file, shapes, tmp_path):
 
 def test_a_checkpoint_is_due_after_some_minutes(toy, tmp_path, monkeypatch):
     """Time goes by a minute a look; steps 2 and 4 are the first after two minutes and four."""
-    from adframe import keeper
+    from adframe.engine import checkpointing
 
     minutes = iter(range(1_000))
-    monkeypatch.setattr(keeper.time, "monotonic", lambda: 60.0 * next(minutes))
+    monkeypatch.setattr(checkpointing.time, "monotonic", lambda: 60.0 * next(minutes))
     saved, save = [], checkpoint.save_state
     monkeypatch.setattr(
         checkpoint, "save_state", lambda run, *rest: (saved.append(run.step), save(run, *rest))
