@@ -28,8 +28,8 @@ import torch
 from PIL import Image
 
 import adframe.engine.evaluate
-from adframe.cli import main as adframe_cli
-from adframe.commands import run as _commands_run  # noqa: F401  imported before the forks
+from adframe.cli.commands import run as _commands_run  # noqa: F401  imported before the forks
+from adframe.cli.main import main as adframe_cli
 from adframe.config.model import load_config
 from adframe.engine import checkpoint
 from adframe.io import atomic

@@ -52,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="5 rounds in place of 25")
     rounds = 5 if parser.parse_args().quick else 25
-    command = [sys.executable, "-m", "adframe.cli", "list"]
+    command = [sys.executable, "-m", "adframe.cli.main", "list"]
     with tempfile.TemporaryDirectory() as folder:
         install(Path(folder))
         many = {**os.environ, "PYTHONPATH": folder}

@@ -15,7 +15,7 @@ import sys
 
 STEPS = """
 import sys, time, torch, adframe
-from adframe.commands.run import _keep_freed_memory
+from adframe.cli.commands.run import _keep_freed_memory
 from adframe.interfaces import Batch, Draws, Objective, Parts
 if sys.argv[1] == "kept":
     _keep_freed_memory()

@@ -18,9 +18,9 @@ import time
 
 COMMANDS = {
     "import torch": [sys.executable, "-c", "import torch"],
-    "adframe --help": [sys.executable, "-m", "adframe.cli", "--help"],
-    "adframe list": [sys.executable, "-m", "adframe.cli", "list"],
-    "adframe plugins": [sys.executable, "-m", "adframe.cli", "plugins"],
+    "adframe --help": [sys.executable, "-m", "adframe.cli.main", "--help"],
+    "adframe list": [sys.executable, "-m", "adframe.cli.main", "list"],
+    "adframe plugins": [sys.executable, "-m", "adframe.cli.main", "plugins"],
 }
 if anomalib := shutil.which("anomalib"):
     COMMANDS["anomalib --help"] = [anomalib, "--help"]

@@ -9,7 +9,7 @@ from string import Template
 import pytest
 
 from adframe import scaffold
-from adframe.cli import main
+from adframe.cli.main import main
 from adframe.config.model import load_config
 from adframe.registry import hookspecs
 from adframe.testing import cases

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from adframe import scaffold
-from adframe.cli import main
+from adframe.cli.main import main
 from adframe.testing import cases
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ALL = [word for kind in scaffold.KINDS for word in ("--kind", kind)]
 
 
