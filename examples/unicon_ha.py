@@ -263,7 +263,7 @@ def main() -> None:
     parser.add_argument("--other", type=Path, help="folder of anomalous images, for AUROC")
     parser.add_argument("--size", type=int, default=32, help="side of the images in pixels")
     parser.add_argument("--width", type=int, default=16, help="channels of res_1 (paper: 64)")
-    parser.add_argument("--epochs", type=int, default=30, help="(paper: 2048)")
+    parser.add_argument("--epochs", type=int, default=10, help="(paper: 2048)")
     parser.add_argument("--lr", type=float, default=0.05, help="first learning rate (paper: 0.01)")
     parser.add_argument("--seed", type=int, default=0, help="decides every random number")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
