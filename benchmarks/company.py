@@ -1,4 +1,4 @@
-"""How much a score depends on what else is scored: a claim of docs/reliability.md.
+"""How much a score depends on what else is scored: a claim of docs/concepts/reliability.md.
 
     python benchmarks/company.py
 

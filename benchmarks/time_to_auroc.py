@@ -4,8 +4,8 @@ Same data, same network (a quarter of ResNet-18's width), same loop; contenders 
 config says. Each is trained once a class and seed and scored several times on its way, which is
 not counted in its seconds; the learning rate falls to zero at the end of a run, so that the last
 score is what a run of that length is worth. A view pass is one view of one image through the whole
-network of UniCon-HA, forward and backward (docs/tables.md); a contender whose network sees smaller
-images is counted by its share of that arithmetic. ``--data`` holds train/CLASS/ and test/CLASS/.
+network of UniCon-HA, forward and backward (docs/how-to/tables.md); a contender whose network sees
+smaller images is counted by its share of that arithmetic. ``--data`` holds train/CLASS/ and test/CLASS/.
 
     python benchmarks/time_to_auroc.py --data CIFAR [--classes ...] [--seeds N] [--set KEY=VALUE]
 """
