@@ -30,7 +30,8 @@ def main() -> None:
         run = prepare(config, None)
         method, shifts, one = run.assembly.method, run.assembly.shifts, run.assembly.scorers[:1]
         fit(one, method, shifts, run.data.train, config.seed)
-        pixels = torch.cat([images.pixels for images in run.parts.values()])[:64]
+        every = [images.pixels for images in run.parts.values()]
+        pixels = torch.cat([p.index_select(0, torch.arange(len(p))) for p in every])[:64]
         (together,) = score(one, method, shifts, pixels, config.seed)
         order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0))
         (backwards,) = score(one, method, shifts, pixels[order], config.seed)
