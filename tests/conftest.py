@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from adframe.config.model import RunConfig, load_config
-from adframe.registry.loading import Host, load_plugins
+from adframe.registry.loading import LoadedPlugins, load_plugins
 
 settings.register_profile(
     "everywhere",
@@ -39,7 +39,7 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def host() -> Host:
+def loaded() -> LoadedPlugins:
     """The bundled plugins."""
     return load_plugins()
 
@@ -96,7 +96,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path], str
     outer = [path for path in sys.path if path.endswith("site-packages")]
     lines = [f"import site; site.addsitedir({path!r})\n" for path in outer]
     (packages / "outer.pth").write_text("".join(lines))
-    for name, module in {"adframe": "adframe.cli", "pip": "pip", "pytest": "pytest"}.items():
+    for name, module in {"adframe": "adframe.cli.main", "pip": "pip", "pytest": "pytest"}.items():
         script = root / "bin" / name
         script.write_text(f'#!/bin/sh\nexec "{root}/bin/python" -m {module} "$@"\n')
         script.chmod(0o755)

@@ -15,10 +15,17 @@ from adframe.config import yaml_tree
 from adframe.config.compose import compose, set_value
 from adframe.config.durations import EpochsOrTime
 from adframe.config.messages import as_written, located, nested, once
-from adframe.config.schema import DEFAULT, Component, Settings, Spec, resolve, validate
+from adframe.config.schema import (
+    USE_KIND_DEFAULT,
+    Component,
+    ComponentSpec,
+    Settings,
+    resolve,
+    validate,
+)
 from adframe.config.variables import escape
 from adframe.errors import ConfigError, Path_, Problem
-from adframe.registry.loading import Host, load_plugins
+from adframe.registry.loading import LoadedPlugins, load_plugins
 
 Weight = Annotated[float, Ge(0)]
 
@@ -26,7 +33,7 @@ Weight = Annotated[float, Ge(0)]
 class Term(Settings):
     """One term of the objective: which loss, at which stages, how heavy."""
 
-    loss: Annotated[Spec, Component("loss")]
+    loss: Annotated[ComponentSpec, Component("loss")]
     stages: list[Annotated[int, Ge(1)]] | None = None
     weight: Weight | list[Weight] = 1.0
 
@@ -34,7 +41,7 @@ class Term(Settings):
 class Exposure(Settings):
     """Images that are known to be no inliers: to train beside them (outlier exposure), or not."""
 
-    dataset: Annotated[Spec, Component("dataset")]
+    dataset: Annotated[ComponentSpec, Component("dataset")]
     ratio: Annotated[float, Interval(ge=0, le=64)] = 1.0  # exposed images to an inlier in a batch
 
 
@@ -50,7 +57,7 @@ class Train(Settings):
     clip: Annotated[float, Gt(0)] | None = None  # most norm of a group's gradient
 
 
-def _one_or_many(value: Any, info: ValidationInfo) -> list[Spec]:
+def _one_or_many(value: Any, info: ValidationInfo) -> list[ComponentSpec]:
     """Scorers as a list; a single one keeps its place in the file (``scorer``, no index)."""
     registry: Any = info.context
     problems, specs = [], []
@@ -67,7 +74,7 @@ def _one_or_many(value: Any, info: ValidationInfo) -> list[Spec]:
 
 _SCORER = {"x-adframe-kind": "scorer"}
 Scorers = Annotated[
-    list[Annotated[Spec, Component("scorer")]],
+    list[Annotated[ComponentSpec, Component("scorer")]],
     BeforeValidator(_one_or_many),
     WithJsonSchema({"anyOf": [_SCORER, {"type": "array", "items": _SCORER, "minItems": 1}]}),
 ]
@@ -77,27 +84,27 @@ class RunConfig(Settings):
     """Everything a run depends on. ``load_config`` makes it."""
 
     seed: Annotated[int, Interval(ge=0, lt=2**63)] = 0
-    dataset: Annotated[Spec, Component("dataset")]
-    outliers: list[Annotated[Spec, Component("dataset")]] = Field(default_factory=list)
+    dataset: Annotated[ComponentSpec, Component("dataset")]
+    outliers: list[Annotated[ComponentSpec, Component("dataset")]] = Field(default_factory=list)
     exposure: Exposure | None = None
-    backbone: Annotated[Spec, Component("backbone")] = DEFAULT
-    shifts: list[Annotated[Spec, Component("shift")]] = Field(default_factory=list)
-    schedule: Annotated[Spec, Component("schedule")] = DEFAULT
+    backbone: Annotated[ComponentSpec, Component("backbone")] = USE_KIND_DEFAULT
+    shifts: list[Annotated[ComponentSpec, Component("shift")]] = Field(default_factory=list)
+    schedule: Annotated[ComponentSpec, Component("schedule")] = USE_KIND_DEFAULT
     objective: list[Term]
-    method: Annotated[Spec, Component("method")] = DEFAULT
-    scorer: Scorers = DEFAULT
-    optimizer: Annotated[Spec, Component("optimizer")] = DEFAULT
+    method: Annotated[ComponentSpec, Component("method")] = USE_KIND_DEFAULT
+    scorer: Scorers = USE_KIND_DEFAULT
+    optimizer: Annotated[ComponentSpec, Component("optimizer")] = USE_KIND_DEFAULT
     train: Train
     plugins: list[str] = Field(default_factory=list)
 
-    _host: Host = PrivateAttr()
-    _tree: yaml_tree.Node = PrivateAttr()
+    _loaded: LoadedPlugins = PrivateAttr()
+    _tree: yaml_tree.ConfigNode = PrivateAttr()
     _source: str = PrivateAttr()
 
     @property
-    def host(self) -> Host:
+    def loaded(self) -> LoadedPlugins:
         """The plugins this config was validated with."""
-        return self._host
+        return self._loaded
 
     @property
     def source(self) -> str:
@@ -139,7 +146,7 @@ def _escaped(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Spec):
+    if isinstance(value, ComponentSpec):
         return value.dump()
     if isinstance(value, Settings):
         return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
@@ -153,7 +160,7 @@ def load_config(
     plugins: Sequence[str | Path] = (),
     without: Iterable[str] = (),
     allow_code: bool = False,
-    host: Host | None = None,
+    loaded: LoadedPlugins | None = None,
 ) -> RunConfig:
     """Read, compose and validate a config.
 
@@ -164,7 +171,7 @@ def load_config(
         without: names of plugins to leave out.
         allow_code: load the files that the config's own ``plugins:`` names; without it such a
             config is refused, since a config may come from anywhere.
-        host: plugins already loaded, in place of all that.
+        loaded: plugins already loaded, in place of all that.
 
     Raises:
         ConfigError: every problem found, one line each, with file and line.
@@ -174,25 +181,25 @@ def load_config(
     for setting in settings:
         node = set_value(node, setting)
     return validate_tree(
-        node, str(path), plugins=plugins, without=without, allow_code=allow_code, host=host
+        node, str(path), plugins=plugins, without=without, allow_code=allow_code, loaded=loaded
     )
 
 
 def validate_tree(
-    node: yaml_tree.Node,
+    node: yaml_tree.ConfigNode,
     source: str,
     *,
     plugins: Sequence[str | Path] = (),
     without: Iterable[str] = (),
     allow_code: bool = False,
-    host: Host | None = None,
+    loaded: LoadedPlugins | None = None,
 ) -> RunConfig:
     """A config from its composed tree; see ``load_config``."""
     table = node.plain()
     given = [str(Path(file).resolve()) for file in plugins]
     asked = _plugin_files(node)
     files = list(dict.fromkeys([*given, *asked.values()]))
-    if host is None:
+    if loaded is None:
         problems = []
         for path, file in asked.items():
             if not Path(file).is_file():
@@ -202,17 +209,17 @@ def validate_tree(
                 problems.append(Problem(path, say))
         if problems:
             raise located(problems, node)
-        host = load_plugins(files, without)
+        loaded = load_plugins(files, without)
     try:
-        fields = validate(RunConfig, table, host.registry)
+        fields = validate(RunConfig, table, loaded.registry)
     except ConfigError as error:
-        raise located(once(error.problems, host.registry.plugins), node) from None
+        raise located(once(error.problems, loaded.registry.plugins), node) from None
     config = RunConfig.model_construct(**{**fields, "plugins": files})
-    config._host, config._tree, config._source = host, node, source
+    config._loaded, config._tree, config._source = loaded, node, source
     return config
 
 
-def _plugin_files(node: yaml_tree.Node) -> dict[Path_, str]:
+def _plugin_files(node: yaml_tree.ConfigNode) -> dict[Path_, str]:
     """The files that ``plugins:`` names, by where; validation speaks of what is no name."""
     plugins = node.value.get("plugins")
     items = plugins.value if plugins is not None and isinstance(plugins.value, list) else []
@@ -223,9 +230,9 @@ def _plugin_files(node: yaml_tree.Node) -> dict[Path_, str]:
     }
 
 
-def from_mapping(table: Mapping[str, Any], host: Host | None = None) -> RunConfig:
+def from_mapping(table: Mapping[str, Any], loaded: LoadedPlugins | None = None) -> RunConfig:
     """A config from plain values, as a test or a notebook has them."""
     import json
 
     node = yaml_tree.parse(json.dumps(table, ensure_ascii=False), "config")
-    return validate_tree(node, "config", host=host)
+    return validate_tree(node, "config", loaded=loaded)

@@ -7,20 +7,14 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from adframe.config.bundled import configs_folder
 from adframe.config.compose import compose
 from adframe.config.messages import problems_of
 from adframe.config.schema import Settings
-from adframe.config.yaml_tree import Node
+from adframe.config.yaml_tree import ConfigNode
 from adframe.errors import ConfigError, Problem, UserError, did_you_mean
 
 Model = TypeVar("Model", bound=Settings)
-
-
-def configs_folder() -> Path:
-    """The bundled configs: inside the package (in a clone through a link), or beside it."""
-    package = Path(__file__).parents[1]
-    inside = package / "configs"
-    return inside if inside.is_dir() else package.parent / "configs"
 
 
 def find_table(name: str) -> Path:
@@ -38,7 +32,7 @@ def find_table(name: str) -> Path:
     raise UserError(f"no table or table file '{name}'{hint} (there is: {', '.join(known)})")
 
 
-def read(path: Path, model: type[Model]) -> tuple[Model, Node]:
+def read(path: Path, model: type[Model]) -> tuple[Model, ConfigNode]:
     """A validated file, and its tree, which knows where each value was written.
 
     Raises:
@@ -52,6 +46,6 @@ def read(path: Path, model: type[Model]) -> tuple[Model, Node]:
         raise located(problems_of(error, model, table), node) from error
 
 
-def located(problems: list[Problem], node: Node) -> ConfigError:
+def located(problems: list[Problem], node: ConfigNode) -> ConfigError:
     """The problems, each with where it was written."""
     return ConfigError(Problem(p.path, p.message, node.origin_of(p.path)) for p in problems)
