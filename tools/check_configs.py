@@ -41,7 +41,9 @@ def problems(folder: Path) -> Iterator[str]:
 
 def main(folders: Sequence[str]) -> int:
     """Print the problems of the folders; 1 if there are any."""
-    found = [line for folder in folders or [str(ROOT / "configs")] for line in problems(Path(folder))]
+    found = [
+        line for folder in folders or [str(ROOT / "configs")] for line in problems(Path(folder))
+    ]
     print("\n".join(found), end="\n" if found else "")
     return 1 if found else 0
 
