@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Interval
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, WithJsonSchema
 from ruamel.yaml import YAML
 
 from adframe import tree
@@ -24,30 +24,48 @@ Weight = Annotated[float, Ge(0)]
 
 
 class Term(Settings):
-    """One term of the objective: which loss, at which stages, how heavy."""
+    """One term of the objective: which loss, at which stages, with which weight."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     loss: Annotated[Spec, Component("loss")]
+    """The loss: its name, or a mapping with ``name`` and options."""
     stages: list[Annotated[int, Ge(1)]] | None = None
+    """Stages of the network it is computed at, 1 is the first; all that the schedule trains."""
     weight: Weight | list[Weight] = 1.0
+    """Factor of the loss: one number, or one for each of ``stages``."""
 
 
 class Exposure(Settings):
-    """Images that are known to be no inliers: to train beside them (outlier exposure), or not."""
+    """Known outliers: the network trains on them (outlier exposure), or only scorers see them."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     dataset: Annotated[Spec, Component("dataset")]
-    ratio: Annotated[float, Interval(ge=0, le=64)] = 1.0  # exposed images to an inlier in a batch
+    """Where the images come from: the training images of a data set, or any folder."""
+    ratio: Annotated[float, Interval(ge=0, le=64)] = 1.0
+    """Known outliers per inlier in a batch; 0 shows them to scorers only."""
 
 
 class Train(Settings):
-    """How long and on what the network is trained."""
+    """How long the network is trained, on which device, and when checkpoints are written."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     epochs: Annotated[int, Interval(ge=1, le=1_000_000)]
+    """Passes over the training images."""
     batch_size: Annotated[int, Interval(ge=2, le=65_536)] = 32
+    """Inliers in a batch; their shifted copies and known outliers are added to it."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Floating-point type of the network; ``auto`` is bf16 on CUDA and fp32 on CPUs."""
     compile: Literal["auto", "on", "off"] = "auto"
+    """Whether ``torch.compile`` is used; ``auto`` compiles long runs on CUDA only."""
     device: str = "auto"
+    """A PyTorch device such as ``cpu`` or ``cuda:1``; ``auto`` takes CUDA if there is one."""
     checkpoint_every: EpochsOrTime = "10min"
-    clip: Annotated[float, Gt(0)] | None = None  # most norm of a group's gradient
+    """Epochs (``5``; 0: only at the end) or time (``2h``) from one checkpoint to the next."""
+    clip: Annotated[float, Gt(0)] | None = None
+    """Largest allowed norm of the gradient of a parameter group; no limit by default."""
 
 
 def _one_or_many(value: Any, info: ValidationInfo) -> list[Spec]:
@@ -76,19 +94,34 @@ Scorers = Annotated[
 class RunConfig(Settings):
     """Everything a run depends on. ``load_config`` makes it."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     seed: Annotated[int, Interval(ge=0, lt=2**63)] = 0
+    """Decides every random number of the run: weights, order, augmentation, splits."""
     dataset: Annotated[Spec, Component("dataset")]
+    """Images of what is normal to train on, and images to test on."""
     outliers: list[Annotated[Spec, Component("dataset")]] = Field(default_factory=list)
+    """Data sets to test against, each with its own AUROC."""
     exposure: Exposure | None = None
+    """Known outliers to learn from (outlier exposure)."""
     backbone: Annotated[Spec, Component("backbone")] = DEFAULT
+    """The network."""
     shifts: list[Annotated[Spec, Component("shift")]] = Field(default_factory=list)
+    """Shifting transformations: each variant of each makes one class of virtual outliers."""
     schedule: Annotated[Spec, Component("schedule")] = DEFAULT
+    """Which stages of the network are trained, and with which augmentation."""
     objective: list[Term]
+    """What is minimised: a list of terms, each a loss with stages and weight."""
     method: Annotated[Spec, Component("method")] = DEFAULT
+    """How a batch becomes updates of the network."""
     scorer: Scorers = DEFAULT
+    """One scorer or a list; the first one is used by ``adframe score``."""
     optimizer: Annotated[Spec, Component("optimizer")] = DEFAULT
+    """How parameters move, and the learning rate over the run."""
     train: Train
+    """How long and on which device."""
     plugins: list[str] = Field(default_factory=list)
+    """Files of plugins to load, relative to the config; needs ``--allow-code``."""
 
     _host: Host = PrivateAttr()
     _tree: tree.Node = PrivateAttr()
