@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test lint docs bench clean
 
 help:
 	@echo "make demo   train UniCon-HA on real faces and print its AUROC (a few minutes)"
 	@echo "make test   lint, type check, tests"
+	@echo "make docs   the documentation as a site, into build/docs/index.html"
 	@echo "make bench  benchmarks beside their peers, as ratios, into benchmarks/RESULTS.md"
 
 setup: $(STAMP)
@@ -30,6 +31,11 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: setup
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs,dev]'
+	$(BIN)/python -m sphinx -b html -n -W --keep-going -q docs build/docs
+	@echo "build/docs/index.html"
 
 bench: setup
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench,dev]'

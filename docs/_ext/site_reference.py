@@ -9,6 +9,8 @@ has no page of the site is shown without a link: the rest of the repository is n
 from __future__ import annotations
 
 import argparse
+import ast
+import importlib
 import inspect
 import json
 import re
@@ -26,6 +28,7 @@ LINK = re.compile(r"\[([^\]\[]*)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
 def setup(app: Any) -> dict[str, bool]:
     """Called by Sphinx."""
     app.connect("source-read", _read)
+    app.connect("autodoc-process-docstring", _escape, priority=100)
     return {"parallel_read_safe": True}
 
 
@@ -38,6 +41,11 @@ def _link(link: re.Match[str], folder: Path) -> str:
     """The link as it is, or its text alone where it leaves the site."""
     target = (folder / link[2]).resolve()
     return link[0] if target.is_relative_to(DOCS) else link[1]
+
+
+def _escape(app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+    """Keep a shape such as ``(N, *shape)`` from being read as emphasis."""
+    lines[:] = [re.sub(r"(?<![\w`*\\])\*(?=\w)", r"\\*", line) for line in lines]
 
 
 # --- configs ------------------------------------------------------------------------------------
@@ -185,6 +193,61 @@ def hooks() -> str:
     return "\n".join([*lines, _markdown(add), ""])
 
 
+# --- Python ---------------------------------------------------------------------------------------
+
+
+def interfaces() -> str:
+    """Base classes of components, and what passes between them."""
+    return _module("adframe.interfaces")
+
+
+def ops() -> str:
+    """Operations that plugins share."""
+    return _module("adframe.ops")
+
+
+def testing() -> str:
+    """The contract kit."""
+    return _module("adframe.testing")
+
+
+def _module(name: str) -> str:
+    """A module's docstring, and its names in the order of the file."""
+    module = importlib.import_module(name)
+    lines = ["```{eval-rst}", f".. automodule:: {name}", "   :no-members:", ""]
+    values = []
+    for key in public(module):
+        value = getattr(module, key)
+        if inspect.isclass(value) or inspect.isfunction(value):
+            directive = "autoclass" if inspect.isclass(value) else "autofunction"
+            lines.append(f".. {directive}:: {name}.{key}")
+        else:
+            values.append(_row(f"`{key}`", f"`{_alias(value)}`"))
+    lines += ["```", ""]
+    if values:
+        lines += ["| name | stands for |", "|---|---|", *values, ""]
+    return "\n".join(lines)
+
+
+def public(module: Any) -> list[str]:
+    """The names a module offers: those it lists, or those it re-exports from adframe."""
+    if hasattr(module, "__all__"):
+        return list(module.__all__)
+    source = ast.parse(inspect.getsource(module))
+    imported = [node for node in source.body if isinstance(node, ast.ImportFrom)]
+    return [
+        alias.asname
+        for node in imported
+        for alias in node.names
+        if alias.asname == alias.name and (node.module or "").startswith("adframe")
+    ]
+
+
+def _alias(value: Any) -> str:
+    """A type alias or constant as code, without the modules of its parts."""
+    return re.sub(r"\b(?:[a-z_]+\.)+(?=[A-Z])", "", str(value))
+
+
 # --- helpers ------------------------------------------------------------------------------------
 
 
@@ -206,7 +269,7 @@ def _row(*cells: str) -> str:
     return "| " + " | ".join(_markdown(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
-PARTS = {"config": config, "components": components, "cli": cli, "hooks": hooks}
+PARTS = {part.__name__: part for part in (config, components, cli, hooks, interfaces, ops, testing)}
 
 if __name__ == "__main__":
     print(PARTS[sys.argv[1]]())
