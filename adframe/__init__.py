@@ -8,45 +8,45 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from adframe._version import __version__ as __version__
+
 if TYPE_CHECKING:
-    from adframe.assemble import build as build
-    from adframe.config import load_config as load_config
-    from adframe.contrast import group_contrast as group_contrast
+    from adframe.config.model import load_config as load_config
+    from adframe.data.decode import find_images as find_images
+    from adframe.data.load import open_images as open_images
+    from adframe.data.load import read_images as read_images
+    from adframe.data.load import readable_images as readable_images
     from adframe.detector import Detector as Detector
     from adframe.detector import load as load
+    from adframe.engine.build import build as build
+    from adframe.engine.runner import run as run
     from adframe.errors import UserError as UserError
-    from adframe.hookspecs import Add as Add
-    from adframe.hookspecs import hookimpl as hookimpl
-    from adframe.images import find_images as find_images
-    from adframe.nearest import max_cosine as max_cosine
-    from adframe.pixels import open_images as open_images
-    from adframe.pixels import read_images as read_images
-    from adframe.pixels import readable_images as readable_images
-    from adframe.report import Report as Report
-    from adframe.runner import Run as Run
-    from adframe.runner import run as run
-    from adframe.values import Views as Views
-
-__version__ = "0.1.0"
+    from adframe.interfaces.run import Report as Report
+    from adframe.interfaces.run import Run as Run
+    from adframe.interfaces.types import Views as Views
+    from adframe.ops.contrastive import group_contrast as group_contrast
+    from adframe.ops.nearest import max_cosine as max_cosine
+    from adframe.registry.hookspecs import Add as Add
+    from adframe.registry.hookspecs import hookimpl as hookimpl
 
 _HOME = {
-    "Add": "hookspecs",
+    "Add": "registry.hookspecs",
     "Detector": "detector",
-    "Report": "report",
-    "Run": "runner",
+    "Report": "interfaces.run",
+    "Run": "interfaces.run",
     "UserError": "errors",
-    "Views": "values",
-    "build": "assemble",
-    "find_images": "images",
-    "group_contrast": "contrast",
-    "hookimpl": "hookspecs",
+    "Views": "interfaces.types",
+    "build": "engine.build",
+    "find_images": "data.decode",
+    "group_contrast": "ops.contrastive",
+    "hookimpl": "registry.hookspecs",
     "load": "detector",
-    "load_config": "config",
-    "max_cosine": "nearest",
-    "open_images": "pixels",
-    "read_images": "pixels",
-    "readable_images": "pixels",
-    "run": "runner",
+    "load_config": "config.model",
+    "max_cosine": "ops.nearest",
+    "open_images": "data.load",
+    "read_images": "data.load",
+    "readable_images": "data.load",
+    "run": "engine.runner",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605
 

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from adframe import __version__
+from adframe._version import __version__
 
 _FORMAT = warnings.formatwarning
 

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adframe import checkpoint
-from adframe.assemble import Assembly, assemble
-from adframe.config import RunConfig, load_config
+from adframe.config.model import RunConfig, load_config
+from adframe.data.load import read_images
+from adframe.engine import checkpoint
+from adframe.engine.build import Assembly, assemble
+from adframe.engine.evaluate import fit, score
 from adframe.errors import UserError
-from adframe.evaluate import fit, score
 from adframe.interfaces import Images
-from adframe.pixels import read_images
 
 ImagesLike = Tensor | np.ndarray | Sequence[str | Path]
 

@@ -29,6 +29,10 @@ class PluginFault(Exception):  # noqa: N818
     """A component that breaks the rules plugins live by; the message names the component."""
 
 
+class TrainingError(Exception):
+    """Training cannot go on; what was saved before stays."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing wrong with a config: where it was written, which key, what, and a way out."""

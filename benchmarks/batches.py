@@ -29,8 +29,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2.functional import pil_to_tensor
 
 import adframe
-from adframe import images
-from adframe.feed import feed
+from adframe.data import decode
+from adframe.data.lazy import feed
 
 BATCH = 256
 WORKERS = 2
@@ -62,11 +62,11 @@ def write(folder: Path, count: int) -> list[Path]:
 
 def by_threads(paths: list[Path]) -> torch.Tensor:
     """``read_images`` as it reads files that are not tiny."""
-    tiny, images.TINY = images.TINY, 0
+    tiny, decode.TINY = decode.TINY, 0
     try:
         return adframe.read_images(paths)
     finally:
-        images.TINY = tiny
+        decode.TINY = tiny
 
 
 def main() -> None:

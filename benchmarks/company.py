@@ -13,9 +13,9 @@ import warnings
 
 import torch
 
-from adframe.config import load_config
-from adframe.evaluate import fit, score
-from adframe.runner import prepare
+from adframe.config.model import load_config
+from adframe.engine.evaluate import fit, score
+from adframe.engine.runner import prepare
 
 FEW = (1, 2, 3, 5, 8, 16, 31)
 

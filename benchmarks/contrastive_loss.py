@@ -8,7 +8,7 @@ UniCLR with soft aggregation, which SupConLoss cannot do: it is set against the 
     python benchmarks/contrastive_loss.py [--quick | --crossover]
 
 ``--crossover`` times the dense and the blocked form of adframe's own kernel at rising numbers of
-views: where the blocked one starts to win is ``adframe.contrast.BLOCKED_FROM``.
+views: where the blocked one starts to win is ``adframe.ops.contrastive.BLOCKED_FROM``.
 """
 
 from __future__ import annotations

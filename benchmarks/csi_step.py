@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import adframe
-from adframe.assemble import assemble
+from adframe.engine.build import assemble
 from adframe.interfaces import Method
 
 CONFIG = Path(__file__).parents[1] / "configs/csi/cifar10.yaml"

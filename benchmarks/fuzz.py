@@ -29,12 +29,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from adframe.compose import compose, set_value
-from adframe.config import validate_tree
+from adframe.config.compose import compose, set_value
+from adframe.config.model import validate_tree
+from adframe.data.decode import read_image
 from adframe.errors import UserError
-from adframe.files import read_tensors, write_tensors
-from adframe.images import read_image
-from adframe.plugins import Host, load_plugins
+from adframe.io.tensors import read_tensors, write_tensors
+from adframe.registry.loading import Host, load_plugins
 
 ROOT = Path(__file__).parents[1]
 WORDS = [

@@ -27,11 +27,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-import adframe.runner
-from adframe import checkpoint, files
+import adframe.engine.evaluate
 from adframe.cli import main as adframe_cli
 from adframe.commands import run as _commands_run  # noqa: F401  imported before the forks
-from adframe.config import load_config
+from adframe.config.model import load_config
+from adframe.engine import checkpoint
+from adframe.io import atomic
 
 BASE = Path(__file__).parents[1] / "configs/base/unicon_ha.yaml"
 MOMENTS = ("time", "time", "term", "step", "fsync", "replace", "replaced", "score", "hook")
@@ -116,9 +117,9 @@ def arm(moment: str, count: int) -> None:
     elif moment == "replace":
         before(Path, "replace")
     elif moment == "replaced":  # the file has its name, its folder is not synced yet
-        before(files, "_sync_folder")
+        before(atomic, "_sync_folder")
     elif moment == "score":
-        before(adframe.runner, "score")
+        before(adframe.engine.evaluate, "score")
     elif moment == "hook":  # the epoch is over and not saved
         before(checkpoint, "save_state")
 

@@ -22,8 +22,9 @@ from PIL import Image
 
 import adframe
 from adframe import load_config
-from adframe.runner import Run, prepare
-from adframe.train import train
+from adframe.engine.runner import prepare
+from adframe.engine.state import Run
+from adframe.engine.train import train
 
 CONFIG = Path(__file__).parents[1] / "configs/base/unicon_ha.yaml"
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 import adframe
-from adframe.nearest import COLUMNS
+from adframe.ops.nearest import COLUMNS
 
 WIDTH = 512
 ROWS = 1024  # of queries in a block: what fits 16 MiB, the search's default

@@ -22,12 +22,14 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from adframe import hookimpl, load_config
-from adframe.assemble import assemble
-from adframe.config import RunConfig
+from adframe.config.model import RunConfig
+from adframe.engine.build import assemble
+from adframe.engine.evaluate import evaluate
+from adframe.engine.runner import prepare
+from adframe.engine.state import Run
+from adframe.engine.train import train
 from adframe.interfaces import Backbone
-from adframe.runner import Run, evaluate, prepare
 from adframe.tables.cost import course, seen_images
-from adframe.train import train
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 DEFAULT = "unicon_ha/cifar10_cpu_folder.yaml"

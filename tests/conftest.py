@@ -11,8 +11,8 @@ import torch
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
-from adframe.config import RunConfig, load_config
-from adframe.plugins import Host, load_plugins
+from adframe.config.model import RunConfig, load_config
+from adframe.registry.loading import Host, load_plugins
 
 settings.register_profile(
     "everywhere",

@@ -6,9 +6,9 @@ option with a fixed choice.
 
 import pytest
 
-from adframe.plugins import installed, load_plugins
-from adframe.registry import Registry
-from adframe.schema import model_of
+from adframe.config.schema import model_of
+from adframe.registry.loading import installed, load_plugins
+from adframe.registry.registry import Registry
 from adframe.testing import cases, check
 
 #: What a component cannot be made without; and sizes that keep the tests quick.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from adframe.cli import main
-from adframe.hookspecs import names
+from adframe.registry.hookspecs import names
 
 ROOT = Path(__file__).parents[1]
 

@@ -17,7 +17,7 @@ from adframe.interfaces import Batch, Draws, Method, Objective, Parts
 
 @pytest.fixture(autouse=True)
 def _small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adframe.contrast.TILE", (8, 16))
+    monkeypatch.setattr("adframe.ops.contrastive.TILE", (8, 16))
 
 
 def method() -> Method:
@@ -60,7 +60,7 @@ def test_the_fast_step_has_the_gradient_of_the_plain_step(monkeypatch: pytest.Mo
     monkeypatch.setattr(plain.backbone, "forward", whole(plain.backbone.forward))
     expected = gradient(plain)
 
-    monkeypatch.setattr("adframe.contrast.BLOCKED_FROM", 0)
+    monkeypatch.setattr("adframe.ops.contrastive.BLOCKED_FROM", 0)
     monkeypatch.setattr("adframe_augmentations.simclr.PIXELS", 3 * 16 * 16)
     fast, other = method(), method()
     assert (gradient(fast) - expected).norm() < 1e-6 * expected.norm()

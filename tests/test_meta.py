@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from adframe.registry import KINDS
+from adframe.registry.registry import KINDS
 
 ROOT = Path(__file__).parents[1]
 CORE = sorted((ROOT / "adframe").rglob("*.py"))

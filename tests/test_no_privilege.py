@@ -9,8 +9,8 @@ import torch
 from pydantic import BaseModel
 
 import adframe
-from adframe.config import RunConfig, load_config
-from adframe.registry import KINDS
+from adframe.config.model import RunConfig, load_config
+from adframe.registry.registry import KINDS
 
 REGISTER = """
 

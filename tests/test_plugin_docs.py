@@ -8,9 +8,10 @@ from string import Template
 
 import pytest
 
-from adframe import hookspecs, scaffold
+from adframe import scaffold
 from adframe.cli import main
-from adframe.config import load_config
+from adframe.config.model import load_config
+from adframe.registry import hookspecs
 from adframe.testing import cases
 
 ROOT = Path(__file__).parents[1]

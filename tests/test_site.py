@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import adframe
-from adframe.config import RunConfig
-from adframe.hookspecs import names
+from adframe.config.model import RunConfig
+from adframe.registry.hookspecs import names
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

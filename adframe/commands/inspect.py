@@ -12,8 +12,8 @@ from typing import Any
 
 import adframe
 from adframe.errors import PluginFault, UserError, did_you_mean
-from adframe.plugins import Host, load_plugins
-from adframe.registry import KINDS
+from adframe.registry.loading import Host, load_plugins
+from adframe.registry.registry import KINDS
 
 #: The bundled configs, in the package or beside it in a source tree.
 _PACKAGE = Path(adframe.__file__).parent
@@ -85,7 +85,7 @@ def show(arguments: argparse.Namespace) -> int:
     host = _host(arguments)
     entry = host.registry.get(_kind(arguments.kind), arguments.name)
 
-    from adframe.describe import describe, used_by
+    from adframe.config.describe import describe, used_by
 
     try:
         facts = describe(entry, host.registry)
@@ -153,7 +153,7 @@ def schema(arguments: argparse.Namespace) -> int:
     """The JSON Schema of configs, with every installed component's options."""
     host = _host(arguments)
 
-    from adframe.export import json_schema
+    from adframe.config.json_schema import json_schema
 
     _warn(host)
     print(json.dumps(json_schema(host.registry), indent=2))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from adframe import scaffold
 from adframe.errors import UserError, did_you_mean
-from adframe.plugins import load_plugins
+from adframe.registry.loading import load_plugins
 
 
 def new(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adframe.errors import UserError
-from adframe.plugins import load_plugins
+from adframe.registry.loading import load_plugins
 
 if TYPE_CHECKING:
     from adframe.tables.grid import Grid

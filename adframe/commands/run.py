@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from adframe.config import RunConfig, load_config
+from adframe.config.model import RunConfig, load_config
 from adframe.errors import UserError
 
 
@@ -27,8 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError("--resume: name the run folder with --out")
     out = arguments.out or _next_folder(arguments.config.stem)
 
-    from adframe.runner import TrainingError
-    from adframe.runner import run as train_and_evaluate
+    from adframe.engine.runner import run as train_and_evaluate
+    from adframe.errors import TrainingError
 
     _keep_freed_memory()
     try:
@@ -71,11 +71,11 @@ def check(arguments: argparse.Namespace) -> int:
     """Validate a config and assemble its components, without reading any data."""
     config = _config(arguments)
 
-    from adframe.assemble import assemble
+    from adframe.engine.build import assemble
 
     assemble(config)
     if arguments.resolved:
-        from adframe.resolved import resolved
+        from adframe.config.resolved import resolved
 
         print(resolved(config), end="")
         return 0
@@ -91,7 +91,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
         "allow_code": arguments.allow_code,
     }
     if arguments.verify:
-        from adframe.verify import verify
+        from adframe.engine.verify import verify
 
         difference = verify(arguments.run, **options)
         if difference:
@@ -100,7 +100,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
         print(f"{arguments.run}: scored again, every score is the stored one")
         return 0
 
-    from adframe.runner import evaluate_folder
+    from adframe.engine.runner import evaluate_folder
 
     evaluate_folder(arguments.run, **options, verbose=True)
     return 0

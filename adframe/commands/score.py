@@ -7,10 +7,10 @@ import csv
 import io
 import sys
 
+from adframe.data.decode import ImageError, find_images, read_image
 from adframe.detector import load
 from adframe.errors import UserError
-from adframe.files import write
-from adframe.images import ImageError, find_images, read_image
+from adframe.io.atomic import write
 
 BLOCK = 256  # files decoded before they are scored; memory does not grow with their number
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from adframe.assemble import assemble
-from adframe.config import RunConfig
+from adframe.config.model import RunConfig
+from adframe.engine.build import assemble
 from adframe.interfaces import Backbone, Batch, Draws
 
 IMAGES, WITH_EXPOSED = 2, 8  # in a step that is counted; more where a ratio is to be met

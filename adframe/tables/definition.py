@@ -10,8 +10,8 @@ from typing import Annotated
 from annotated_types import Ge, Interval, MinLen
 from pydantic import Field
 
+from adframe.config.schema import Settings
 from adframe.errors import Problem, UserError, did_you_mean
-from adframe.schema import Settings
 from adframe.tables.files import located, read
 from adframe.tables.published import Published, read_published
 

@@ -8,9 +8,9 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from adframe import files
-from adframe.errors import UserError
-from adframe.runner import TrainingError, run
+from adframe.engine.runner import run
+from adframe.errors import TrainingError, UserError
+from adframe.io import atomic
 from adframe.tables.grid import Cell, Grid
 from adframe.tables.markdown import markdown
 from adframe.tables.results import read_result
@@ -66,6 +66,6 @@ def write(grid: Grid, failures: dict[str, str]) -> dict[str, Any]:
         grid.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{grid.out}: cannot be made: {error.strerror or error}") from error
-    files.write(grid.out / "table.json", json.dumps(facts, indent=2) + "\n")
-    files.write(grid.out / "table.md", markdown(facts))
+    atomic.write(grid.out / "table.json", json.dumps(facts, indent=2) + "\n")
+    atomic.write(grid.out / "table.md", markdown(facts))
     return facts

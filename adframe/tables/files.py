@@ -7,11 +7,11 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from adframe.compose import compose
+from adframe.config.compose import compose
+from adframe.config.messages import problems_of
+from adframe.config.schema import Settings
+from adframe.config.yaml_tree import Node
 from adframe.errors import ConfigError, Problem, UserError, did_you_mean
-from adframe.problems import problems_of
-from adframe.schema import Settings
-from adframe.tree import Node
 
 Model = TypeVar("Model", bound=Settings)
 

@@ -10,12 +10,12 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
-from adframe.compose import compose, set_value
-from adframe.config import RunConfig, validate_tree
+from adframe.config.compose import compose, set_value
+from adframe.config.model import RunConfig, validate_tree
+from adframe.config.yaml_tree import Node
 from adframe.errors import UserError, did_you_mean
-from adframe.plugins import Host
+from adframe.registry.loading import Host
 from adframe.tables.definition import Budget, Source, Table, Task
-from adframe.tree import Node
 
 
 @dataclass(frozen=True)

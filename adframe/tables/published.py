@@ -7,8 +7,8 @@ from typing import Annotated
 
 from annotated_types import Interval
 
+from adframe.config.schema import Settings
 from adframe.errors import Problem
-from adframe.schema import Settings
 from adframe.tables.files import located, read
 
 Percent = Annotated[float, Interval(ge=0, le=100)]

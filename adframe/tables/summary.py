@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from adframe import __version__
+from adframe._version import __version__
 from adframe.tables.grid import Cell, Grid
 from adframe.tables.published import Figures, Part
 from adframe.tables.results import Result, column_value, read_result

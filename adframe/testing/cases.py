@@ -12,8 +12,8 @@ from unittest import SkipTest
 
 from adframe import interfaces
 from adframe.errors import PluginFault
-from adframe.plugins import Source, from_file, installed, load_plugins
-from adframe.registry import KINDS, Entry, Plugin, Registry
+from adframe.registry.loading import Source, from_file, installed, load_plugins
+from adframe.registry.registry import KINDS, Entry, Plugin, Registry
 from adframe.testing import datasets, images, losses, options, scorers, training
 from adframe.testing.subject import Subject
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from adframe.describe import argument_docs, options_schema
+from adframe.config.describe import argument_docs, options_schema
+from adframe.config.schema import model_of, validate
 from adframe.errors import PluginFault
-from adframe.schema import model_of, validate
 from adframe.testing.subject import Subject
 
 

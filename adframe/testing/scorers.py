@@ -9,8 +9,8 @@ from unittest import SkipTest
 import torch
 from torch import Tensor
 
+from adframe.engine.metrics import auroc
 from adframe.errors import UserError
-from adframe.evaluate import auroc
 from adframe.interfaces import Features, Look, Scorer
 from adframe.testing.subject import Subject, close
 

@@ -10,10 +10,10 @@ from unittest import SkipTest
 
 import torch
 
-from adframe.describe import is_required, options_schema
+from adframe.config.describe import is_required, options_schema
+from adframe.config.schema import Spec, model_of, validate
 from adframe.errors import ConfigError
-from adframe.registry import Entry, Registry
-from adframe.schema import Spec, model_of, validate
+from adframe.registry.registry import Entry, Registry
 
 #: Kinds whose alternatives may reach for the network or for gigabytes: only as the test says.
 _AS_GIVEN = ("dataset", "backbone")

@@ -53,8 +53,8 @@ def _escape(app: Any, what: str, name: str, value: Any, options: Any, lines: lis
 
 def config() -> str:
     """Every key of a config: those at the top, then the sections."""
-    from adframe.describe import SECTIONS, describe_section
-    from adframe.plugins import load_plugins
+    from adframe.config.describe import SECTIONS, describe_section
+    from adframe.registry.loading import load_plugins
 
     registry = load_plugins().registry
     lines: list[str] = []
@@ -73,8 +73,8 @@ def config() -> str:
 
 def _type(option: dict[str, Any]) -> str:
     """The type, a kind or section linked to where it is described."""
-    from adframe.describe import SECTIONS
-    from adframe.registry import KINDS
+    from adframe.config.describe import SECTIONS
+    from adframe.registry.registry import KINDS
 
     def linked(word: re.Match[str]) -> str:
         name = "objective" if word[0] == "term" else word[0]
@@ -103,9 +103,9 @@ def _default(option: dict[str, Any], registry: Any) -> str:
 
 def components() -> str:
     """Every component, by kind, with its options."""
-    from adframe.describe import describe
-    from adframe.plugins import load_plugins
-    from adframe.registry import KINDS
+    from adframe.config.describe import describe
+    from adframe.registry.loading import load_plugins
+    from adframe.registry.registry import KINDS
 
     registry = load_plugins().registry
     lines: list[str] = []
@@ -180,7 +180,7 @@ def cli() -> str:
 
 def hooks() -> str:
     """Every hook with its arguments and what it promises."""
-    from adframe import hookspecs
+    from adframe.registry import hookspecs
 
     lines: list[str] = []
     for name, hook in hookspecs.names().items():

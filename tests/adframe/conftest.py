@@ -28,8 +28,8 @@ from adframe.interfaces import (
     Shift,
     Stage,
 )
-from adframe.plugins import Host, Source, load_plugins
-from adframe.registry import Plugin
+from adframe.registry.loading import Host, Source, load_plugins
+from adframe.registry.registry import Plugin
 
 Component = tuple[Any, ...]  # kind, name, target, and True for the kind's default
 

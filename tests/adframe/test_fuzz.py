@@ -9,10 +9,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adframe.compose import merge, set_value
-from adframe.config import from_mapping, load_config
-from adframe.files import read_tensors, write_tensors
-from adframe.tree import Node, parse
+from adframe.config.compose import merge, set_value
+from adframe.config.model import from_mapping, load_config
+from adframe.config.yaml_tree import Node, parse
+from adframe.io.tensors import read_tensors, write_tensors
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks/fuzz.py"
 

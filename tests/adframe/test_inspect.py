@@ -9,11 +9,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from adframe.cli import main
-from adframe.config import load_config
-from adframe.describe import describe
-from adframe.export import json_schema
-from adframe.plugins import installed, load_plugins
-from adframe.schema import resolve
+from adframe.config.describe import describe
+from adframe.config.json_schema import json_schema
+from adframe.config.model import load_config
+from adframe.config.schema import resolve
+from adframe.registry.loading import installed, load_plugins
 
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT / "configs/tables"  # data of tables of runs, not configs

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 import adframe
-from adframe.config import RunConfig, load_config
+from adframe.config.model import RunConfig, load_config
 from adframe.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[2] / "configs"

@@ -6,10 +6,10 @@ import statistics
 import pytest
 from safetensors.torch import load_file
 
-from adframe import checkpoint
 from adframe.cli import main
+from adframe.engine import checkpoint
+from adframe.errors import TrainingError
 from adframe.tables import execute
-from adframe.train import TrainingError
 
 ALL = [
     f"{row}/{task}/{seed}"

@@ -12,7 +12,7 @@ from torch import Tensor
 from adframe import build
 from adframe.errors import ConfigError
 from adframe.interfaces import Draws
-from adframe.plugins import Host
+from adframe.registry.loading import Host
 from adframe_augmentations.simclr import SimCLR, crop, jitter_colour, luma, turn_hue
 
 STEP = 1 / 255

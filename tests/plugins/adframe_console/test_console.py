@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import adframe
-from adframe.evaluate import Outcome
-from adframe.report import Report
+from adframe.engine.metrics import Outcome
+from adframe.engine.report import Report
 from adframe_console.metrics import MetricLog
 from adframe_console.progress import ProgressBar
 from adframe_console.table import show

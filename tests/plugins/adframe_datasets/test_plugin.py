@@ -2,7 +2,7 @@
 
 import pytest
 
-from adframe.describe import describe
+from adframe.config.describe import describe
 from adframe_datasets.plugin import DATASETS
 
 ALONE = {"lfw_faces", "interpolated"}  # nothing to choose

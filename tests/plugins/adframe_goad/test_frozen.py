@@ -62,18 +62,18 @@ def test_by_default_they_go_on_moving(settings: list[str]) -> None:
 
 
 def test_a_resumed_run_is_frozen_too(settings, tmp_path, monkeypatch) -> None:
-    import adframe.checkpoint
+    import adframe.engine.checkpoint
 
     whole = watched(settings)
     saves = []
-    save = adframe.checkpoint.save_state
+    save = adframe.engine.checkpoint.save_state
 
     def stop_after_the_first(*args: object) -> None:
         save(*args)
         saves.append(1)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(adframe.checkpoint, "save_state", stop_after_the_first)
+    monkeypatch.setattr(adframe.engine.checkpoint, "save_state", stop_after_the_first)
     with pytest.raises(KeyboardInterrupt):
         watched(settings, tmp_path / "run")
     monkeypatch.undo()

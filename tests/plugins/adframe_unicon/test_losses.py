@@ -22,8 +22,8 @@ SOFT = FORMS[1:]
 def _form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test of this file sees both forms of the loss, the blocked one in small blocks."""
     if request.param == "blocked":
-        monkeypatch.setattr("adframe.contrast.BLOCKED_FROM", 0)
-        monkeypatch.setattr("adframe.contrast.TILE", (3, 5))
+        monkeypatch.setattr("adframe.ops.contrastive.BLOCKED_FROM", 0)
+        monkeypatch.setattr("adframe.ops.contrastive.TILE", (3, 5))
         monkeypatch.setattr("adframe_unicon.losses._ROWS", 4)
 
 

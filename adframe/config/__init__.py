@@ -1,0 +1,1 @@
+"""Config files: from YAML to one validated run."""

@@ -1,0 +1,243 @@
+"""Components described for people: their options, documentation and use."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from ruamel.yaml import YAML
+
+from adframe.config.model import Exposure, RunConfig, Term, Train
+from adframe.config.schema import DEFAULT, Component, Spec, model_of
+from adframe.errors import UserError, did_you_mean
+from adframe.registry.loading import Host
+from adframe.registry.registry import Entry, Registry
+
+KIND_DEFAULT = "the kind's default"
+#: Section of a config -> the model of its keys; ``config`` is the whole.
+SECTIONS: dict[str, type[BaseModel]] = {
+    "config": RunConfig, "train": Train, "objective": Term, "exposure": Exposure,
+}  # fmt: skip
+_ARGUMENT = re.compile(r"^(\w+):\s*(?:\[([^\]]*)\]\s*)?(.*)$")
+
+
+def argument_docs(component: type) -> dict[str, tuple[str, str]]:
+    """Parameter -> (provenance, text) from the ``Args:`` sections of a class and its bases.
+
+    Provenance is what stands in brackets before the text, as ``[published: 0.5]``. What a base
+    class documents need not be said again.
+    """
+    documented: dict[str, tuple[str, str]] = {}
+    for base in reversed(component.__mro__):
+        documented |= _arguments(inspect.cleandoc(vars(base).get("__doc__") or ""))
+    return documented
+
+
+def _arguments(text: str) -> dict[str, tuple[str, str]]:
+    section = re.split(r"\n(?=\S)", text.partition("\nArgs:\n")[2])[0]
+    found: dict[str, list[str]] = {}
+    provenance: dict[str, str] = {}
+    name = ""
+    for line in inspect.cleandoc(section).splitlines():
+        match = None if line.startswith(" ") else _ARGUMENT.match(line)
+        if match:
+            name = match[1]
+            provenance[name], found[name] = match[2] or "", [match[3]]
+        elif name:
+            found[name].append(line.strip())
+    return {name: (provenance[name], " ".join(words)) for name, words in found.items()}
+
+
+def describe(entry: Entry, registry: Registry | None = None) -> dict[str, Any]:
+    """All that ``adframe show`` tells of a component.
+
+    Raises:
+        PluginFault: it cannot be imported, or its constructor is no schema.
+    """
+    component = entry.load()
+    model, docs = model_of(component), argument_docs(component)
+    text = inspect.getdoc(component) or ""
+    summary, _, rest = text.partition("\n")
+    schema = schema_of(model)["properties"]
+    options = []
+    for name, field in model.model_fields.items():
+        provenance, doc = docs.get(name, ("", ""))
+        option = _option(name, field, schema.get(name, {}), registry)
+        options.append({**option, "provenance": provenance, "doc": doc})
+    return {
+        "kind": entry.kind,
+        "name": entry.name,
+        "plugin": entry.plugin.name,
+        "version": entry.plugin.version,
+        "source": f"{inspect.getsourcefile(component)}:{_line_of(component)}",
+        "signature": f"{component.__qualname__}({', '.join(map(_parameter, options))})",
+        "summary": summary,
+        "text": rest.partition("\nArgs:\n")[0].strip(),
+        "options": options,
+        "example": example(entry.kind, entry.name, options),
+    }
+
+
+def describe_section(name: str, registry: Registry | None = None) -> dict[str, Any]:
+    """Keys of a config, with type, default and doc: all of them, or those of one section.
+
+    Args:
+        name: ``config`` for the keys at the top, or one of ``train``, ``objective`` (of which each
+            list item has these keys) and ``exposure``.
+        registry: where the defaults of kinds come from.
+
+    Raises:
+        UserError: there is no such section.
+    """
+    if name not in SECTIONS:
+        raise UserError(f"no section '{name}'{did_you_mean(name, SECTIONS)}")
+    model = SECTIONS[name]
+    schema = schema_of(model)["properties"]
+    keys = [
+        {**_option(key, field, schema[key], registry), "doc": field.description or ""}
+        for key, field in model.model_fields.items()
+    ]
+    return {"section": name, "summary": inspect.getdoc(model) or "", "keys": keys}
+
+
+def _option(
+    name: str, field: FieldInfo, schema: dict[str, Any], registry: Registry | None
+) -> dict[str, Any]:
+    """Name, type and default of a key, as a config has them."""
+    required = is_required(field, registry)
+    nested = field.default is DEFAULT
+    value = KIND_DEFAULT if nested else plain(field.get_default(call_default_factory=True))
+    return {
+        "name": name,
+        "type": _words(schema),
+        "required": required,
+        "default": None if required else value,
+        "schema": schema,
+    }
+
+
+def is_required(field: FieldInfo, registry: Registry | None) -> bool:
+    """Whether a config must give the option: it has no default, nor has the kind it nests."""
+    if field.default is not DEFAULT or registry is None:
+        return field.is_required()
+    kinds = [mark.kind for mark in field.metadata if isinstance(mark, Component)]
+    return any(registry.default(kind) is None for kind in kinds)
+
+
+def _line_of(component: type) -> int:
+    try:
+        return inspect.getsourcelines(component)[1]
+    except OSError:  # a class that no file holds
+        return 0
+
+
+def _parameter(option: dict[str, Any]) -> str:
+    name: str = option["name"]
+    if option["required"] or option["default"] == KIND_DEFAULT:
+        return name
+    return f"{name}={option['default']!r}"
+
+
+#: Where a config names a component of a kind: keys from the top; a number is a place in a list.
+_PLACES: dict[str, tuple[str | int, ...]] = {
+    "shift": ("shifts", 0),
+    "loss": ("objective", 0, "loss"),
+    "augmentation": ("schedule", "augmentation"),
+}
+
+
+def example(kind: str, name: str, options: list[dict[str, Any]]) -> str:
+    """What a config says to use the component, every plain default written out."""
+    made: Any = {"name": name}
+    for option in options:
+        if option["required"]:
+            made[option["name"]] = f"<{option['type']}>"
+        elif option["default"] is not None and option["default"] != KIND_DEFAULT:
+            made[option["name"]] = option["default"]
+    made = made if len(made) > 1 else name
+    for part in reversed(_PLACES.get(kind, (kind,))):
+        made = [made] if isinstance(part, int) else {part: made}
+    writer, stream = YAML(typ="safe", pure=True), io.StringIO()
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    writer.default_flow_style = None
+    writer.width = 100
+    writer.dump(made, stream)
+    return stream.getvalue()
+
+
+def plain(value: Any) -> Any:
+    """A default as JSON and YAML have it."""
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
+
+
+def used_by(entry: Entry, folder: Path, host: Host) -> list[str]:
+    """The configs below a folder that use the component, nested or not; unreadable ones apart."""
+    from adframe.config.model import load_config
+
+    found = []
+    for path in sorted(folder.rglob("*.yaml")):
+        try:
+            config = load_config(path, host=host)
+        except UserError:
+            continue
+        if any(_names(getattr(config, name), entry) for name in type(config).model_fields):
+            found.append(path.relative_to(folder).as_posix())
+    return found
+
+
+def _names(value: Any, entry: Entry) -> bool:
+    if isinstance(value, Spec):
+        return value.entry == entry or _names(value.options, entry)
+    if isinstance(value, BaseModel):
+        return any(_names(item, entry) for _, item in value)
+    if isinstance(value, dict):
+        return any(_names(item, entry) for item in value.values())
+    return isinstance(value, list | tuple) and any(_names(item, entry) for item in value)
+
+
+_BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+
+
+def _words(schema: dict[str, Any]) -> str:
+    """A JSON Schema type in a few words: ``number > 0``, ``list of path``."""
+    if named := schema.get("x-adframe-kind") or schema.get("$ref"):  # a kind; a section
+        return str(named).rpartition("/")[2].lower()
+    if "enum" in schema or "const" in schema:
+        values = schema.get("enum", [schema.get("const")])
+        return "one of " + ", ".join(str(value) for value in values)
+    if "anyOf" in schema:
+        return " or ".join(_words(branch) for branch in schema["anyOf"])
+    if schema.get("type") == "array":
+        if "prefixItems" in schema:
+            return "[" + ", ".join(_words(item) for item in schema["prefixItems"]) + "]"
+        return "list of " + _words(schema.get("items", {}))
+    name = {"null": "null", "string": "text", "boolean": "true or false"}.get(
+        schema.get("type", ""), schema.get("type", "anything")
+    )
+    name = schema.get("format", name)
+    bounds = [f"{sign} {schema[key]}" for key, sign in _BOUNDS.items() if key in schema]
+    return " ".join([name, *bounds])
+
+
+def options_schema(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
+    """Option -> its JSON Schema."""
+    properties: dict[str, dict[str, Any]] = schema_of(model)["properties"]
+    return properties
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The model's JSON Schema; a nested component is marked ``x-adframe-kind``."""
+    import warnings
+
+    with warnings.catch_warnings():  # "the kind's default" has no JSON form, and needs none
+        warnings.simplefilter("ignore")
+        schema = model.model_json_schema()
+    schema.setdefault("properties", {})
+    return schema

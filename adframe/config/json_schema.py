@@ -1,0 +1,89 @@
+"""The JSON Schema of configs, for editors and plain validators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adframe.config.describe import schema_of
+from adframe.config.model import RunConfig
+from adframe.config.schema import model_of
+from adframe.errors import PluginFault
+from adframe.registry.registry import KINDS, Registry
+
+
+def json_schema(registry: Registry) -> dict[str, Any]:
+    """The JSON Schema of a config, knowing every component that can be imported.
+
+    Components of one kind are told apart by ``if``/``then`` on ``name``, so that an editor names
+    the wrong option and not every alternative.
+    """
+    schema = schema_of(RunConfig)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "adframe run"
+    schema["properties"]["extends"] = {
+        "description": "Configs this one is laid upon, base first; relative to this file.",
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+    }
+    # What a base may bring is not missing here.
+    definitions = schema.setdefault("$defs", {})
+    for table in (schema, *(definitions[name] for name in ("Train", "Exposure"))):
+        table.pop("required", None)
+    for kind in KINDS:
+        definitions[kind] = _kind_schema(kind, registry)
+    referenced: dict[str, Any] = _references(schema)
+    return referenced
+
+
+def _kind_schema(kind: str, registry: Registry) -> dict[str, Any]:
+    names, cases = [], []
+    for entry in registry:
+        if entry.kind != kind or entry.name in names:
+            continue
+        try:
+            model = model_of(entry.load())
+        except PluginFault:
+            continue
+        names.append(entry.name)
+        options = schema_of(model)
+        options["properties"] = {"name": {"const": entry.name}, **options["properties"]}
+        options.pop("required", None)  # a table laid upon a base names only what changes
+        options.pop("title", None)
+        when = {"properties": {"name": {"const": entry.name}}, "required": ["name"]}
+        cases.append({"if": when, "then": options})
+    table = {"type": "object", "properties": {"name": {"enum": names}}, "allOf": cases}
+    return {
+        "description": KINDS[kind][1],
+        "if": {"type": "string"},
+        "then": {"enum": names},
+        "else": table,
+    }
+
+
+def _references(value: Any) -> Any:
+    """The schema with each mark of a kind replaced by a reference to that kind's definition.
+
+    Alternatives of which one is a component become a decision by type: a plain validator then
+    reports what is wrong inside of it, where it is, and not that no alternative fits.
+    """
+    if isinstance(value, list):
+        return [_references(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "x-adframe-kind" in value:
+        return {"$ref": f"#/$defs/{value['x-adframe-kind']}"}
+    if "anyOf" in value and any(map(_holds_kind, value["anyOf"])):
+        rest = {key: _references(item) for key, item in value.items() if key != "anyOf"}
+        return {**rest, **_decide(value["anyOf"])}
+    return {key: _references(item) for key, item in value.items()}
+
+
+def _holds_kind(branch: dict[str, Any]) -> bool:
+    return "x-adframe-kind" in branch or "x-adframe-kind" in branch.get("items", {})
+
+
+def _decide(branches: list[dict[str, Any]]) -> dict[str, Any]:
+    first, *rest = sorted(branches, key=lambda branch: "x-adframe-kind" in branch)
+    made: dict[str, Any] = _references(first)
+    if not rest:
+        return made
+    return {"if": {"type": first.get("type", "null")}, "then": made, "else": _decide(rest)}

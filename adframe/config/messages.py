@@ -1,0 +1,162 @@
+"""From pydantic's errors to a user's: which key of the file, and what to write there instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticCustomError, PydanticKnownError
+
+from adframe.config.yaml_tree import Node
+from adframe.errors import ConfigError, Path_, Problem, did_you_mean
+from adframe.registry.registry import Plugin
+
+_NESTED = "adframe_component"  # type of the error that carries a component's problems upwards
+
+
+def nested(problems: list[Problem]) -> PydanticCustomError:
+    """What a validator raises to hand on the problems of a component, paths relative to it."""
+    return PydanticCustomError(_NESTED, "", {"problems": problems})
+
+
+def exactly(choices: tuple[Any, ...], value: Any) -> Any:
+    """The value; refused where it only equals a choice, as true equals 1: pydantic takes that."""
+    if value in choices and not any(type(c) is type(value) and c == value for c in choices):
+        *most, last = map(repr, choices)
+        expected = f"{', '.join(most)} or {last}" if most else last
+        raise PydanticKnownError("literal_error", {"expected": expected})
+    return value
+
+
+def problems_of(error: ValidationError, model: type[BaseModel], table: Any) -> list[Problem]:
+    """The problems of a table, each once, paths relative to it."""
+    found: dict[Path_, Problem] = {}
+    for item in error.errors(include_url=False):
+        path = _trim(item["loc"], table, keep_last=item["type"] == "missing")
+        if item["type"] == _NESTED:
+            inner = [Problem((*path, *sub.path), sub.message) for sub in item["ctx"]["problems"]]
+        else:
+            inner = [Problem(path, _message(item, _model_at(model, path[:-1])))]
+        for problem in inner:  # a union reports each branch: the first is enough
+            found.setdefault(problem.path, problem)
+    # The branch of a union that got furthest is the one that was meant.
+    above = {path[:length] for path in found for length in range(len(path))}
+    return [problem for path, problem in found.items() if path not in above]
+
+
+def _trim(loc: Path_, table: Any, keep_last: bool) -> Path_:
+    """Where in the table an error is: pydantic's location less the names of union branches."""
+    path: list[str | int] = []
+    for index, part in enumerate(loc):
+        if _has(table, part):
+            table = table[part]
+        elif not (keep_last and index == len(loc) - 1):
+            continue
+        path.append(part)
+    return tuple(path) if path or not loc else (loc[0],)
+
+
+def _has(table: Any, part: str | int) -> bool:
+    if isinstance(table, Mapping):
+        return part in table
+    return isinstance(table, list) and isinstance(part, int) and part < len(table)
+
+
+def _model_at(model: type[BaseModel] | None, path: Path_) -> type[BaseModel] | None:
+    for part in path:
+        if isinstance(part, str) and model is not None:
+            field = model.model_fields.get(part)
+            model = _inner_model(field.annotation) if field else None
+    return model
+
+
+def _inner_model(hint: Any) -> type[BaseModel] | None:
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        return hint
+    return next(filter(None, map(_inner_model, get_args(hint))), None)
+
+
+_SAY = {
+    "missing": "missing",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be {le} or less",
+    "finite_number": "must be a finite number",
+    "multiple_of": "must be a multiple of {multiple_of}",
+    "literal_error": "must be one of {expected}",
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "none_required": "must be null",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a table of keys",
+    "model_type": "must be a table of keys",
+    "path_type": "must be a path",
+    "too_short": "must have {min_length} items or more",
+    "too_long": "must have {max_length} items or fewer",
+}
+_AS_YAML = {"None": "null", "True": "true", "False": "false"}
+
+
+def _message(item: Any, model: type[BaseModel] | None) -> str:
+    kind, value = item["type"], item["input"]
+    if kind == "extra_forbidden":
+        fields = model.model_fields if model else ()
+        return "unknown key" + did_you_mean(str(item["loc"][-1]), fields)
+    bounds = {name: _short(bound) for name, bound in item.get("ctx", {}).items()}
+    text: str = _SAY[kind].format(**bounds) if kind in _SAY else item["msg"]
+    if kind == "missing":
+        return text
+    shown = repr(value)
+    shown = _AS_YAML.get(shown, shown)
+    hint = ""
+    if kind == "literal_error" and isinstance(value, str):
+        known = item["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+        hint = did_you_mean(value, known)
+    return f"{text}, not {shown if len(shown) <= 60 else shown[:57] + '...'}{hint}"
+
+
+def _short(bound: Any) -> Any:
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
+
+
+# --- where a problem was written ------------------------------------------------------------------
+
+
+def located(problems: Iterable[Problem], node: Node) -> ConfigError:
+    """The problems with file and line, in the order in which the files were written."""
+
+    def order(problem: Problem) -> tuple[str, int]:
+        file, _, line = problem.where.rpartition(":")
+        return (file, int(line)) if line.isdecimal() else (problem.where, 0)
+
+    found = []
+    for problem in problems:
+        path = as_written(problem.path, node)
+        found.append(Problem(path, problem.message, node.origin_of(path)))
+    return ConfigError(sorted(found, key=order))
+
+
+def as_written(path: Path_, node: Node) -> Path_:
+    """A path as the files have it, where a single scorer may stand for a list of one."""
+    scorer = node.value.get("scorer")
+    if path[:2] == ("scorer", 0) and (scorer is None or not isinstance(scorer.value, list)):
+        return ("scorer", *path[2:])
+    return path
+
+
+def once(problems: Iterable[Problem], plugins: Iterable[Plugin]) -> list[Problem]:
+    """The problems, with what is said of a broken plugin in the first that speaks of it alone."""
+    notes = [f" ({plugin.note})" for plugin in plugins if plugin.error]
+    kept: list[Problem] = []
+    for problem in problems:
+        message = problem.message
+        for note in notes:
+            if any(note in earlier.message for earlier in kept):
+                message = message.replace(note, "")
+        kept.append(Problem(problem.path, message))
+    return kept

@@ -1,0 +1,264 @@
+"""A run as one validated config: reading it, what it may say, and where each value came from."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Interval
+from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, WithJsonSchema
+from ruamel.yaml import YAML
+
+from adframe.config import yaml_tree
+from adframe.config.compose import compose, set_value
+from adframe.config.durations import EpochsOrTime
+from adframe.config.messages import as_written, located, nested, once
+from adframe.config.schema import DEFAULT, Component, Settings, Spec, resolve, validate
+from adframe.config.variables import escape
+from adframe.errors import ConfigError, Path_, Problem
+from adframe.registry.loading import Host, load_plugins
+
+Weight = Annotated[float, Ge(0)]
+
+
+class Term(Settings):
+    """One term of the objective: which loss, at which stages, with which weight."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    loss: Annotated[Spec, Component("loss")]
+    """The loss: its name, or a mapping with ``name`` and options."""
+    stages: list[Annotated[int, Ge(1)]] | None = None
+    """Stages of the network it is computed at, 1 is the first; all that the schedule trains."""
+    weight: Weight | list[Weight] = 1.0
+    """Factor of the loss: one number, or one for each of ``stages``."""
+
+
+class Exposure(Settings):
+    """Known outliers: the network trains on them (outlier exposure), or only scorers see them."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    dataset: Annotated[Spec, Component("dataset")]
+    """Where the images come from: the training images of a data set, or any folder."""
+    ratio: Annotated[float, Interval(ge=0, le=64)] = 1.0
+    """Known outliers per inlier in a batch; 0 shows them to scorers only."""
+
+
+class Train(Settings):
+    """How long the network is trained, on which device, and when checkpoints are written."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    epochs: Annotated[int, Interval(ge=1, le=1_000_000)]
+    """Passes over the training images."""
+    batch_size: Annotated[int, Interval(ge=2, le=65_536)] = 32
+    """Inliers in a batch; their shifted copies and known outliers are added to it."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Floating-point type of the network; ``auto`` is bf16 on CUDA and fp32 on CPUs."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """Whether ``torch.compile`` is used; ``auto`` compiles long runs on CUDA only."""
+    device: str = "auto"
+    """A PyTorch device such as ``cpu`` or ``cuda:1``; ``auto`` takes CUDA if there is one."""
+    checkpoint_every: EpochsOrTime = "10min"
+    """Epochs (``5``; 0: only at the end) or time (``2h``) from one checkpoint to the next."""
+    clip: Annotated[float, Gt(0)] | None = None
+    """Largest allowed norm of the gradient of a parameter group; no limit by default."""
+
+
+def _one_or_many(value: Any, info: ValidationInfo) -> list[Spec]:
+    """Scorers as a list; a single one keeps its place in the file (``scorer``, no index)."""
+    registry: Any = info.context
+    problems, specs = [], []
+    for index, item in enumerate(value if isinstance(value, list) else [value]):
+        try:
+            specs.append(resolve("scorer", item, registry))
+        except ConfigError as error:
+            at = (index,) if isinstance(value, list) else ()
+            problems += [Problem((*at, *sub.path), sub.message) for sub in error.problems]
+    if problems or not specs:
+        raise nested(problems or [Problem((), "name at least one scorer")])
+    return specs
+
+
+_SCORER = {"x-adframe-kind": "scorer"}
+Scorers = Annotated[
+    list[Annotated[Spec, Component("scorer")]],
+    BeforeValidator(_one_or_many),
+    WithJsonSchema({"anyOf": [_SCORER, {"type": "array", "items": _SCORER, "minItems": 1}]}),
+]
+
+
+class RunConfig(Settings):
+    """Everything a run depends on. ``load_config`` makes it."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    seed: Annotated[int, Interval(ge=0, lt=2**63)] = 0
+    """Decides every random number of the run: weights, order, augmentation, splits."""
+    dataset: Annotated[Spec, Component("dataset")]
+    """Images of what is normal to train on, and images to test on."""
+    outliers: list[Annotated[Spec, Component("dataset")]] = Field(default_factory=list)
+    """Data sets to test against, each with its own AUROC."""
+    exposure: Exposure | None = None
+    """Known outliers to learn from (outlier exposure)."""
+    backbone: Annotated[Spec, Component("backbone")] = DEFAULT
+    """The network."""
+    shifts: list[Annotated[Spec, Component("shift")]] = Field(default_factory=list)
+    """Shifting transformations: each variant of each makes one class of virtual outliers."""
+    schedule: Annotated[Spec, Component("schedule")] = DEFAULT
+    """Which stages of the network are trained, and with which augmentation."""
+    objective: list[Term]
+    """What is minimised: a list of terms, each a loss with stages and weight."""
+    method: Annotated[Spec, Component("method")] = DEFAULT
+    """How a batch becomes updates of the network."""
+    scorer: Scorers = DEFAULT
+    """One scorer or a list; the first one is used by ``adframe score``."""
+    optimizer: Annotated[Spec, Component("optimizer")] = DEFAULT
+    """How parameters move, and the learning rate over the run."""
+    train: Train
+    """How long and on which device."""
+    plugins: list[str] = Field(default_factory=list)
+    """Files of plugins to load, relative to the config; needs ``--allow-code``."""
+
+    _host: Host = PrivateAttr()
+    _tree: yaml_tree.Node = PrivateAttr()
+    _source: str = PrivateAttr()
+
+    @property
+    def host(self) -> Host:
+        """The plugins this config was validated with."""
+        return self._host
+
+    @property
+    def source(self) -> str:
+        """The file it was read from."""
+        return self._source
+
+    def dump(self) -> dict[str, Any]:
+        """The config as plain values, every default included."""
+        return {name: _plain(getattr(self, name)) for name in type(self).model_fields}
+
+    def yaml(self) -> str:
+        """The config as a file that runs again as it is."""
+        stream = io.StringIO()
+        writer = YAML(typ="safe", pure=True)
+        writer.default_flow_style = False
+        writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+        writer.dump(_escaped(self.dump()), stream)
+        return stream.getvalue()
+
+    def written(self, path: Path_) -> str | None:
+        """Where the config's files or settings say what is at ``path``; None for a default."""
+        node = self._tree.find(as_written(path, self._tree))
+        if node is None and path[-1:] == ("name",):  # a bare name is short for a table
+            node = self._tree.find(as_written(path[:-1], self._tree))
+            node = node if node is not None and isinstance(node.value, str) else None
+        return None if node is None else node.origin
+
+    def located(self, error: ConfigError) -> ConfigError:
+        """The same problems, each with where the config was written."""
+        return located(error.problems, self._tree)
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _escaped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    return escape(value) if isinstance(value, str) else value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return value.dump()
+    if isinstance(value, Settings):
+        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def load_config(
+    path: str | Path,
+    settings: Sequence[str] = (),
+    *,
+    plugins: Sequence[str | Path] = (),
+    without: Iterable[str] = (),
+    allow_code: bool = False,
+    host: Host | None = None,
+) -> RunConfig:
+    """Read, compose and validate a config.
+
+    Args:
+        path: a YAML or JSON file.
+        settings: overrides, ``a.b=VALUE`` with VALUE as YAML, applied in order.
+        plugins: one-file plugins to load beside the installed ones.
+        without: names of plugins to leave out.
+        allow_code: load the files that the config's own ``plugins:`` names; without it such a
+            config is refused, since a config may come from anywhere.
+        host: plugins already loaded, in place of all that.
+
+    Raises:
+        ConfigError: every problem found, one line each, with file and line.
+        UserError: a file cannot be read.
+    """
+    node = compose(Path(path))
+    for setting in settings:
+        node = set_value(node, setting)
+    return validate_tree(
+        node, str(path), plugins=plugins, without=without, allow_code=allow_code, host=host
+    )
+
+
+def validate_tree(
+    node: yaml_tree.Node,
+    source: str,
+    *,
+    plugins: Sequence[str | Path] = (),
+    without: Iterable[str] = (),
+    allow_code: bool = False,
+    host: Host | None = None,
+) -> RunConfig:
+    """A config from its composed tree; see ``load_config``."""
+    table = node.plain()
+    given = [str(Path(file).resolve()) for file in plugins]
+    asked = _plugin_files(node)
+    files = list(dict.fromkeys([*given, *asked.values()]))
+    if host is None:
+        problems = []
+        for path, file in asked.items():
+            if not Path(file).is_file():
+                problems.append(Problem(path, f"no such file: {file}"))
+            elif file not in given and not allow_code:
+                say = f"would run {file}; pass --allow-code if you trust it"
+                problems.append(Problem(path, say))
+        if problems:
+            raise located(problems, node)
+        host = load_plugins(files, without)
+    try:
+        fields = validate(RunConfig, table, host.registry)
+    except ConfigError as error:
+        raise located(once(error.problems, host.registry.plugins), node) from None
+    config = RunConfig.model_construct(**{**fields, "plugins": files})
+    config._host, config._tree, config._source = host, node, source
+    return config
+
+
+def _plugin_files(node: yaml_tree.Node) -> dict[Path_, str]:
+    """The files that ``plugins:`` names, by where; validation speaks of what is no name."""
+    plugins = node.value.get("plugins")
+    items = plugins.value if plugins is not None and isinstance(plugins.value, list) else []
+    return {
+        ("plugins", index): str(Path(item.value).resolve())
+        for index, item in enumerate(items)
+        if isinstance(item.value, str)
+    }
+
+
+def from_mapping(table: Mapping[str, Any], host: Host | None = None) -> RunConfig:
+    """A config from plain values, as a test or a notebook has them."""
+    import json
+
+    node = yaml_tree.parse(json.dumps(table, ensure_ascii=False), "config")
+    return validate_tree(node, "config", host=host)

@@ -1,0 +1,246 @@
+"""From a constructor's signature to a validated table of options.
+
+A component's options are validated by a pydantic model made from its constructor. A nested
+component is looked up in the registry when its validator runs, so that only components a config
+names are imported, and one broken plugin breaks only the configs that use it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Strict,
+    ValidationError,
+    create_model,
+)
+from pydantic.errors import PydanticUserError
+from pydantic_core import CoreSchema, core_schema
+from torch import nn
+
+from adframe import interfaces
+from adframe.config.messages import exactly, nested, problems_of
+from adframe.errors import ConfigError, Path_, PluginFault, Problem, UserError
+from adframe.registry.registry import KINDS, Entry, Registry
+
+#: Stands for "the config does not say": the validator asks the registry for the kind's default.
+DEFAULT: Any = object()
+
+_KIND_OF = {getattr(interfaces, base): kind for kind, (base, _) in KINDS.items()}
+_NO_OPTIONS = (object.__init__, nn.Module.__init__)
+
+
+class Settings(BaseModel):
+    """A table of a config: unknown keys are refused, and nothing is converted silently."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, validate_default=True, frozen=True, allow_inf_nan=False
+    )
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A component as a config names it: validated, not yet built."""
+
+    entry: Entry
+    options: dict[str, Any]
+
+    def dump(self) -> dict[str, Any]:
+        """The table a config would hold, defaults included."""
+        return {"name": self.entry.name, **{key: _dumped(v) for key, v in self.options.items()}}
+
+    def build(self, path: Path_ = ()) -> Any:
+        """A new instance.
+
+        Raises:
+            ConfigError: the constructor refuses the options (ValueError), located at ``path``.
+        """
+        options = {key: _built(value, (*path, key)) for key, value in self.options.items()}
+        try:
+            return self.entry.load()(**options)
+        except ValueError as error:
+            raise ConfigError([Problem(path, str(error))]) from error
+
+
+def _dumped(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return value.dump()
+    if isinstance(value, list | tuple):
+        return [_dumped(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _dumped(item) for key, item in value.items()}
+    return str(value) if isinstance(value, Path) else value
+
+
+def _built(value: Any, path: Path_) -> Any:
+    if isinstance(value, Spec):
+        return value.build(path)
+    if isinstance(value, list | tuple):
+        return type(value)(_built(item, (*path, index)) for index, item in enumerate(value))
+    if isinstance(value, dict):
+        return {key: _built(item, (*path, key)) for key, item in value.items()}
+    return value
+
+
+@dataclass(frozen=True)
+class Component:
+    """Marks a pydantic field as a component of a kind: ``Annotated[Spec, Component("loss")]``."""
+
+    kind: str
+    optional: bool = False
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(
+            lambda value, info: self._validate(value, info.context)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        reference = {"x-adframe-kind": self.kind}  # the exporter turns it into a $ref
+        return {"anyOf": [reference, {"type": "null"}]} if self.optional else reference
+
+    def _validate(self, value: Any, registry: Registry) -> Spec | None:
+        if value is None and self.optional:
+            return None
+        try:
+            return resolve(self.kind, value, registry)
+        except ConfigError as error:
+            raise nested(error.problems) from error
+
+
+def resolve(kind: str, value: Any, registry: Registry) -> Spec:
+    """Validate what a config says of one component: a name, or a table with ``name``.
+
+    Raises:
+        ConfigError: every problem of it and of components nested in it, paths relative to it.
+    """
+    if isinstance(value, Spec):
+        return value
+    if value is DEFAULT:
+        try:
+            entry = registry.default(kind)
+        except UserError as error:
+            raise ConfigError([Problem((), str(error))]) from error
+        if entry is None:
+            raise ConfigError([Problem((), "missing")])
+        return resolve(kind, entry.name, registry)
+    table = {"name": value} if isinstance(value, str) else value
+    if isinstance(table, Mapping) and "name" not in table:  # options of the kind's default
+        table = {**_default_name(kind, registry), **table}
+    if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
+        raise ConfigError([Problem((), f"expected {_a(kind)}: its name, or a table with 'name'")])
+    name = table["name"]
+    try:
+        entry = registry.get(kind, name)
+        model = model_of(entry.load())
+    except (UserError, PluginFault) as error:
+        at = () if isinstance(value, str) else ("name",)
+        raise ConfigError([Problem(at, str(error))]) from error
+    options = {key: item for key, item in table.items() if key != "name"}
+    return Spec(entry, validate(model, options, registry))
+
+
+def _default_name(kind: str, registry: Registry) -> dict[str, str]:
+    try:
+        entry = registry.default(kind)
+    except UserError as error:
+        raise ConfigError([Problem((), str(error))]) from error
+    return {} if entry is None else {"name": entry.name}
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
+def validate(model: type[BaseModel], table: Any, registry: Registry) -> dict[str, Any]:
+    """The fields of a validated table.
+
+    Raises:
+        ConfigError: all problems, paths relative to the table.
+    """
+    try:
+        valid = model.model_validate(table, context=registry)
+    except ValidationError as error:
+        raise ConfigError(problems_of(error, model, table)) from error
+    return {name: getattr(valid, name) for name in model.model_fields}
+
+
+@cache
+def model_of(component: type) -> type[BaseModel]:
+    """The pydantic model of a component's constructor.
+
+    Raises:
+        PluginFault: a parameter has no annotation or none that a config can hold, is ``*args``,
+            or has a name pydantic uses.
+    """
+    constructor = component.__init__  # type: ignore[misc]
+    who = f"{component.__module__}.{component.__qualname__}: constructor"
+    fields: dict[str, Any] = {}
+    if constructor not in _NO_OPTIONS:
+        try:
+            hints = get_type_hints(constructor, include_extras=True)
+        except Exception as error:  # evaluating an annotation may do anything
+            raise PluginFault(f"{who}: an annotation cannot be resolved: {error}") from error
+        for parameter in list(inspect.signature(constructor).parameters.values())[1:]:
+            fields[parameter.name] = _field(parameter, hints, f"{who} parameter '{parameter.name}'")
+    try:
+        return create_model(component.__name__, __base__=Settings, **fields)
+    except PydanticUserError as error:
+        reason = str(error).partition("\n")[0]
+        raise PluginFault(f"{who}: a type that no config can hold: {reason}") from error
+
+
+def _field(parameter: inspect.Parameter, hints: dict[str, Any], who: str) -> tuple[Any, Any]:
+    if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+        raise PluginFault(f"{who} is not passed by name; name every option")
+    name, default = parameter.name, parameter.default
+    if name not in hints:
+        raise PluginFault(f"{who} has no annotation")
+    if name == "name" or name.startswith("_") or hasattr(BaseModel, name):
+        raise PluginFault(f"{who} has a name that adframe or pydantic uses")
+    hint = _translate(hints[name])
+    if default is parameter.empty:
+        is_component = any(isinstance(mark, Component) for mark in get_args(hint)[1:])
+        default = DEFAULT if is_component else ...
+    return hint, default
+
+
+def _translate(hint: Any) -> Any:
+    """An annotation as pydantic is to read it.
+
+    Component base classes become their marker; paths and tuples, which YAML has not, are taken
+    from text and lists.
+    """
+    if isinstance(hint, type) and hint in _KIND_OF:
+        return Annotated[Spec, Component(_KIND_OF[hint])]
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return Annotated[(_translate(args[0]), *hint.__metadata__)]
+    if origin in (Union, types.UnionType):
+        return _translate_union(args)
+    if origin is Literal:
+        return Annotated[hint, BeforeValidator(partial(exactly, args))]
+    inner = tuple(_translate(arg) for arg in args)
+    result = hint if origin is None else origin[inner]
+    return Annotated[result, Strict(False)] if hint is Path or tuple in (hint, origin) else result
+
+
+def _translate_union(args: tuple[Any, ...]) -> Any:
+    kinds = [arg for arg in args if isinstance(arg, type) and arg in _KIND_OF]
+    if len(kinds) == 1 and len(args) == 2 and types.NoneType in args:
+        return Annotated[Any, Component(_KIND_OF[kinds[0]], optional=True)]
+    return Union[tuple(_translate(arg) for arg in args)]  # noqa: UP007

@@ -1,0 +1,183 @@
+"""Config files as trees in which every value knows where it was written.
+
+YAML 1.2 (so ``1e-3`` is a number, ``no`` is text, and JSON is valid), read with a limit on size,
+so that a file of aliases to aliases is refused and not expanded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import ScalarNode, SequenceNode
+
+from adframe.config.variables import expand, is_variable
+from adframe.errors import ConfigError, Path_, Problem, UserError
+
+MAX_NODES = 20_000
+MAX_BYTES = 1 << 18
+MAX_DEPTH = 64
+_TAG = "tag:yaml.org,2002:"
+_TEXT = ("str", "bool", "timestamp", "value", "merge")  # what is left as it is written
+
+
+@dataclass(frozen=True)
+class Node:
+    """A table (dict of nodes), a list (of nodes) or a plain value, and where it was written."""
+
+    value: Any
+    origin: str
+
+    def plain(self) -> Any:
+        """The tree as plain dicts, lists and values."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, list):
+            return [node.plain() for node in self.value]
+        return self.value
+
+    def origin_of(self, path: Sequence[str | int]) -> str:
+        """Where the deepest existing part of ``path`` was written."""
+        return self._walk(path)[0].origin
+
+    def find(self, path: Sequence[str | int]) -> Node | None:
+        """What is at ``path``, if anything."""
+        node, missing = self._walk(path)
+        return None if missing else node
+
+    def _walk(self, path: Sequence[str | int]) -> tuple[Node, int]:
+        """The deepest existing node on a path, and how many parts of the path go on from it."""
+        node = self
+        for depth, part in enumerate(path):
+            inside = isinstance(node.value, dict) and part in node.value
+            if not inside and not (
+                isinstance(node.value, list) and isinstance(part, int) and part < len(node.value)
+            ):
+                return node, len(path) - depth
+            node = node.value[part]
+        return node, 0
+
+
+def read_file(path: Path) -> Node:
+    """The tree of a config file.
+
+    Raises:
+        UserError: it is missing, not text, too large, not YAML, or not a table.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}") from error
+    if len(data) > MAX_BYTES:
+        raise UserError(f"{path}: larger than {MAX_BYTES} bytes; this is no config")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+    node = parse(text, str(path), lines=True, folder=path.parent)
+    if node.value is None:
+        return Node({}, f"{path}:1")
+    if not isinstance(node.value, dict):
+        raise UserError(f"{path}:1: a config is a table of keys")
+    return node
+
+
+def parse(text: str, name: str, lines: bool = False, folder: Path | None = None) -> Node:
+    """The tree of a YAML text; every origin is ``name``, or ``name:line``.
+
+    Variables are replaced where a ``folder`` is given, which is ``${CONFIG_DIR}``.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False
+    try:
+        _check_depth(text, name)
+        root = yaml.compose(text)
+        return _Reader(name, lines, folder).node(root) if root else Node(None, name)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        at = f"{name}:{mark.line + 1}" if mark and lines else name
+        hint = "; inside { } or [ ] put quotes around ${...}" if "${" in text else ""
+        raise UserError(f"{at}: not valid YAML: {error.problem or error.context}{hint}") from error
+    except YAMLError as error:
+        raise UserError(f"{name}: not valid YAML: {str(error).splitlines()[0]}") from error
+    except RecursionError as error:
+        raise UserError(f"{name}: nested too deeply") from error
+
+
+def _check_depth(text: str, name: str) -> None:
+    """Refuse at once what the parser would take many seconds to run out of stack on."""
+    depth = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise UserError(f"{name}: nested too deeply")
+
+
+class _Reader:
+    def __init__(self, name: str, lines: bool, folder: Path | None) -> None:
+        self.name, self.lines, self.folder, self.count = name, lines, folder, 0
+
+    def node(self, raw: Any, key: Any = None, path: Path_ = ()) -> Node:
+        """A tree from ruamel's nodes; a table's values carry the line of their key."""
+        mark = (key or raw).start_mark
+        origin = f"{self.name}:{mark.line + 1}" if self.lines else self.name
+        self.count += 1
+        if self.count > MAX_NODES:
+            raise UserError(f"{origin}: more than {MAX_NODES} values, aliases expanded")
+        if isinstance(raw, ScalarNode):
+            return Node(self._value(raw, origin), origin)
+        if str(raw.tag) not in (_TAG + "map", _TAG + "seq"):
+            raise UserError(
+                f"{origin}: tag '{raw.tag}' is not allowed; a config holds plain values"
+            )
+        if isinstance(raw, SequenceNode):
+            items = [self.node(item, None, (*path, i)) for i, item in enumerate(raw.value)]
+            return Node(items, origin)
+        table: dict[str, Node] = {}
+        for name, value in raw.value:
+            if not isinstance(name, ScalarNode):
+                raise UserError(f"{origin}: a key must be a word")
+            inner = (*path, name.value)
+            item = self.node(value, name, inner)
+            if name.value in table:
+                raise ConfigError([Problem(inner, "written twice", item.origin)])
+            table[name.value] = item
+        return Node(table, origin)
+
+    def _value(self, raw: ScalarNode, origin: str) -> Any:
+        value = _scalar(raw, origin)
+        if self.folder is None or not isinstance(value, str) or "${" not in value:
+            return value
+        text = expand(value, origin, self.folder)
+        if not is_variable(value):
+            return text
+        alone = parse(text, origin).value if text.strip() else text
+        return text if isinstance(alone, dict | list) else alone
+
+
+def _scalar(raw: ScalarNode, origin: str) -> Any:
+    tag, text = str(raw.tag), raw.value
+    try:
+        if tag in (_TAG + "int", _TAG + "float") and len(text) > 99:
+            raise ValueError
+        if tag == _TAG + "int":
+            return int(text, 0 if text.lstrip("+-")[:2] in ("0x", "0o", "0b") else 10)
+        if tag == _TAG + "float":
+            return float(re.sub(r"\.(?=inf|nan)", "", text.lower()))
+    except ValueError as error:
+        raise UserError(f"{origin}: not a number: {text[:40]}") from error
+    if tag == _TAG + "null":
+        return None
+    if tag == _TAG + "bool" and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if not tag.startswith(_TAG) or tag[len(_TAG) :] not in _TEXT:
+        raise UserError(f"{origin}: tag '{tag}' is not allowed; a config holds plain values")
+    if "\0" in text:
+        raise UserError(f"{origin}: text may not hold a null character")
+    return text

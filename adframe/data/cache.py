@@ -1,0 +1,183 @@
+"""Decoded pixels of image files, kept in a file that is mapped into memory in place of decoding.
+
+The file has the format of safetensors: ``pixels`` (K, 3, H, W) uint8, and ``readable`` (N,) uint8,
+1 for each of the N files that is among them. Its header says of what it was made; what is not made
+of the same any more, or is damaged, is made anew. Any of it may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+from uuid import uuid4
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from adframe.data.decode import RULES, ImageError, attempt, decoded, leave_out
+from adframe.errors import Note, UserError
+from adframe.io.atomic import whole
+
+HEADER = 4096  # bytes; a page, so that pixels begin at one
+
+
+class _Found(NamedTuple):
+    pixels: Tensor
+    kept: list[int]
+    errors: list[ImageError]
+
+
+def mapped(
+    paths: Sequence[str | Path], size: int | None, skip_unreadable: bool, folder: Path
+) -> tuple[Tensor, list[int]]:
+    """The pixels of image files from the cache in ``folder``, which is built where there is none.
+
+    Building decodes one image after the other: memory does not grow with their number. One process
+    builds at a time; another that wants the same waits, and uses it.
+
+    Returns:
+        (K, 3, H, W) uint8 pixels, mapped: writing to them changes no file; and which of the paths
+        they are.
+
+    Raises:
+        ImageError, UserError: as for ``read_images``; or the folder cannot be written, or its disk
+            is full.
+    """
+    places = [os.path.abspath(path) for path in paths]
+    name = hashlib.sha256(json.dumps([places, size]).encode()).hexdigest()[:32]
+    path, made_of = folder / f"{name}.safetensors", _made_of(places, size)
+    found = _open(path, made_of, paths, size)
+    if found is None:
+        with _alone(folder):
+            found = _open(path, made_of, paths, size, tell=True)
+            if found is None:
+                _build(path, made_of, paths, size, skip_unreadable)
+                found = _open(path, made_of, paths, size)
+                if found is None:
+                    raise UserError(f"{path}: was changed while it was made; run again")
+                return found.pixels, found.kept
+    leave_out(found.errors, len(paths), skip_unreadable)
+    return found.pixels, found.kept
+
+
+def _made_of(places: Sequence[str], size: int | None) -> str:
+    """SHA-256 of what decides the pixels: files by size and time, and how they are decoded."""
+    versions = [importlib.metadata.version(name) for name in ("pillow", "torchvision")]
+    digest = hashlib.sha256(json.dumps([RULES, versions, size]).encode())
+    for place in places:
+        try:
+            facts = os.stat(place)
+            known = [place, facts.st_size, facts.st_mtime_ns]
+        except OSError:  # it will be named when it is read
+            known = [place]
+        digest.update(json.dumps(known).encode())
+    return digest.hexdigest()
+
+
+def _open(
+    path: Path,
+    made_of: str,
+    paths: Sequence[str | Path],
+    size: int | None,
+    tell: bool = False,
+) -> _Found | None:
+    """What a file of the cache holds; None where it is missing, outdated or damaged.
+
+    Files that were unreadable are tried again: what kept them from being read may be over.
+    """
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads((file.metadata() or {})["adframe"])
+            pixels, readable = file.get_tensor("pixels"), file.get_tensor("readable")
+        counts = len(readable), int(readable.sum())
+        if counts != (len(paths), len(pixels)) or list(pixels.shape) != facts["shape"]:
+            raise ValueError("the header fits neither the files nor itself")
+        outdated = facts["made_of"] != made_of
+    except (SafetensorError, OSError, RuntimeError, ValueError, LookupError, TypeError):
+        if tell:
+            warnings.warn(Note(f"{path}: damaged; it is made anew"), stacklevel=3)
+        return None
+    if outdated:
+        return None
+    tried = [attempt(paths[row], size) for row in torch.nonzero(readable == 0).flatten().tolist()]
+    errors = [error for error in tried if isinstance(error, ImageError)]
+    kept = torch.nonzero(readable).flatten().tolist()
+    return _Found(pixels, kept, errors) if len(errors) == len(tried) else None
+
+
+def _build(
+    path: Path, made_of: str, paths: Sequence[str | Path], size: int | None, skip_unreadable: bool
+) -> None:
+    readable = torch.zeros(len(paths), dtype=torch.uint8)
+    image = torch.empty(0)
+    # A name of its own: a file system may know no locks, and two processes be at it.
+    with whole(path, path.with_name(f"{path.stem}.{uuid4().hex}.part")) as file:
+        file.write(bytes(HEADER))
+        for index, image in decoded(paths, size, skip_unreadable):
+            if not readable.any():
+                _check_disk(path.parent, len(paths), image)
+            file.write(image.contiguous().numpy().data)
+            readable[index] = 1
+        file.write(readable.numpy().data)
+        file.seek(0)
+        file.write(_header([int(readable.sum()), *image.shape], len(paths), made_of))
+
+
+def _header(shape: Sequence[int], count: int, made_of: str) -> bytes:
+    end = torch.Size(shape).numel()
+    tensors = {"pixels": (shape, [0, end]), "readable": ([count], [end, end + count])}
+    facts = json.dumps({"made_of": made_of, "shape": shape})
+    text = json.dumps({
+        "__metadata__": {"adframe": facts},
+        **{
+            name: {"dtype": "U8", "shape": shape, "data_offsets": offsets}
+            for name, (shape, offsets) in tensors.items()
+        },
+    }).encode()  # fmt: skip
+    return (HEADER - 8).to_bytes(8, "little") + text.ljust(HEADER - 8)
+
+
+def _check_disk(folder: Path, count: int, image: Tensor) -> None:
+    need, free = HEADER + count * (image.numel() + 1), shutil.disk_usage(folder).free
+    if need > free:
+        raise UserError(
+            f"{folder}: {count} images need {need / 2**30:.1f} GiB decoded and "
+            f"{free / 2**30:.1f} GiB are free on this disk"
+        )
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until nobody else builds in a folder, made if need be, and keep others from it.
+
+    The lock is the kernel's and ends with the process. Who holds it may remove what killed
+    processes left. A file system without locks is used without: two may build the same.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("ab")
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    with lock:
+        with suppress(OSError):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say = f"{folder}: another process decodes into it; waiting for it to end"
+                warnings.warn(Note(say), stacklevel=3)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            for left in folder.glob(f"{'[0-9a-f]' * 32}.{'[0-9a-f]' * 32}.part"):
+                left.unlink()
+        yield

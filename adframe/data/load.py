@@ -1,0 +1,110 @@
+"""Many image files as pixels: in memory, in a file that is mapped into it, or decoded as needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from adframe.data.cache import mapped
+from adframe.data.decode import decoded
+from adframe.data.lazy import Pixels
+from adframe.data.on_demand import undecoded
+from adframe.errors import UserError
+
+
+def read_images(paths: Sequence[str | Path], size: int | None = None) -> Tensor:
+    """(N, 3, H, W) uint8 pixels of image files that share a size, or are brought to one.
+
+    Raises:
+        ImageError: a file is unreadable; the first such is named, with how many there are.
+        UserError: without ``size``, two files differ in size; or all do not fit in memory.
+    """
+    return _in_memory(paths, size, skip_unreadable=False)[0]
+
+
+def readable_images(
+    paths: Sequence[str | Path], size: int | None = None
+) -> tuple[Tensor, list[int]]:
+    """As ``read_images``, but unreadable files are left out, with a warning that counts them.
+
+    Returns:
+        (N, 3, H, W) uint8 pixels, and which of the paths they are.
+
+    Raises:
+        ImageError: no file is readable.
+        UserError: as for ``read_images``.
+    """
+    return _in_memory(paths, size, skip_unreadable=True)
+
+
+def open_images(
+    paths: Sequence[str | Path],
+    size: int | None = None,
+    *,
+    skip_unreadable: bool = False,
+    cache: Path | None = None,
+    workers: int | Literal["auto"] | None = None,
+) -> tuple[Pixels, list[int]]:
+    """The pixels of a data set of image files, and which of the paths they are.
+
+    Args:
+        paths, size: as for ``read_images``.
+        skip_unreadable: leave unreadable files out, with a warning, as ``readable_images`` does.
+        cache: a folder to keep the decoded pixels in; they are mapped from there, and need no
+            memory of their own.
+        workers: keep nothing: so many processes decode the images whenever they are needed;
+            ``auto`` is one for each core, 8 at most.
+
+    Raises:
+        ImageError, UserError: as for ``read_images``; or the folder cannot be written.
+    """
+    if cache is not None:
+        return mapped(paths, size, skip_unreadable, cache)
+    if workers is not None:
+        count = None if workers == "auto" else workers
+        return undecoded(paths, size, skip_unreadable, count)
+    return _in_memory(paths, size, skip_unreadable)
+
+
+def _in_memory(
+    paths: Sequence[str | Path], size: int | None, skip_unreadable: bool
+) -> tuple[Tensor, list[int]]:
+    pixels = torch.empty(0)
+    kept: list[int] = []
+    for index, image in decoded(paths, size, skip_unreadable):
+        if not kept:
+            check_memory(len(paths), image)
+            pixels = torch.empty((len(paths), *image.shape), dtype=torch.uint8)
+        pixels[len(kept)] = image
+        kept.append(index)
+    return pixels[: len(kept)], kept
+
+
+def check_memory(count: int, image: Tensor) -> None:
+    """Refuse what does not fit in memory, before it is tried.
+
+    Raises:
+        UserError: with the bytes needed and those free.
+    """
+    need = count * image.numel()
+    free = _available()
+    if need > free:
+        raise UserError(
+            f"{count} images need {need / 2**30:.1f} GiB decoded and {free / 2**30:.1f} GiB "
+            "are free; use fewer images or a smaller size, or a data set's 'cache'"
+        )
+
+
+def _available() -> int:
+    """Bytes of memory that can be had without swapping; all of it where nobody says."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            fields = dict(line.split(":") for line in lines)
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,197 @@
+"""How a run is saved and taken up again. No pickle.
+
+``model.safetensors`` is what scoring needs (weights, fitted scorers); ``state.safetensors`` is
+what resuming needs beside it (weights, optimiser state, position, sums of the epoch under way).
+Each holds its own SHA-256, so that one file is one checkpoint, whole or refused; ``state.json``
+repeats its facts for people. Random state needs no saving: every draw is a function of seed and
+position.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adframe._version import __version__
+from adframe.config.model import RunConfig
+from adframe.engine.build import Assembly
+from adframe.engine.state import Run
+from adframe.errors import UserError
+from adframe.interfaces import Method
+from adframe.io.atomic import read_json, write_json
+from adframe.io.tensors import read_tensors, write_tensors
+
+FORMAT = 2
+Optimizers = dict[str, torch.optim.Optimizer]
+
+
+def fingerprint(config: RunConfig, *images: str) -> dict[str, str]:
+    """SHA-256 of what decides a run: its config, and the images it is trained on."""
+    config_digest = hashlib.sha256(config.yaml().encode()).hexdigest()
+    return {"config": config_digest, "images": " ".join(images)}
+
+
+def save_state(run: Run, sums: Mapping[str, float], optimizers: Optimizers) -> None:
+    """Write what resuming needs, if there is a folder; the last state stays until this is whole."""
+    if run.out is None:
+        return
+    method = run.assembly.method
+    tensors = {f"model/{name}": tensor for name, tensor in method.state_dict().items()}
+    scalars: dict[str, Any] = {}
+    for group, optimizer in optimizers.items():
+        for index, slots in optimizer.state_dict()["state"].items():
+            for name, value in slots.items():
+                key = f"optimizer/{group}/{index}/{name}"
+                if isinstance(value, Tensor):
+                    tensors[key] = value
+                else:
+                    scalars[key] = value
+    position = {"epoch": run.epoch, "step": run.step, "sums": dict(sums)}
+    facts = {"format": FORMAT, "adframe": __version__, **run.fingerprint, **position}
+    path = run.out / "state.safetensors"
+    write_tensors(path, tensors, {**facts, "scalars": scalars})
+    _tell(path, {**facts, "seconds": run.seconds})
+
+
+def _tell(path: Path, facts: Mapping[str, Any]) -> None:
+    """Repeat a state's facts in a file for people, which also says how long the run took."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    write_json(path.with_suffix(".json"), {**facts, "sha256": {path.name: digest}})
+
+
+def load_state(run: Run, optimizers: Optimizers) -> dict[str, Any]:
+    """Take up a run's saved state; returns the facts it was saved with, empty without one.
+
+    Raises:
+        UserError: the state is damaged, or was made by another config or from other images.
+    """
+    path = (run.out or Path()) / "state.safetensors"
+    if run.out is None or not path.exists():
+        return {}
+    tensors, facts = read_tensors(path)
+    _check_format(path, facts)
+    for part, what in (("config", "by another config"), ("images", "on other training images")):
+        if facts.get(part) != run.fingerprint[part]:
+            raise UserError(f"{path}: was trained {what} than there is now; choose another --out")
+    try:
+        _take_up(path, {**tensors, **facts["scalars"]}, run.assembly.method, optimizers)
+        run.epoch, run.step = int(facts["epoch"]), int(facts["step"])
+        facts["sums"] = {str(name): float(value) for name, value in facts["sums"].items()}
+    except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        raise UserError(f"{path}: does not fit the optimizer of config.yaml: {error}") from error
+    run.earlier = seconds(path.with_suffix(".json"))
+    told = {key: value for key, value in facts.items() if key != "scalars"}
+    _tell(path, {**told, "seconds": run.earlier})  # a kill may have come between the two files
+    return facts
+
+
+def _take_up(path: Path, values: Mapping[str, Any], method: Method, optimizers: Optimizers) -> None:
+    states: dict[str, dict[int, dict[str, Any]]] = {group: {} for group in optimizers}
+    model = {}
+    for key, value in values.items():
+        kind, _, name = key.partition("/")
+        if kind == "model":
+            model[name] = value
+        else:
+            group, index, slot = name.rsplit("/", 2)
+            states[group].setdefault(int(index), {})[slot] = value
+    _load_weights(path, method, model)
+    for group, optimizer in optimizers.items():
+        weights = [weight for part in optimizer.param_groups for weight in part["params"]]
+        for number, slots in states[group].items():
+            like = weights[number]
+            for slot, value in slots.items():
+                if isinstance(value, Tensor) and value.shape == like.shape:
+                    # In the weight's memory format, as it was: sums round the same way again.
+                    slots[slot] = torch.empty_like(like, dtype=value.dtype).copy_(value)
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": states[group]})
+
+
+def seconds(path: Path) -> float:
+    """The time a run says it took, in a file for people: what it cannot say counts as nothing."""
+    try:
+        value = read_json(path)["seconds"]
+        return value if isinstance(value, int | float) else 0.0
+    except (UserError, KeyError, TypeError):
+        return 0.0
+
+
+def save_model(run: Run, facts: Mapping[str, Any]) -> None:
+    """Write what scoring needs: the method and its fitted scorers."""
+    assert run.out is not None, "a model is saved in a folder"
+    method, scorers = run.assembly.method, run.assembly.scorers
+    tensors = {f"method/{name}": tensor for name, tensor in method.state_dict().items()}
+    for index, scorer in enumerate(scorers):
+        for name, tensor in scorer.state().items():
+            tensors[f"scorer/{index}/{name}"] = tensor
+    names = [spec.entry.name for spec in run.config.scorer]
+    facts = {"format": FORMAT, "adframe": __version__, "scorers": names, **facts}
+    write_tensors(run.out / "model.safetensors", tensors, facts)
+
+
+def model_facts(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and facts of a run's model.
+
+    Raises:
+        UserError: the folder holds no finished run, or its model is damaged.
+    """
+    if not (folder / "config.yaml").is_file():
+        raise UserError(f"{folder}: not a run folder: it has no config.yaml")
+    path = folder / "model.safetensors"
+    if not path.exists():
+        raise UserError(f"{folder}: its run is not finished; go on with adframe run --resume")
+    tensors, facts = read_tensors(path)
+    _check_format(path, facts)
+    for key, kind in {"image_size": list, "classes": list, "epochs": int}.items():
+        if not isinstance(facts.get(key), kind):
+            raise UserError(f"{path}: damaged: does not say its {key}")
+    return tensors, facts
+
+
+def restore_model(
+    folder: Path,
+    model: tuple[Mapping[str, Tensor], Mapping[str, Any]],
+    config: RunConfig,
+    assembly: Assembly,
+) -> None:
+    """Put a saved model's weights into a method and its scorers.
+
+    Raises:
+        UserError: the model was made by another config.
+    """
+    tensors, facts = model
+    path = folder / "model.safetensors"
+    parts: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        if key.startswith("method/"):
+            parts.setdefault("method", {})[key.removeprefix("method/")] = tensor
+        else:
+            owner, _, name = key.rpartition("/")
+            parts.setdefault(owner, {})[name] = tensor
+    _load_weights(path, assembly.method, parts.get("method", {}))
+    names = [spec.entry.name for spec in config.scorer]
+    if facts.get("scorers") != names:
+        raise UserError(f"{path}: has scorers {facts.get('scorers')}, config.yaml has {names}")
+    for index, (name, scorer) in enumerate(zip(names, assembly.scorers, strict=True)):
+        try:
+            scorer.restore(parts.get(f"scorer/{index}", {}))
+        except (LookupError, ValueError, TypeError, RuntimeError) as error:
+            raise UserError(f"{path}: does not fit the scorer {name}: {error}") from error
+
+
+def _check_format(path: Path, facts: dict[str, Any]) -> None:
+    if facts.get("format") != FORMAT:
+        raise UserError(f"{path}: format {facts.get('format')}, but this adframe reads {FORMAT}")
+
+
+def _load_weights(path: Path, method: Method, weights: dict[str, Tensor]) -> None:
+    try:
+        method.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[2].strip().partition("\n")[0]
+        raise UserError(f"{path}: does not fit the network of config.yaml: {reason}") from error

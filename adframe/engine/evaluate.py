@@ -1,0 +1,88 @@
+"""Fitting scorers on a trained method, and scoring test images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from adframe.engine.features import FEW, look_at
+from adframe.engine.metrics import Outcome, auroc, pixel_floor
+from adframe.engine.report import Report
+from adframe.engine.state import Run
+from adframe.interfaces import Features, Images, Look, Method, Pixels, Scorer, Shift
+
+
+def evaluate(run: Run) -> Report:
+    """Fit every scorer on the training images and score every test image."""
+    method, seed = run.assembly.method, run.config.seed
+    outcomes: dict[str, Outcome] = {}
+    scorers, shifts = run.assembly.scorers, run.assembly.shifts
+    fit(scorers, method, shifts, run.data.train, seed, run.exposed)
+    of_parts = {
+        name: score(scorers, method, shifts, images.pixels, seed)
+        for name, images in run.parts.items()
+    }
+    for index in range(len(scorers)):
+        scores = {part: of_scorers[index] for part, of_scorers in of_parts.items()}
+        name = run.config.scorer[index].entry.name
+        name = name if name not in outcomes else f"{name}_{index}"
+        outcomes[name] = Outcome(auroc(scores), scores)
+    floor = pixel_floor(run.data.train, run.parts)
+    return Report(outcomes, floor, run.seconds, run.epoch, run.out)
+
+
+def fit(
+    scorers: Sequence[Scorer],
+    method: Method,
+    shifts: Sequence[Shift],
+    train: Images,
+    seed: int,
+    exposed: Images | None = None,
+) -> None:
+    """Fit scorers on the features of the training images, and of known outliers where they ask.
+
+    Scorers that want to look alike share what is seen.
+    """
+    for look, alike in _by_look(scorers).items():
+
+        def features(images: Images, look: Look = look) -> Features:
+            blocks = list(look_at(method, shifts, images.pixels, look, seed))
+            return {name: torch.cat([b[name] for b in blocks]) for name in blocks[0]}
+
+        seen = {**features(train), "label": train.label}
+        for index in alike:
+            scorers[index].fit(seen)
+        asking = [scorers[index] for index in alike if scorers[index].needs_exposed]
+        if asking and exposed is not None:
+            known = features(exposed)
+            for scorer in asking:
+                scorer.expose(known)
+
+
+def score(
+    scorers: Sequence[Scorer], method: Method, shifts: Sequence[Shift], pixels: Pixels, seed: int
+) -> list[Tensor]:
+    """Of each scorer, (N,) float32 scores of (N, 3, H, W) uint8 images; higher = more anomalous.
+
+    An image's score is the same in any company: fewer than ``FEW`` are filled up with copies.
+    """
+    filled = pixels
+    if len(pixels) < FEW:
+        copies = pixels[-1:].expand(FEW - len(pixels), *pixels.shape[1:])
+        filled = torch.cat([pixels[:], copies])
+    found: list[list[Tensor]] = [[] for _ in scorers]
+    for look, alike in _by_look(scorers).items():
+        for block in look_at(method, shifts, filled, look, seed):
+            for index in alike:
+                found[index].append(scorers[index].score(block).float().cpu())
+    return [torch.cat(blocks)[: len(pixels)] for blocks in found]
+
+
+def _by_look(scorers: Sequence[Scorer]) -> dict[Look, list[int]]:
+    """Which of the scorers want to see the same, so that the network sees it once."""
+    alike: dict[Look, list[int]] = {}
+    for index, scorer in enumerate(scorers):
+        alike.setdefault(scorer.look(), []).append(index)
+    return alike

@@ -1,0 +1,85 @@
+"""From scores to AUROC, and what raw pixels get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from adframe.data.lazy import blocks
+from adframe.engine.features import ROWS
+from adframe.interfaces import Images
+from adframe.ops.nearest import COLUMNS, max_cosine
+
+FLOATS = 256 << 20  # bytes of images as floating point that the pixel floor compares at once
+
+
+@dataclass
+class Outcome:
+    """The scores of one scorer on every test image, and what they are worth.
+
+    Attributes:
+        scores: outlier set -> (N,) float32, inliers of the test split first, then the outliers.
+        auroc: outlier set -> area under the ROC curve, 0..1.
+    """
+
+    auroc: dict[str, float]
+    scores: dict[str, Tensor] = field(repr=False)
+
+    @property
+    def mean(self) -> float:
+        """Mean AUROC over the outlier sets."""
+        return float(np.mean(list(self.auroc.values())))
+
+    def dump(self) -> dict[str, Any]:
+        """AUROC as ``result.json`` has it."""
+        return {"auroc": self.auroc, "mean_auroc": self.mean}
+
+
+def auroc(scores: dict[str, Tensor]) -> dict[str, float]:
+    """AUROC of each outlier set against the inliers, from the scores of the parts."""
+    inliers = scores["inliers"].numpy()
+    values = {}
+    for name, outliers in scores.items():
+        if name != "inliers":
+            both = np.concatenate([inliers, outliers.numpy()])
+            truth = np.repeat([0, 1], [len(inliers), len(outliers)])
+            values[name] = float(roc_auc_score(truth, both))
+    return values
+
+
+def pixel_floor(train: Images, parts: dict[str, Images]) -> dict[str, Outcome]:
+    """What the nearest training image gets on raw pixels, untrained: by cosine, and by distance.
+
+    The cosine is that of images less their own mean: brightness alone would hide all else. Memory
+    does not grow with the number of images.
+    """
+
+    def unit(rows: Tensor) -> Tensor:
+        return normalize(rows - rows.mean(1, keepdim=True))
+
+    def floats(images: Images, rows: int) -> Iterator[Tensor]:
+        fit = max(1, FLOATS // (4 * images.pixels.shape[1:].numel()))
+        return (block.flatten(1).float() for block in blocks(images.pixels, min(rows, fit)))
+
+    cosine = {name: torch.full((len(images),), torch.inf) for name, images in parts.items()}
+    l2 = {name: torch.full((len(images),), torch.inf) for name, images in parts.items()}
+    for bank in floats(train, COLUMNS):
+        units = unit(bank)
+        for name, images in parts.items():
+            start = 0
+            for block in floats(images, ROWS):
+                rows = slice(start, start := start + len(block))
+                for of, found in (
+                    (cosine[name], 1 - max_cosine(unit(block), units)),
+                    (l2[name], torch.cdist(block, bank).amin(1)),
+                ):
+                    torch.minimum(of[rows], found, out=of[rows])
+    floor = {"cosine": cosine, "l2": l2}
+    return {measure: Outcome(auroc(of), of) for measure, of in floor.items()}

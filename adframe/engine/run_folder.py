@@ -1,0 +1,53 @@
+"""The run folder: one process at a time, one config for good."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from adframe.config.model import RunConfig
+from adframe.config.yaml_tree import read_file
+from adframe.errors import UserError
+from adframe.io.atomic import write
+
+
+def open_folder(path: Path, config: RunConfig, resume: bool) -> None:
+    """Begin a run in a folder that exists, or take up one of the same config.
+
+    Raises:
+        UserError: it holds a run already; or, with ``resume``, a run of another config.
+    """
+    text = config.yaml()
+    existing = path / "config.yaml"
+    if existing.exists():
+        if not resume:
+            raise UserError(f"{path}: holds a run already; go on with --resume, or choose --out")
+        changed = _changed(existing, config)
+        if changed:
+            raise UserError(f"{path}: its run has another config: {'; '.join(changed)}")
+        return
+    if any(entry.name != "config.yaml.part" for entry in path.iterdir()):
+        raise UserError(f"{path}: is not empty and holds no run; choose another --out")
+    write(existing, text)
+
+
+def _changed(existing: Path, config: RunConfig) -> list[str]:
+    """One line for each value that differs: ``train.epochs: 2 -> 5``."""
+    old = _leaves(read_file(existing).plain())
+    new = _leaves(json.loads(json.dumps(config.dump())))
+    gone = "nothing"
+    return [
+        f"{key}: {old.get(key, gone)} -> {new.get(key, gone)}"
+        for key in sorted({*old, *new})
+        if old.get(key, gone) != new.get(key, gone)
+    ]
+
+
+def _leaves(value: Any, path: str = "") -> dict[str, str]:
+    """The plain values of a tree by dotted path, as JSON."""
+    items = dict(enumerate(value)) if isinstance(value, list) else value
+    if not isinstance(items, dict) or not items:
+        return {path: json.dumps(value)}
+    below = (_leaves(item, f"{path}.{key}".lstrip(".")) for key, item in items.items())
+    return {key: leaf for leaves in below for key, leaf in leaves.items()}

@@ -1,0 +1,113 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adframe.data.lazy import feed, onto
+from adframe.engine.checkpointing import keeping
+from adframe.engine.state import Run
+from adframe.interfaces import Backbone, Batch, Images, Update
+from adframe.random import Draws, seed_of
+
+#: Steps from which `train.compile: auto` compiles on CUDA. A guess: minutes of compiling, against
+#: milliseconds a step; on a CPU it was measured not to pay (docs/performance.md).
+COMPILE_FROM = 20_000
+
+
+def train(run: Run) -> None:
+    """The training loop of every method: batches in, updates out, an optimiser step for each."""
+    settings, method, policy = run.config.train, run.assembly.method, run.assembly.optimizer
+    groups = method.groups()
+    optimizers = {name: policy.build(parameters) for name, parameters in groups.items()}
+    base = {name: [g["lr"] for g in o.param_groups] for name, o in optimizers.items()}
+    with keeping(run, optimizers) as keeper:
+        method.train()
+        _compile(run)
+        for epoch in range(run.epoch, settings.epochs):
+            for batch in _batches(run, epoch):
+                progress = run.step / run.total
+                torch.manual_seed(seed_of(run.config.seed, "step", run.step))
+                for update in _under(_autocast(run), method.step(batch, progress)):
+                    optimizer, parameters = optimizers[update.group], groups[update.group]
+                    for group, lr in zip(optimizer.param_groups, base[update.group], strict=True):
+                        group["lr"] = lr * policy.rate(progress)
+                    optimizer.zero_grad(set_to_none=True)
+                    torch.autograd.backward(update.loss, inputs=parameters)
+                    if settings.clip is not None:
+                        torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
+                    optimizer.step()
+                    metrics = {"loss": update.loss.detach(), **update.metrics}
+                    keeper.watch.see(run.step, metrics)
+                    run.hook.adframe_update(run=run, group=update.group, metrics=metrics)
+                run.step += 1
+                keeper.step_done()
+            run.epoch, run.means = epoch + 1, keeper.watch.means(run.batches_per_epoch)
+            run.hook.adframe_epoch_end(run=run, epoch=run.epoch)
+            keeper.epoch_done()
+
+
+def _batches(run: Run, epoch: int) -> Iterator[Batch]:
+    """What is left of an epoch, in an order and with draws that seed and epoch alone decide."""
+    seed, exposed, ratio = run.config.seed, run.exposed, run.exposed_per_inlier
+    order = _order(len(run.data.train), seed_of(seed, "order", epoch))
+    left = range(run.step - epoch * run.batches_per_epoch, run.batches_per_epoch)
+    spans = [(index * run.batch_size, (index + 1) * run.batch_size) for index in left]
+    rows = [order[start:end] for start, end in spans]
+    batches = _fed(run, run.data.train, rows, seed_of(seed, "epoch", epoch))
+    if exposed is None or not ratio:
+        yield from batches
+        return
+    beside = _order(len(exposed), seed_of(seed, "exposed order", epoch))
+    turns = [torch.arange(round(start * ratio), round(end * ratio)) for start, end in spans]
+    rows = [beside[turn % len(exposed)] for turn in turns]
+    known = _fed(run, exposed, rows, seed_of(seed, "exposed", epoch))
+    for batch, outliers in zip(batches, known, strict=True):
+        batch.exposed = outliers
+        yield batch
+
+
+def _order(count: int, seed: int) -> Tensor:
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+
+
+def _fed(run: Run, images: Images, order: Sequence[Tensor], seed: int) -> Iterator[Batch]:
+    on = partial(onto, run.device)
+    for rows, pixels in zip(order, feed(images.pixels, order), strict=True):
+        yield Batch(on(pixels), on(images.label[rows]), Draws.of(seed, on(rows)))
+
+
+def _under(context: AbstractContextManager[Any], updates: Iterator[Update]) -> Iterator[Update]:
+    """The method's side of each update inside a context, the optimiser's side outside of it."""
+    while True:
+        with context:
+            update = next(updates, None)
+        if update is None:
+            return
+        yield update
+
+
+def _autocast(run: Run) -> AbstractContextManager[Any]:
+    precision = run.config.train.precision
+    if precision == "auto":  # on a CPU, until its speed is measured too: docs/performance.md
+        precision = "bf16" if run.device.type == "cuda" else "fp32"
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(run.device.type, dtype=torch.bfloat16)
+
+
+def _compile(run: Run) -> None:
+    """Compile the networks where that pays, or where the config insists."""
+    wanted = run.config.train.compile
+    able = run.device.type == "cuda" and any(map(shutil.which, ("cc", "gcc", "clang")))
+    if wanted == "on" or (wanted == "auto" and able and run.total >= COMPILE_FROM):
+        for module in run.assembly.method.modules():
+            if isinstance(module, Backbone):
+                module.compile()

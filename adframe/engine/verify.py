@@ -1,0 +1,62 @@
+"""Whether a run's stored scores are what its model gives."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from adframe.engine.report import scores_csv
+from adframe.engine.runner import revive
+from adframe.errors import UserError
+from adframe.io.atomic import read_json
+
+
+def verify(folder: Path, **options: Any) -> str | None:
+    """Score a finished run's images again; nothing is written.
+
+    Args:
+        folder: a run folder.
+        options: plugins, without, allow_code, as for ``load_config``.
+
+    Returns:
+        What differs from ``scores.csv`` or ``result.json``, in a line; None if nothing does.
+
+    Raises:
+        UserError: the folder holds no finished run, or a file of it is damaged.
+    """
+    run, report = revive(folder, **options)
+    path = folder / "scores.csv"
+    try:
+        stored = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
+    found = list(csv.reader(scores_csv(report, run.parts).splitlines()))
+    if [_which(row) for row in stored] != [_which(row) for row in found] or stored[0] != found[0]:
+        return f"{path}: holds other images than the run is tested on"
+    pairs = list(zip(stored[1:], found[1:], strict=True))
+    differing = [(was, now) for was, now in pairs if was != now]
+    if differing:
+        try:
+            worst = max(differing, key=lambda pair: _difference(*pair))
+        except ValueError as error:
+            raise UserError(f"{path}: damaged: {error}") from error
+        return (
+            f"{path}: {len(differing)} of {len(pairs)} images have another score now; "
+            f"by {_difference(*worst):.3g} at most, {worst[0][0]}"
+        )
+    stored_result, result = read_json(folder / "result.json"), report.dump()
+    for key in ("auroc", "mean_auroc", "floor", "scorers"):
+        if not isinstance(stored_result, dict) or stored_result.get(key) != result[key]:
+            return f"{folder / 'result.json'}: {key} is not that of the scores"
+    return None
+
+
+def _which(row: list[str]) -> tuple[str, ...]:
+    """What a row of scores is about: path, label, set; and how many scores it has."""
+    return (*row[:2], *row[3:4], str(len(row)))
+
+
+def _difference(was: list[str], now: list[str]) -> float:
+    scores = zip((was[2], *was[4:]), (now[2], *now[4:]), strict=True)
+    return max(abs(float(a) - float(b)) for a, b in scores)

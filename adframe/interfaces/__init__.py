@@ -1,0 +1,40 @@
+"""What a component is: one base class per kind. All a plugin imports, with hookimpl.
+
+The constructor is the schema: each of its parameters is a config key, annotated with a type (and
+bounds, with ``annotated_types`` or the aliases below) and described in the docstring under
+``Args:``. A parameter annotated with a base class nests a component. What is known only at run
+time arrives through the named methods.
+"""
+
+from adframe.data.lazy import Pixels as Pixels
+from adframe.interfaces.data import Dataset as Dataset
+from adframe.interfaces.data import Images as Images
+from adframe.interfaces.data import Splits as Splits
+from adframe.interfaces.run import Outcome as Outcome
+from adframe.interfaces.run import Report as Report
+from adframe.interfaces.run import Run as Run
+from adframe.interfaces.scoring import Features as Features
+from adframe.interfaces.scoring import Look as Look
+from adframe.interfaces.scoring import Scorer as Scorer
+from adframe.interfaces.training import Augmentation as Augmentation
+from adframe.interfaces.training import Backbone as Backbone
+from adframe.interfaces.training import Dims as Dims
+from adframe.interfaces.training import Loss as Loss
+from adframe.interfaces.training import Method as Method
+from adframe.interfaces.training import Objective as Objective
+from adframe.interfaces.training import Optimizer as Optimizer
+from adframe.interfaces.training import Parts as Parts
+from adframe.interfaces.training import Schedule as Schedule
+from adframe.interfaces.training import Shift as Shift
+from adframe.interfaces.training import count_variants as count_variants
+from adframe.interfaces.training import every_variant as every_variant
+from adframe.interfaces.types import Batch as Batch
+from adframe.interfaces.types import Count as Count
+from adframe.interfaces.types import Fraction as Fraction
+from adframe.interfaces.types import NonNegative as NonNegative
+from adframe.interfaces.types import Positive as Positive
+from adframe.interfaces.types import Stage as Stage
+from adframe.interfaces.types import Transform as Transform
+from adframe.interfaces.types import Update as Update
+from adframe.interfaces.types import Views as Views
+from adframe.random import Draws as Draws

@@ -1,0 +1,1 @@
+"""Files: written whole, tensors with a checksum, locks."""

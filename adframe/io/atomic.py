@@ -1,0 +1,74 @@
+"""Writing files whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from adframe.errors import UserError
+
+
+@contextmanager
+def whole(path: Path, temporary: Path | None = None) -> Iterator[BinaryIO]:
+    """A file to write under a temporary name in its folder, synced and given its name in the end.
+
+    Raises:
+        UserError: the folder is read-only, the disk full, ...; what was there before stays.
+    """
+    temporary = temporary or path.with_name(path.name + ".part")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException as error:  # an interrupt leaves nothing behind either
+        with suppress(OSError):
+            temporary.unlink()
+        if not isinstance(error, OSError):
+            raise
+        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
+    _sync_folder(path.parent)
+
+
+def write(path: Path, data: bytes | str) -> None:
+    """Write a file whole.
+
+    Raises:
+        UserError: as ``whole`` says.
+    """
+    with whole(path) as file:
+        file.write(data.encode() if isinstance(data, str) else data)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename outlast a loss of power, where the file system can be asked to."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file with one key a line."""
+    write(path, json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        UserError: it is missing, or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not valid JSON: {error}") from error

@@ -1,0 +1,63 @@
+"""Tensors with facts about them, in one file with a checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from adframe.errors import UserError
+from adframe.io import atomic
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Write tensors and JSON-able facts about them as one safetensors file with its SHA-256.
+
+    Equal content makes equal bytes.
+    """
+    plain = torch.contiguous_format
+    ready = {name: t.detach().cpu().clone(memory_format=plain) for name, t in tensors.items()}
+    facts = json.loads(json.dumps(facts))
+    # One entry only: the library writes several in an order of its own.
+    metadata = {"adframe": json.dumps({"sha256": _digest(ready, facts), "facts": facts})}
+    atomic.write(path, save(ready, metadata))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the facts that ``write_tensors`` wrote, on the CPU.
+
+    Raises:
+        UserError: the file is missing, damaged, or not adframe's.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = json.loads((file.metadata() or {}).get("adframe", "null"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, RuntimeError, TypeError) as error:
+        raise UserError(f"{path}: damaged, or not written by adframe: {error}") from error
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("facts"), dict):
+        raise UserError(f"{path}: not written by adframe, or by another version")
+    facts: dict[str, Any] = metadata["facts"]
+    if metadata.get("sha256") != _digest(tensors, facts):
+        raise UserError(f"{path}: damaged: its content is not what its SHA-256 says")
+    return tensors, facts
+
+
+def _digest(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
+    """SHA-256 of everything a file of tensors says: facts, names, types, shapes, values."""
+    digest = hashlib.sha256(json.dumps(facts).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        if tensor.numel():
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Kinds of components, hooks, and the plugins that offer them."""

@@ -1,0 +1,214 @@
+"""From entry points and one-file plugins to a registry and the hooks of one call.
+
+Each plugin is loaded by itself: one that breaks is recorded with its reason and loses its
+components, and everything else goes on. Bundled plugins come the same way as strangers'.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from adframe.errors import PluginFault, UserError, did_you_mean
+from adframe.registry import hookspecs
+from adframe.registry.registry import Entry, Plugin, Registry, reason
+
+GROUP = "adframe"
+
+
+@dataclass
+class Source:
+    """Where a plugin can be loaded from; ``load`` returns the module or object with the hooks."""
+
+    plugin: Plugin
+    load: Callable[[], Any]
+
+
+@dataclass
+class Host:
+    """The plugins of one call: what they offer, and their hooks."""
+
+    registry: Registry
+    manager: pluggy.PluginManager
+
+    @property
+    def hook(self) -> Any:
+        """Call a hook of every plugin: ``host.hook.adframe_epoch_end(run=run, epoch=3)``."""
+        return self.manager.hook
+
+    def hooks(self, plugin: Plugin) -> list[str]:
+        """Names of the hooks a plugin implements during a run."""
+        module = self.manager.get_plugin(_id(plugin))
+        callers = (self.manager.get_hookcallers(module) or []) if module else []
+        return [caller.name for caller in callers if caller.name != "adframe_register"]
+
+
+def installed() -> list[Source]:
+    """Every entry point of the group ``adframe``, by name, nothing imported yet."""
+    sources = []
+    points = importlib.metadata.entry_points(group=GROUP)
+    for point in sorted(points, key=lambda point: (point.name, point.dist and point.dist.name)):
+        dist = point.dist
+        owner = dist.name if dist else ""
+        plugin = Plugin(
+            name=point.name,
+            version=dist.version if dist else "",
+            origin=f"{owner} ({point.value})",
+            package=point.module.rpartition(".")[0],
+            bundled=owner == "adframe",
+            owner=owner,
+        )
+        sources.append(Source(plugin, point.load))
+    return sources
+
+
+def from_file(path: str | Path) -> Source:
+    """A one-file plugin, ``--plugin FILE.py``; it is called after the file."""
+    path = Path(path)
+
+    def load() -> ModuleType:
+        digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+        name = re.sub(r"\W", "_", f"adframe_file_{path.stem}_{digest}")
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise PluginFault("not a Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses and pickle look a class's module up by name
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+        return module
+
+    return Source(Plugin(name=path.stem, version="", origin=str(path)), load)
+
+
+def load_plugins(
+    files: Sequence[str | Path] = (),
+    without: Iterable[str] = (),
+    sources: Sequence[Source] | None = None,
+) -> Host:
+    """Load plugins one by one and collect what they register.
+
+    Args:
+        files: one-file plugins, loaded after the installed ones, each once. One that cannot be
+            loaded is the user's error, since they named it.
+        without: names of plugins to leave out; ``distribution:name`` where two share a name.
+        sources: what to load in place of the installed entry points.
+
+    Raises:
+        UserError: a named file is missing or does not load, or ``without`` names no plugin, or
+            more than one.
+    """
+    sources = [*(installed() if sources is None else sources)]
+    files = list({Path(path).resolve(): path for path in files}.values())
+    for path in files:
+        if not Path(path).is_file():
+            raise UserError(f"plugin {path}: no such file")
+        sources.append(from_file(path))
+    left_out = {_left_out(name, [source.plugin for source in sources]) for name in without}
+
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    host = Host(Registry(), manager)
+    for source in sources:
+        if source.plugin.key not in left_out:
+            plugin = replace(source.plugin)  # what breaks in this call is nothing to the next
+            host.registry.plugins.append(plugin)
+            _load(plugin, source.load, host)
+    named = {str(path) for path in files}
+    for plugin in host.registry.plugins:
+        if plugin.error and plugin.origin in named:
+            raise UserError(f"plugin {plugin.origin}: {plugin.error}")
+    return host
+
+
+def _left_out(name: str, plugins: list[Plugin]) -> str:
+    """The key of the one plugin that ``--without`` names."""
+    keys = [plugin.key for plugin in plugins if name in (plugin.name, plugin.key)]
+    if not keys:
+        hint = did_you_mean(name, [plugin.name for plugin in plugins])
+        raise UserError(f"--without {name}: no such plugin{hint}")
+    if len(keys) > 1:
+        raise UserError(f"--without {name}: {len(keys)} plugins; write {' or '.join(keys)}")
+    return keys[0]
+
+
+def _id(plugin: Plugin) -> str:
+    """What the plugin manager calls it; the name alone may be taken by a stranger's."""
+    return f"{plugin.origin}#{plugin.name}"
+
+
+def _load(plugin: Plugin, load: Callable[[], Any], host: Host) -> None:
+    manager = host.manager
+    name = _id(plugin)
+    try:
+        module = load()
+        plugin.package = plugin.package or getattr(module, "__package__", None) or ""
+        _check_api(module)
+        _check_hooks(module, manager)
+        manager.register(module, name)
+        others = [other for other in manager.get_plugins() if other is not module]
+        register = manager.subset_hook_caller("adframe_register", others)
+        register(add=_adder(plugin, host.registry))
+    except (Exception, SystemExit) as error:
+        plugin.error = str(error) if isinstance(error, PluginFault) else reason(error)
+        host.registry.remove(plugin)
+        if manager.has_plugin(name):
+            manager.unregister(name=name)
+
+
+def _check_api(module: Any) -> None:
+    """A plugin for another surface than this is refused before any of its hooks is called."""
+    wanted = getattr(module, "adframe_api", hookspecs.API)
+    if wanted != hookspecs.API:
+        older = isinstance(wanted, int) and wanted < hookspecs.API
+        raise PluginFault(
+            f"is written for plugin API {wanted}, and this adframe has {hookspecs.API}; "
+            f"update {'the plugin' if older else 'adframe'}"
+        )
+
+
+def _check_hooks(module: Any, manager: pluggy.PluginManager) -> None:
+    """A hook without its mark would be passed over in silence, and pluggy's words are many."""
+    for name, function in inspect.getmembers(module, inspect.isroutine):
+        marked = manager.parse_hookimpl_opts(module, name)
+        specification = hookspecs.names().get(name)
+        if specification is not None and not marked:
+            raise PluginFault(f"'{name}' is not marked @hookimpl")
+        if marked and specification is None:
+            hint = did_you_mean(name, hookspecs.names())
+            raise PluginFault(f"adframe has no hook '{name}'{hint}")
+        if marked and specification is not None:
+            given = list(inspect.signature(specification).parameters)
+            for parameter in inspect.signature(function).parameters.values():
+                if parameter.name not in given and parameter.default is parameter.empty:
+                    raise PluginFault(
+                        f"hook '{name}' takes '{parameter.name}', "
+                        f"and adframe passes: {', '.join(given)}"
+                    )
+
+
+def _adder(plugin: Plugin, registry: Registry) -> hookspecs.Add:
+    def add(kind: str, name: str, target: str | type, *, default: bool = False) -> None:
+        if isinstance(target, str):
+            if not re.fullmatch(r"\.?\w+(\.\w+)*:\w+", target):
+                raise PluginFault(f"'{target}' is no import string: write 'module:Class'")
+            if target.startswith(".") and not plugin.package:
+                raise PluginFault(f"'{target}' is relative, but the plugin is no package")
+            target = plugin.package + target if target.startswith(".") else target
+        registry.add(Entry(kind, name, target, plugin, default))
+
+    return add

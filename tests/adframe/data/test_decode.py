@@ -1,0 +1,258 @@
+"""Every kind of image file becomes 8-bit RGB in the documented way, or is named."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from adframe.data import decode
+from adframe.data.decode import ImageError, find_images, read_image
+
+
+def _save(path, array, mode=None, **options):
+    Image.fromarray(array, mode).save(path, **options) if mode else Image.fromarray(array).save(
+        path, **options
+    )
+    return path
+
+
+@pytest.fixture
+def rgb():
+    return np.random.default_rng(0).integers(0, 256, (6, 5, 3), dtype=np.uint8)
+
+
+def test_rgb_is_read_as_it_is(tmp_path, rgb):
+    image = read_image(_save(tmp_path / "a.png", rgb))
+    assert image.dtype == torch.uint8
+    np.testing.assert_array_equal(image.permute(1, 2, 0), rgb)
+
+
+def test_grey_is_repeated(tmp_path, rgb):
+    image = read_image(_save(tmp_path / "a.png", rgb[:, :, 0]))
+    for channel in image:
+        np.testing.assert_array_equal(channel, rgb[:, :, 0])
+
+
+def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
+    values = np.array([[0, 257, 25700, 65535]], dtype=np.uint16)
+    image = read_image(_save(tmp_path / "a.png", values))
+    np.testing.assert_array_equal(image[0], [[0, 1, 100, 255]])
+
+
+def test_transparency_is_laid_upon_white(tmp_path, rgb):
+    alpha = np.zeros((6, 5, 1), dtype=np.uint8)
+    alpha[:3] = 255
+    image = read_image(_save(tmp_path / "a.png", np.concatenate([rgb, alpha], 2)))
+    np.testing.assert_array_equal(image[:, :3].permute(1, 2, 0), rgb[:3])
+    assert (image[:, 3:] == 255).all()
+
+
+def test_cmyk_and_palettes_are_converted(tmp_path):
+    red = Image.new("RGB", (4, 4), (255, 0, 0))
+    red.convert("CMYK").save(tmp_path / "a.tif")
+    red.convert("P").save(tmp_path / "b.png")
+    for name in ("a.tif", "b.png"):
+        assert read_image(tmp_path / name)[:, 0, 0].tolist() == [255, 0, 0]
+
+
+def test_exif_orientation_is_applied(tmp_path, rgb):
+    image = Image.fromarray(rgb)
+    exif = image.getexif()
+    exif[0x0112] = 6  # to be turned a quarter clockwise
+    image.save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(
+        read_image(tmp_path / "a.png").permute(1, 2, 0), np.rot90(rgb, k=-1)
+    )
+
+
+def test_size_cuts_the_centre_square(tmp_path):
+    wide = np.zeros((10, 30, 3), dtype=np.uint8)
+    wide[:, 10:20] = 200
+    image = read_image(_save(tmp_path / "a.png", wide), size=10)
+    assert image.shape == (3, 10, 10)
+    assert (image == 200).all()
+    assert read_image(tmp_path / "a.png", size=5).shape == (3, 5, 5)
+
+
+def test_unreadable_files_are_named(tmp_path, rgb):
+    whole = _save(tmp_path / "whole.png", rgb).read_bytes()
+    for name, content in {
+        "empty.png": b"",
+        "cut.png": whole[: len(whole) // 2],
+        "text.jpg": b"this is no image",
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ImageError, match=name):
+            read_image(tmp_path / name)
+    with pytest.raises(ImageError, match=r"gone.png: unreadable image: No such file"):
+        read_image(tmp_path / "gone.png")
+
+
+def test_folders_are_searched_in_order_and_other_files_left_out(tmp_path, rgb):
+    (tmp_path / "sub").mkdir()
+    for name in ("sub/b.PNG", "a.png"):
+        _save(tmp_path / name, rgb)
+    (tmp_path / "notes.txt").write_text("no image")
+    assert [p.name for p in find_images([tmp_path])] == ["a.png", "b.PNG"]
+    assert find_images([tmp_path / "notes.txt"]) == [tmp_path / "notes.txt"]  # named: it is tried
+
+
+# --- files made to harm -------------------------------------------------------------------------
+
+
+def test_what_is_odd_but_whole_is_read(tmp_path, rgb):
+    """A wrong extension, one pixel, an animation, a file whose EXIF turns it."""
+    Image.fromarray(rgb).save(tmp_path / "really.png", "PNG")
+    (tmp_path / "really.png").rename(tmp_path / "wrong.jpg")
+    np.testing.assert_array_equal(read_image(tmp_path / "wrong.jpg").permute(1, 2, 0), rgb)
+
+    pixel = read_image(_save(tmp_path / "one.png", rgb[:1, :1]))
+    assert pixel.flatten().tolist() == rgb[0, 0].tolist()
+    assert (read_image(tmp_path / "one.png", size=4) == pixel).all()
+
+    frames = [Image.new("RGB", (4, 4), (value, 0, 0)) for value in (200, 100, 0)]
+    frames[0].save(tmp_path / "moving.png", save_all=True, append_images=frames[1:])
+    assert read_image(tmp_path / "moving.png")[0, 0, 0] == 200
+
+
+def _png_header(width, height):
+    """A PNG that claims a size and holds next to nothing."""
+    import struct
+    import zlib
+
+    def chunk(kind, data):
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(10_000, 10_000), (20_000, 10_000), (2**31 - 1, 2**31 - 1)])
+def test_images_too_large_are_refused_unread(tmp_path, size):
+    path = tmp_path / "bomb.png"
+    path.write_bytes(_png_header(*size))
+    with pytest.raises(ImageError, match=r"^\S*bomb\.png: (unreadable image: \S|\d+x\d+ pixels)"):
+        read_image(path, 32)
+
+
+def test_a_large_image_is_refused_without_a_second_warning(tmp_path):
+    """As a user sees it, not as pytest does: where warnings are no errors."""
+    import warnings
+
+    from adframe.data import decode
+
+    (tmp_path / "large.png").write_bytes(_png_header(10_000, 10_000))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+        with pytest.raises(ImageError, match=r"large\.png: 10000x10000 pixels are too many"):
+            read_image(tmp_path / "large.png")
+    assert told == []
+    assert decode.MOST_PIXELS == Image.MAX_IMAGE_PIXELS
+
+
+def test_a_decoder_that_fails_anyhow_names_the_file(tmp_path, rgb, monkeypatch):
+    from PIL import ImageFile
+
+    path = _save(tmp_path / "a.png", rgb)
+    for error in (IndexError("out of\nrange"), MemoryError(), KeyError("x"), AttributeError("y")):
+
+        def fail(*args, error=error):
+            raise error
+
+        monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
+        with pytest.raises(ImageError) as caught:
+            read_image(path)
+        assert str(caught.value).startswith(f"{path}: unreadable image: ")
+        assert "\n" not in str(caught.value)
+
+
+def test_only_files_are_searched_out(tmp_path, rgb):
+    """A pipe would be waited for without end; a link that leads nowhere is to be named."""
+    import os
+
+    _save(tmp_path / "a.png", rgb)
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "link.png").symlink_to(tmp_path / "gone.png")
+    assert [path.name for path in find_images([tmp_path])] == ["a.png", "link.png"]
+    with pytest.raises(ImageError, match=r"link\.png: unreadable image: No such file"):
+        read_image(tmp_path / "link.png")
+
+
+# --- JPEG files, which two libraries decode ------------------------------------------------------
+
+
+def _by_pillow(path):
+    with Image.open(path) as image:
+        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+
+
+@pytest.mark.parametrize("quality", [10, 75, 100])
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_file_has_the_pixels_that_pillow_reads(tmp_path, quality, subsampling, progressive):
+    noise = np.random.default_rng(quality)
+    coarse = Image.fromarray(noise.integers(0, 256, (5, 7, 3), dtype=np.uint8))
+    for width, height in ((32, 32), (33, 17), (1, 1)):
+        smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), np.int16)
+        rough = (smooth + noise.integers(-20, 21, smooth.shape)).clip(0, 255).astype(np.uint8)
+        path, options = tmp_path / "a.jpg", {"subsampling": subsampling, "quality": quality}
+        Image.fromarray(rough).save(path, progressive=progressive, **options)
+        assert decode._plain_jpeg(path) is not None
+        assert torch.equal(read_image(path), _by_pillow(path))
+
+
+def test_a_jpeg_file_of_another_kind_is_left_to_pillow(tmp_path, rgb, monkeypatch):
+    image, exif = Image.fromarray(rgb.repeat(3, 0)), Image.Exif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "turned.jpg", exif=exif)
+    image.convert("L").save(tmp_path / "grey.jpg")
+    image.convert("CMYK").save(tmp_path / "cmyk.jpg")
+    image.save(tmp_path / "plain.jpg")
+    plain = (tmp_path / "plain.jpg").read_bytes()
+    for name in ("turned", "grey", "cmyk"):
+        assert decode._plain_jpeg(tmp_path / f"{name}.jpg") is None
+    assert read_image(tmp_path / "turned.jpg").shape == (3, 5, 18)
+    for name in ("grey", "cmyk"):
+        path = tmp_path / f"{name}.jpg"
+        assert torch.equal(read_image(path), _by_pillow(path))
+    for end in range(0, len(plain), 97):
+        (tmp_path / "cut.jpg").write_bytes(plain[:end])
+        assert decode._plain_jpeg(tmp_path / "cut.jpg") is None
+        with pytest.raises(ImageError, match="cut.jpg"):
+            read_image(tmp_path / "cut.jpg")
+    assert decode._plain_jpeg(tmp_path / "plain.jpg") is not None
+    monkeypatch.setattr(decode, "MOST_PIXELS", 5)
+    assert decode._plain_jpeg(tmp_path / "plain.jpg") is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_jpeg_file_is_read_without_a_word_of_torchvision_and_without_its_decoder(
+    tmp_path, rgb, monkeypatch
+):
+    Image.fromarray(rgb.repeat(4, 0)).save(tmp_path / "a.jpg")
+    pixels = read_image(tmp_path / "a.jpg")
+    monkeypatch.setattr(decode, "_decoder", lambda: None)
+    assert decode._plain_jpeg(tmp_path / "a.jpg") is None
+    assert torch.equal(read_image(tmp_path / "a.jpg"), pixels)
+
+
+@pytest.mark.parametrize("gone", ["torchvision.io", "torch.ops.image"])
+def test_a_torchvision_without_the_decoder_leaves_jpeg_files_to_pillow(gone, monkeypatch):
+    if gone == "torchvision.io":
+        monkeypatch.setitem(sys.modules, gone, None)
+    else:
+        monkeypatch.setattr(torch.ops, "image", object())
+    assert decode._decoder.__wrapped__() is None
+
+
+def test_a_jpeg_file_is_brought_to_size_like_any_other(tmp_path, rgb):
+    Image.fromarray(rgb.repeat(4, 0).repeat(4, 1)).save(tmp_path / "a.jpg")
+    assert read_image(tmp_path / "a.jpg", size=8).shape == (3, 8, 8)
+    with Image.open(tmp_path / "a.jpg") as image:
+        expected = np.asarray(decode._square(image, 8))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.jpg", size=8).permute(1, 2, 0), expected)

@@ -1,0 +1,151 @@
+"""Numbers that go wrong in training: found, named, and never saved."""
+
+import json
+import math
+
+import pytest
+import torch
+
+import adframe
+from adframe.cli import _as_a_line, main
+from adframe.engine import monitor
+from adframe.engine.monitor import Fault, Watch
+from adframe.errors import Note, TrainingError
+from adframe.io.tensors import read_tensors
+
+
+def test_a_watch_sums_what_it_sees_whenever_it_looks():
+    values = [0.1 * n for n in range(30)]
+    often, seldom = Watch({}), Watch({})
+    for step, value in enumerate(values):
+        metrics = {"loss": torch.tensor(value), "term_1": torch.tensor(-value)}
+        often.see(step, metrics)
+        seldom.see(step, metrics)
+        often.settle()
+    assert often.sums == {} or often.sums["loss"] == pytest.approx(sum(values))
+    halves = Watch(often.sums)
+    assert halves.means(30) == seldom.means(30) == often.means(30)
+    assert often.sums == {}
+    assert seldom.means(30) == {}
+
+
+@pytest.mark.parametrize(("metrics", "said"), [
+    ({"uniclr_2": 1, "uniclr_4": math.nan, "loss": math.nan}, "loss term uniclr at stage 4"),
+    ({"soft_loss_3_7": math.inf, "loss": math.inf}, "loss term soft_loss at stage 3"),
+    ({"a_1": math.inf, "a_2": -math.inf, "loss": math.nan}, "loss term a at stage 1, a at stage 2"),
+    ({"distance": math.nan, "loss": 1}, "loss term distance"),
+    ({"a_1": 1, "loss": -math.inf}, "the loss"),
+])  # fmt: skip
+def test_the_first_step_that_is_not_finite_is_named_with_its_terms(metrics, said):
+    seen = Watch({})
+    seen.see(6, {name: torch.tensor(1.0) for name in metrics})
+    seen.see(7, {name: torch.tensor(float(value)) for name, value in metrics.items()})
+    seen.see(8, {name: torch.tensor(math.nan) for name in metrics})
+    with pytest.raises(Fault) as caught:
+        seen.settle()
+    assert (caught.value.step, str(caught.value)) == (8, f"{said} is not finite")
+
+
+def _spoil(monkeypatch, number, spoil):
+    """Let something happen before the ``number``-th step of the optimiser."""
+    step, calls = torch.optim.SGD.step, []
+
+    def spoiled(optimizer, *args):
+        calls.append(1)
+        if len(calls) == number:
+            spoil(optimizer.param_groups[0]["params"])
+        return step(optimizer, *args)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", spoiled)
+
+
+def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(
+    toy_file, tmp_path, monkeypatch, capsys
+):
+    """The gradients of step 3 are lost, so every term of step 4 is; step 2 was saved."""
+
+    def lose(parameters):
+        for parameter in parameters:
+            parameter.grad.fill_(math.nan)
+
+    _spoil(monkeypatch, 3, lose)
+    out = tmp_path / "run"
+    assert main(["run", str(toy_file), "--out", str(out)]) == 1
+    assert capsys.readouterr().err == (
+        "epoch 2, step 4: loss term uniclr at stage 1, uniclr at stage 2, uniclr at stage 3, "
+        "uniclr at stage 4 is not finite; the checkpoint of step 2 stays; "
+        "try a smaller learning rate, train.clip: 1.0 or train.precision: fp32\n"
+    )
+    tensors, facts = read_tensors(out / "state.safetensors")
+    assert facts["step"] == 2
+    assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
+    assert not (out / "result.json").exists()
+    (line,) = (out / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(line)["epoch"] == 1
+
+
+def test_weights_that_are_not_finite_are_never_saved(toy, tmp_path, monkeypatch):
+    """The last step of an epoch spoils them: no loss has shown it yet."""
+    _spoil(monkeypatch, 4, lambda parameters: parameters[0].grad.fill_(math.inf))
+    with pytest.raises(TrainingError, match=r"^epoch 2, step 4: weight \S+ is not finite; the che"):
+        adframe.run(toy(), tmp_path / "run")
+    assert read_tensors(tmp_path / "run/state.safetensors")[1]["step"] == 2
+
+
+def test_clip_bounds_the_norm_of_the_gradient(toy, monkeypatch):
+    norms = {}
+
+    def note(name):
+        def look(optimizer, *args):
+            parts = [p.grad for p in optimizer.param_groups[0]["params"] if p.grad is not None]
+            norms.setdefault(name, []).append(torch.cat([p.flatten() for p in parts]).norm().item())
+
+        return look
+
+    for name, setting in {"free": "null", "bound": "0.01", "loose": "1000.0"}.items():
+        monkeypatch.setattr(torch.optim.SGD, "step", note(name))  # weights stay, so norms compare
+        adframe.run(toy(f"train.clip={setting}", "train.epochs=1"))
+    assert min(norms["free"]) > 0.01
+    assert norms["bound"] == pytest.approx([0.01] * 2, rel=1e-3)
+    assert norms["loose"] == norms["free"]
+
+
+@pytest.mark.parametrize("value", ["0", "-1", ".inf", "yes"])
+def test_a_clip_is_a_positive_number(toy_file, value, capsys):
+    assert main(["check", str(toy_file), "--set", f"train.clip={value}"]) == 2
+    assert "train.clip: must be " in capsys.readouterr().err
+
+
+def test_a_collapsed_representation_is_a_warning_with_the_epoch(toy, monkeypatch):
+    """At test time every feature is the same, in both epochs; it is told once."""
+    forward = torch.nn.BatchNorm2d.forward
+    monkeypatch.setattr(
+        torch.nn.BatchNorm2d,
+        "forward",
+        lambda self, x: forward(self, x) if self.training else torch.ones_like(x),
+    )
+    with pytest.warns(Note) as told:
+        adframe.run(toy())
+    (said,) = [str(warning.message) for warning in told]
+    assert said.startswith("epoch 1: the representation has collapsed: the features of training")
+
+
+def test_a_warning_is_one_line_on_the_command_line():
+    assert _as_a_line(Note("mind the gap"), Note, "x.py", 3) == "warning: mind the gap\n"
+    assert "x.py:3: UserWarning: odd" in _as_a_line(UserWarning("odd"), UserWarning, "x.py", 3)
+
+
+def test_spread_is_the_variance_of_unit_features(toy):
+    from adframe.engine.features import look_at
+    from adframe.engine.runner import prepare
+    from adframe.interfaces import Look
+
+    run = prepare(toy(), None)
+    method, pixels = run.assembly.method, run.data.train.pixels
+    (seen,) = look_at(method, [], pixels, Look(), 0)
+    unit = [row / row.norm() for row in seen["features"].flatten(1).double()]
+    count = len(unit)
+    pairs = sum(float((a - b).square().sum()) for a in unit for b in unit)
+    assert monitor.spread(method, pixels) == pytest.approx(pairs / (2 * count * count), rel=1e-6)
+    assert monitor.spread(method, pixels[:1].repeat(5, 1, 1, 1)) < monitor.COLLAPSED
+    assert issubclass(Note, UserWarning)

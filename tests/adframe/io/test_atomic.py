@@ -1,0 +1,143 @@
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from adframe.errors import UserError
+from adframe.io import atomic
+from adframe.io.tensors import read_tensors, write_tensors
+
+TENSORS = {
+    "whole": torch.tensor([[1.5, -2.0], [float("inf"), 0.0]]),
+    "half": torch.tensor([0.1, 0.2], dtype=torch.bfloat16),
+    "truth": torch.tensor([True, False]),
+    "count": torch.tensor(7),
+    "turned": torch.arange(6).reshape(2, 3).T,
+    "empty": torch.zeros(0, 3),
+}
+FACTS = {"epoch": 3, "names": ["a", "ü"], "nested": {"rate": 1e-5, "none": None}}
+
+
+@pytest.mark.parametrize("data", [b"\x00\xff", "text ü\n", b"", ""])
+def test_a_file_holds_what_was_written(tmp_path, data):
+    path = tmp_path / "file"
+    atomic.write(path, data)
+    assert path.read_bytes() == (data.encode() if isinstance(data, str) else data)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def _break_write(monkeypatch):
+    def fail(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+
+
+def _break_rename(monkeypatch):
+    def fail(self, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", fail)
+
+
+@pytest.mark.parametrize("break_it", [_break_write, _break_rename])
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, break_it):
+    path = tmp_path / "file"
+    atomic.write(path, "old")
+    break_it(monkeypatch)
+    with pytest.raises(UserError, match=r"file: cannot be written: No space left on device"):
+        atomic.write(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_write_that_cannot_begin_is_the_users_error(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    for path in [tmp_path / "missing" / "x", tmp_path / "file" / "x"]:
+        with pytest.raises(UserError, match="cannot be written"):
+            atomic.write(path, "new")
+
+
+def test_json_comes_back(tmp_path):
+    path = tmp_path / "x.json"
+    atomic.write_json(path, FACTS)
+    assert atomic.read_json(path) == FACTS
+    assert path.read_text().endswith("}\n")
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b"[" * 100_000])
+def test_json_that_is_none_is_the_users_error(tmp_path, data):
+    path = tmp_path / "x.json"
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"x\.json: not valid JSON"):
+        atomic.read_json(path)
+
+
+def test_missing_files_are_the_users_error(tmp_path):
+    with pytest.raises(UserError, match="No such file"):
+        atomic.read_json(tmp_path / "x.json")
+    with pytest.raises(UserError, match="no such file"):
+        read_tensors(tmp_path / "x.safetensors")
+    with pytest.raises(UserError, match="no such file"):
+        read_tensors(tmp_path)
+
+
+def test_tensors_and_facts_come_back(tmp_path):
+    path = tmp_path / "x.safetensors"
+    write_tensors(path, TENSORS, FACTS)
+    tensors, facts = read_tensors(path)
+    assert facts == FACTS
+    assert tensors.keys() == TENSORS.keys()
+    for name, tensor in TENSORS.items():
+        assert tensors[name].dtype == tensor.dtype
+        assert torch.equal(tensors[name], tensor)
+
+
+def test_tensors_that_share_memory_or_want_a_gradient_are_written(tmp_path):
+    path = tmp_path / "x.safetensors"
+    weight = torch.ones(2, requires_grad=True)
+    write_tensors(path, {"a": weight, "b": weight, "c": weight[:1]}, {})
+    tensors, facts = read_tensors(path)
+    assert facts == {}
+    assert [tensors[name].tolist() for name in "abc"] == [[1, 1], [1, 1], [1]]
+    assert not any(tensor.requires_grad for tensor in tensors.values())
+
+
+def test_tensors_that_were_read_outlive_the_file(tmp_path):
+    path = tmp_path / "x.safetensors"
+    write_tensors(path, {"a": torch.arange(5)}, {})
+    tensors, _ = read_tensors(path)
+    write_tensors(path, {"a": torch.zeros(5)}, {})
+    path.unlink()
+    assert tensors["a"].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_file_cut_anywhere_is_damaged(tmp_path):
+    path = tmp_path / "x.safetensors"
+    write_tensors(path, {"a": torch.arange(8)}, {"epoch": 1})
+    whole = path.read_bytes()
+    for length in [0, 4, 8, 20, len(whole) // 2, len(whole) - 1]:
+        path.write_bytes(whole[:length])
+        with pytest.raises(UserError, match="damaged, or not written by adframe"):
+            read_tensors(path)
+
+
+@pytest.mark.parametrize("data", [b"garbage" * 100, b"\x80\x02}q\x00.", b"\xff" * 64])
+def test_garbage_is_damaged(tmp_path, data):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="damaged, or not written by adframe"):
+        read_tensors(path)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [None, {}, {"format": "pt"}, {"adframe": "3"}, {"adframe": "{"}, {"adframe": "[" * 99_999}],
+)
+def test_a_strangers_tensors_are_refused(tmp_path, metadata):
+    path = tmp_path / "x.safetensors"
+    save_file({"a": torch.zeros(2)}, path, metadata)
+    with pytest.raises(UserError, match="not written by adframe"):
+        read_tensors(path)
