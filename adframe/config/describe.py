@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
-from adframe.config.model import Exposure, RunConfig, Term, Train
+from adframe.config.model import Exposure, RunConfig, Term, Train, load_config
 from adframe.config.schema import DEFAULT, Component, Spec, model_of
 from adframe.errors import UserError, did_you_mean
 from adframe.registry.loading import Host
@@ -179,8 +179,6 @@ def plain(value: Any) -> Any:
 
 def used_by(entry: Entry, folder: Path, host: Host) -> list[str]:
     """The configs below a folder that use the component, nested or not; unreadable ones apart."""
-    from adframe.config.model import load_config
-
     found = []
     for path in sorted(folder.rglob("*.yaml")):
         try:
