@@ -1,9 +1,9 @@
-"""Run every benchmark and write benchmarks/RESULTS.md: the tables, and the machine they are of.
+"""Runs every benchmark and writes the tables and the machine to benchmarks/RESULTS.md.
 
     python benchmarks/all.py [--quick] [NAME...]
 
-With names, only those run, and the other sections stay. With ``--quick`` nothing is written. Ends
-with status 1 where a benchmark failed.
+With names, only those benchmarks run, and the other sections are kept. With ``--quick`` nothing is
+written. Ends with status 1 if a benchmark failed.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS.md"
 HEAD = """# Benchmarks
 
-Written by `make bench`; each table is what the script of that name prints. Contenders of a table
-take turns in one process and the best round of each counts, in CPU seconds of one thread (startup
-and memory: in processes of their own, medians by the wall clock). Read the ratios: seconds change
-from machine to machine and, on a shared one, from run to run.
+Written by `make bench`. Each table is printed by the script of that name. The contenders of a table
+take turns in one process. The best round of each counts, in CPU seconds of one thread. Exceptions:
+startup and memory use separate processes and medians of the wall clock. Read the ratios: seconds
+change from machine to machine and, on a shared machine, from run to run.
 """
 ORDER = [
     "contrastive_loss", "ntxent", "augmentation", "hierarchical_step", "csi_step", "loop",
@@ -40,7 +40,7 @@ PACKAGES = [
 
 
 def machine() -> list[str]:
-    """What was measured on, as lines of Markdown."""
+    """The machine and the versions, as lines of Markdown."""
     info = Path("/proc/cpuinfo").read_text(encoding="ascii").splitlines()
     model = next(line.partition(": ")[2] for line in info if line.startswith("model name"))
     widest = next((flag for flag in ("avx512f", "avx2") if flag in " ".join(info).split()), "-")
@@ -52,7 +52,7 @@ def machine() -> list[str]:
 
 
 def _version(name: str) -> str:
-    """Of a package here, or of a command of its name in another environment on the path."""
+    """Version of an installed package, or of a command of that name in another environment."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -67,7 +67,7 @@ def _version(name: str) -> str:
 
 
 def section(name: str, quick: bool) -> tuple[str, bool]:
-    """Run one benchmark: its section of the page, and whether it succeeded."""
+    """Runs one benchmark. Returns its section of the page, and whether it succeeded."""
     print(f"{name} ...", file=sys.stderr, flush=True)
     file = HERE / f"{name}.py"
     command = [sys.executable, "-W", "ignore", str(file), *["--quick"] * quick]
@@ -75,7 +75,7 @@ def section(name: str, quick: bool) -> tuple[str, bool]:
     summary = str(ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))).partition("\n")[0]
     said = done.stdout.strip()
     if done.returncode:
-        said = "Failed: " + (done.stderr.strip().splitlines() or ["no word of why"])[-1]
+        said = "Failed: " + (done.stderr.strip().splitlines() or ["no reason was printed"])[-1]
     if "| --" not in said:
         said = f"```text\n{said}\n```"
     day = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
@@ -83,13 +83,13 @@ def section(name: str, quick: bool) -> tuple[str, bool]:
 
 
 def main() -> None:
-    """Run them one after another."""
+    """Runs the benchmarks one after another."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("names", nargs="*", help="only these; the other sections stay")
-    parser.add_argument("--quick", action="store_true", help="smaller, and only print")
+    parser.add_argument("names", nargs="*", help="only these; the other sections are kept")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes; print only")
     given = parser.parse_args()
     if unknown := set(given.names) - set(ORDER):
-        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(ORDER)}")
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; choose from {', '.join(ORDER)}")
     old = RESULTS.read_text(encoding="utf-8").split("\n## ")[1:] if RESULTS.exists() else []
     sections = {text.partition("\n")[0]: f"## {text.strip()}\n" for text in old if given.names}
     failed, described = [], machine()

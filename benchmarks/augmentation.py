@@ -1,9 +1,9 @@
-"""The SimCLR pipeline, batched, against torchvision v2 on PIL images and against kornia.
+"""The batched SimCLR augmentation against torchvision v2 on PIL images and against kornia.
 
 torchvision: RandomResizedCrop, flip, ColorJitter and grayscale on one PIL image at a time, then a
-float tensor. kornia: the same four on the batch with parameters for each image. adframe: uint8
-batch to float views. Same probabilities and ranges. CPU milliseconds a batch, best of interleaved
-rounds.
+float tensor. kornia: the same four on the batch, with parameters for each image. adframe: from a
+uint8 batch to float views. All have the same probabilities and ranges. Prints CPU milliseconds per
+batch, best of interleaved rounds.
 
     python benchmarks/augmentation.py [--quick]
 """
@@ -23,7 +23,7 @@ from adframe.interfaces import Draws
 
 
 def contenders(count: int, size: int) -> dict[str, Callable[[], object]]:
-    """Each pipeline over the same smooth random images."""
+    """One call of each pipeline on the same smooth random images."""
     kornia = pairs.peer("kornia.augmentation")
     coarse = torch.rand(count, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     images = F.interpolate(coarse, size=(size, size), mode="bicubic").clamp(0, 1)
@@ -54,7 +54,7 @@ def contenders(count: int, size: int) -> dict[str, Callable[[], object]]:
 
 
 def main() -> None:
-    """Compare at both sizes and print the table."""
+    """Compares at both image sizes and prints the table."""
     rounds = 3 if pairs.arguments(__doc__).quick else 15
     rows: list[list[str | float]] = []
     for count, size in [(256, 32), (32, 224)]:

@@ -1,16 +1,20 @@
 """Batches of decoded images from memory against a DataLoader that opens files with PIL.
 
-256 images of 32x32 a batch, from JPEG files that this makes in a temporary folder; the DataLoader
-has no workers, since CPU seconds are counted. ``memory`` is what the training loop does: a uint8
-tensor of all images and ``index_select``. ``x[rows]`` is the same by indexing. ``memory map`` is
-``memory`` where the tensor is a data set's ``cache``, a file that is in the page cache after its
-first use. CPU milliseconds a batch, best of interleaved rounds; ``decoding`` is what reading the
-files once costs, which these tiny ones are without threads, and ``decoding, threads`` what it
-would with them.
+A batch has 256 images of 32x32, from JPEG files that this script writes to a temporary folder.
+Prints CPU milliseconds per batch, best of interleaved rounds. The DataLoader has no workers,
+because CPU seconds of this process are counted.
 
-The second table is for what fits nowhere: adframe's ``workers``, which decode while they are
-needed, beside a PIL DataLoader with as many. It is by the wall clock, since the work is done by
-other processes; so other work on the machine is in it. Both ways of decoding are there again.
+- ``memory``: what the training loop does: a uint8 tensor of all images and ``index_select``.
+- ``x[rows]``: the same by indexing.
+- ``memory map``: as ``memory``, but the tensor is the file of a data set's ``cache``. The file is
+  in the page cache after its first use.
+- ``decoding``: reading the files once. Files as small as these are decoded without threads.
+- ``decoding, threads``: the same with threads.
+
+The second table is for images that fit neither memory nor disk: adframe's ``workers``, which decode
+images when they are needed, against a PIL DataLoader with as many processes. Other processes do the
+work, so it counts the wall clock, and other work on the machine is included. Both ways of decoding
+are repeated there.
 
     python benchmarks/batches.py [--quick]
 """
@@ -37,7 +41,7 @@ WORKERS = 2
 
 
 class Files(Dataset[torch.Tensor]):
-    """The usual data set of image files."""
+    """An ordinary PyTorch data set of image files."""
 
     def __init__(self, paths: list[Path]) -> None:
         self.paths = paths
@@ -51,7 +55,7 @@ class Files(Dataset[torch.Tensor]):
 
 
 def write(folder: Path, count: int) -> list[Path]:
-    """Smooth random images as JPEG files."""
+    """Writes smooth random images as JPEG files."""
     coarse = torch.rand(count, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     smooth = (F.interpolate(coarse, size=(32, 32), mode="bilinear") * 255).byte()
     paths = [folder / f"{index:05d}.jpg" for index in range(count)]
@@ -61,7 +65,7 @@ def write(folder: Path, count: int) -> list[Path]:
 
 
 def by_threads(paths: list[Path]) -> torch.Tensor:
-    """``read_images`` as it reads files that are not tiny."""
+    """``read_images`` with the threads that it uses for files that are not tiny."""
     tiny, decode.TINY = decode.TINY, 0
     try:
         return adframe.read_images(paths)
@@ -70,7 +74,7 @@ def by_threads(paths: list[Path]) -> torch.Tensor:
 
 
 def main() -> None:
-    """Compare and print the table."""
+    """Compares and prints the tables."""
     quick = pairs.arguments(__doc__).quick
     batches, rounds = (4, 2) if quick else (10, 3)
     with tempfile.TemporaryDirectory() as folder:
@@ -102,7 +106,7 @@ def main() -> None:
             rounds,
             time.perf_counter,
         )
-    for clock, taken in {"CPU ms": cpu, "ms by the wall": wall}.items():
+    for clock, taken in {"CPU ms": cpu, "ms, wall clock": wall}.items():
         first = next(iter(taken.values()))
         rows = [[name, 1000 * value / batches, first / value] for name, value in taken.items()]
         pairs.table(["batch from", clock, "times faster"], rows)

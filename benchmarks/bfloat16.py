@@ -1,10 +1,11 @@
-"""What bfloat16 autocast does to AUROC: runs in both precisions, the same seeds.
+"""Effect of bfloat16 autocast on AUROC: runs in both precisions with the same seeds.
 
-Training only is under autocast, as the loop has it; scores are float32. On a CPU without bfloat16
-instructions, where the real thing takes ten times as long, convolutions are emulated: operands
-rounded to bfloat16, products and sums in float32, the result rounded; as the instructions do it,
-but for the order of sums. ``--check`` says how far one convolution is from exact sums, emulated and
-as PyTorch has it here: without instructions its backward pass is twice as far.
+Only training is under autocast, as in the training loop; scores are float32. On a CPU without
+bfloat16 instructions real bfloat16 takes ten times as long, so convolutions are emulated: operands
+are rounded to bfloat16, products and sums are float32, the result is rounded. The instructions do
+the same, except for the order of sums. ``--check`` prints the error of one convolution against
+exact sums, emulated and as PyTorch computes it here. Without the instructions, the error of
+PyTorch's backward pass is twice as large.
 
     python benchmarks/bfloat16.py [--config FILE] [--set KEY=VALUE] [--seeds N] [--check] [--quick]
 """
@@ -30,12 +31,12 @@ CONVOLUTION = F.conv2d
 
 
 def rounded(value: Tensor) -> Tensor:
-    """Float32, to what bfloat16 can hold; its gradient is rounded likewise."""
+    """Rounds float32 to values of bfloat16, and its gradient too."""
     return value.bfloat16().float()
 
 
 def emulated(images: Tensor, weight: Tensor, bias: Tensor | None = None, *more: Any) -> Tensor:
-    """A convolution; under autocast, as bfloat16 instructions compute it."""
+    """A convolution. Under autocast, it is computed as bfloat16 instructions compute it."""
     if not torch.is_autocast_enabled("cpu"):
         return CONVOLUTION(images, weight, bias, *more)
     with torch.autocast("cpu", enabled=False):
@@ -45,7 +46,7 @@ def emulated(images: Tensor, weight: Tensor, bias: Tensor | None = None, *more: 
 
 @contextmanager
 def emulation(wanted: bool) -> Iterator[None]:
-    """Every convolution emulated, within."""
+    """Emulates every convolution inside the ``with`` block."""
     F.conv2d = emulated if wanted else CONVOLUTION
     try:
         yield
@@ -54,7 +55,7 @@ def emulation(wanted: bool) -> Iterator[None]:
 
 
 def check() -> None:
-    """Print how far one convolution and its gradients are from exact sums of rounded operands."""
+    """Prints the error of one convolution and its gradients against exact sums."""
     torch.manual_seed(0)
     images, weight = rounded(torch.randn(8, 32, 16, 16)), rounded(torch.randn(64, 32, 3, 3) / 17)
     above = rounded(torch.randn(8, 64, 16, 16))
@@ -74,12 +75,12 @@ def check() -> None:
 
 
 def main() -> None:
-    """Run every seed in both precisions, and print their AUROC."""
+    """Runs every seed in both precisions and prints the AUROC."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--config", type=Path, default=QUICKSTART)
-    parser.add_argument("--set", action="append", default=[], help="a setting of both")
+    parser.add_argument("--set", action="append", default=[], help="override for both precisions")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--check", action="store_true", help="one convolution only")
+    parser.add_argument("--check", action="store_true", help="error of one convolution only")
     parser.add_argument("--quick", action="store_true", help="one seed, one epoch")
     given = parser.parse_args()
     if given.check:

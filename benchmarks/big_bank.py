@@ -1,9 +1,10 @@
 """``search: faiss`` against the exact search, and against faiss's graph, on a big bank.
 
-Unit vectors of width 512 that lie near a surface of 16 dimensions, as features do: what a random
-network of two layers makes of noise. A row says how long a query takes, how often its nearest
-vector is found and how far the cosine falls short of it in the mean; and how long the index takes
-to make, which is once after each loading of a run. CPU seconds, best of interleaved rounds.
+The bank holds unit vectors of width 512 near a surface of 16 dimensions, as features do: noise
+after a random network of two layers. Each row of the table says how long a query takes, how often
+the nearest vector is found, and by how much the cosine is too low in the mean. It also says how
+long the index takes to build: once after each loading of a run. CPU seconds, best of interleaved
+rounds.
 
     python benchmarks/big_bank.py [--quick]
 """
@@ -25,7 +26,7 @@ PROBES = (8, 16, 32, 64)
 
 
 def vectors(count: int, seed: int) -> Tensor:
-    """(count, WIDTH) unit vectors, of the same network for every seed."""
+    """Unit vectors, shape (count, WIDTH), from the same network for every seed."""
     network, noise = (torch.Generator().manual_seed(number) for number in (7, seed))
     first = torch.randn(SURFACE, 256, generator=network)
     second = torch.randn(256, WIDTH, generator=network)
@@ -33,14 +34,14 @@ def vectors(count: int, seed: int) -> Tensor:
 
 
 def scorer(bank: Tensor, **options: object) -> Callable[[Tensor], Tensor]:
-    """What a scorer on that bank finds: the cosine to the nearest."""
+    """A search by a scorer on that bank: returns the cosine to the nearest vector."""
     built = adframe.build("scorer", {"name": "knn", **options})
     built.fit({"features": bank[:, None, None]})
     return lambda queries: 1 - built.score({"features": queries[:, None, None]})
 
 
 def graph(bank: Tensor, effort: int) -> Callable[[Tensor], Tensor]:
-    """The HNSW of faiss, with as many links as its guidelines have."""
+    """The graph of faiss (HNSW), with as many links as its guidelines recommend."""
     faiss = pairs.peer("faiss")
     index = faiss.IndexHNSWFlat(WIDTH, 32, faiss.METRIC_INNER_PRODUCT)
     index.add(bank.numpy())
@@ -49,7 +50,7 @@ def graph(bank: Tensor, effort: int) -> Callable[[Tensor], Tensor]:
 
 
 def main() -> None:
-    """Compare and print the table."""
+    """Compares and prints the table."""
     count, asked, rounds = (20_000, 200, 1) if pairs.arguments(__doc__).quick else (100_000, 500, 3)
     pairs.peer("faiss").omp_set_num_threads(1)
     bank, queries = vectors(count, 0), vectors(asked, 1)
@@ -63,7 +64,7 @@ def main() -> None:
     for name, make in makers.items():
         started = time.process_time()
         made[name] = make()
-        made[name](queries[:1])  # which makes the index
+        made[name](queries[:1])  # builds the index
         ready[name] = time.process_time() - started
     found = {name: search(queries) for name, search in made.items()}
     cpu = pairs.seconds({n: lambda s=s: s(queries) for n, s in made.items()}, rounds)

@@ -1,10 +1,10 @@
-"""How much a score depends on what else is scored: a claim of docs/reliability.md.
+"""How much a score depends on the other images in the batch (docs/concepts/reliability.md).
 
     python benchmarks/company.py
 
-For networks of several widths, untrained, the test images of the quickstart are scored all at
-once, in another order, and a few at a time. Prints the largest difference of a score, which lies
-in 0..2; 0 is equality bit for bit.
+Untrained networks of several widths score the test images of the quickstart all at once, in another
+order, and a few at a time. Prints the largest difference of a score. Scores lie in 0..2; a
+difference of 0 means equal bits.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FEW = (1, 2, 3, 5, 8, 16, 31)
 
 
 def main() -> None:
-    """Print a line a width."""
+    """Prints one line per width."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     print(f"{chr(32) * 7}{'order':>12}  " + "  ".join(f"{few:>5} a time" for few in FEW))
@@ -30,7 +30,8 @@ def main() -> None:
         run = prepare(config, None)
         method, shifts, one = run.assembly.method, run.assembly.shifts, run.assembly.scorers[:1]
         fit(one, method, shifts, run.data.train, config.seed)
-        pixels = torch.cat([images.pixels for images in run.parts.values()])[:64]
+        every = [images.pixels for images in run.parts.values()]
+        pixels = torch.cat([p.index_select(0, torch.arange(len(p))) for p in every])[:64]
         (together,) = score(one, method, shifts, pixels, config.seed)
         order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0))
         (backwards,) = score(one, method, shifts, pixels[order], config.seed)

@@ -1,14 +1,15 @@
 """UniCLR against pytorch-metric-learning's SupConLoss, forward and backward.
 
-SupConLoss is the same function when all inliers have one label and every virtual outlier has its
-own; three virtual outliers to an inlier, two views of each, width 128. Prints CPU seconds (best of
-interleaved rounds) and the peak memory of one call in a fresh process, and the ratios. ``soft`` is
-UniCLR with soft aggregation, which SupConLoss cannot do: it is set against the same plain loss.
+SupConLoss is the same function if all inliers have one label and every virtual outlier has a
+separate label. There are three virtual outliers per inlier and two views of each; the width is 128.
+Prints CPU seconds (best of interleaved rounds), the peak memory of one call in a fresh process, and
+the ratios. ``soft`` is UniCLR with soft aggregation. SupConLoss cannot do that, so ``soft`` is
+compared with the same plain loss.
 
     python benchmarks/contrastive_loss.py [--quick | --crossover]
 
-``--crossover`` times the dense and the blocked form of adframe's own kernel at rising numbers of
-views: where the blocked one starts to win is ``adframe.ops.contrastive.BLOCKED_FROM``.
+``--crossover`` times the dense and the blocked form of adframe's kernel for growing numbers of
+views. ``adframe.ops.contrastive.BLOCKED_FROM`` is the number from which the blocked form is faster.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ TEMPERATURE = 0.5
 
 
 def views(count: int) -> adframe.Views:
-    """Two views of count/8 inliers and of three shifts of each."""
+    """Two views of count/8 inliers and of three shifted copies of each."""
     source = torch.arange(count // 8).repeat(8)
     shift = torch.arange(4).repeat_interleave(count // 8).repeat(2)
     return adframe.Views(source, shift, torch.full((count,), -1), shift == 0)
 
 
 def contenders(count: int) -> dict[str, Callable[[], float]]:
-    """One step of each loss over the same embeddings."""
+    """One step of each loss on the same embeddings."""
     seen = views(count)
     labels = torch.where(seen.inlier, 0, 1 + seen.source * 4 + seen.shift)
     z = torch.randn(count, 128, generator=torch.Generator().manual_seed(0)).requires_grad_()
@@ -48,7 +49,7 @@ def contenders(count: int) -> dict[str, Callable[[], float]]:
 
 
 def crossover() -> None:
-    """Time both forms of the kernel from 64 views on."""
+    """Times both forms of the kernel from 64 views on."""
     rows: list[list[str | float]] = []
     for count in (64, 128, 256, 384, 512, 768, 1024, 2048):
         group = views(count).source
@@ -66,7 +67,7 @@ def crossover() -> None:
 
 
 def main() -> None:
-    """Compare at each size and print the table."""
+    """Compares at each size and prints the table."""
     given = pairs.arguments(__doc__, "--crossover")
     if given.crossover:
         crossover()

@@ -1,15 +1,15 @@
-"""The training step of CSI, against that of the official code.
+"""The training step of CSI against that of the official code.
 
-Forward and backward, fp32: flips, four rotations, augmentation, ResNet-18, NT-Xent and the
-shift's cross-entropy, of two views each. ``adframe`` is what configs/csi/cifar10.yaml names;
-``official`` is put together as its training/unsup/simclr_CSI.py does, from the network, the layers
-and the loss of a clone of github.com/alinlab/CSI, which is not part of this repository. First both
-are given the same weights and views, and must return the same loss and gradient. The optimiser is
-left out, as the official one needs a GPU. CPU seconds, best of interleaved rounds.
+Forward and backward in fp32: flips, four rotations, augmentation, ResNet-18, NT-Xent and the
+cross-entropy of the shift, with two views of each image. ``adframe`` is configs/csi/cifar10.yaml.
+``official`` uses the network, layers and loss of a clone of github.com/alinlab/CSI (not part of
+this repository), combined as in its training/unsup/simclr_CSI.py. First both get the same weights
+and views, and must return the same loss and gradient. The optimizer is left out, because the
+official one needs a GPU. CPU seconds, best of interleaved rounds.
 
     python benchmarks/csi_step.py --csi CLONE [--quick]
 
-The environment variable CSI may name the clone too. Without one nothing is compared.
+The environment variable CSI can name the clone instead. Without a clone nothing is compared.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ from adframe.engine.build import assemble
 from adframe.interfaces import Method
 
 CONFIG = Path(__file__).parents[1] / "configs/csi/cifar10.yaml"
-ABSENT = ("diffdist", "diffdist.functional")  # what the code imports and only several GPUs need
+ABSENT = ("diffdist", "diffdist.functional")  # imported there, used with several GPUs only
 
 
 def clone() -> tuple[Path, bool]:
-    """Where the official code is, and whether to be quick; ends the benchmark without it."""
+    """The folder of the official code, and ``--quick``. Ends the benchmark without a clone."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--csi", default=os.environ.get("CSI"), help="a clone of alinlab/CSI")
-    parser.add_argument("--quick", action="store_true", help="smaller and fewer, for a look")
+    parser.add_argument("--quick", action="store_true", help="smaller and fewer, for a first look")
     given = parser.parse_args()
     if given.csi is None:
         print("Skipped: name a clone of github.com/alinlab/CSI with --csi or the variable CSI.")
         raise SystemExit
     path = Path(given.csi)
     if not (path / "models/transform_layers.py").is_file():
-        raise SystemExit(f"{path}: no clone of github.com/alinlab/CSI")
+        raise SystemExit(f"{path}: not a clone of github.com/alinlab/CSI")
     return path, given.quick
 
 
 class Official(nn.Module):
-    """The official step on a CPU, from the official parts."""
+    """The official step on a CPU, made from the official parts."""
 
     def __init__(self, root: Path) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class Official(nn.Module):
         self.network = classifier.get_shift_classifer(network, self.shifts)
 
     def step(self, images: Tensor) -> Tensor:
-        """Loss and gradients of (N, 3, H, W) uint8 images."""
+        """Loss and gradients for uint8 images, shape (N, 3, H, W)."""
         self.zero_grad(set_to_none=True)
         first, second = self.flip((images / 255).repeat(2, 1, 1, 1)).chunk(2)
         turned = [self.rotate(x, k) for x in (first, second) for k in range(self.shifts)]
@@ -83,7 +83,7 @@ class Official(nn.Module):
         return loss.detach()
 
     def of_views(self, views: Tensor, shift: Tensor) -> Tensor:
-        """The loss of augmented views."""
+        """The loss for augmented views."""
         _, seen = self.network(views, simclr=True, penultimate=True, shift=True)
         unit = seen["simclr"] / (seen["simclr"].norm(dim=1, keepdim=True) + 1e-8)
         similar = self.loss.get_similarity_matrix(unit)
@@ -92,13 +92,13 @@ class Official(nn.Module):
 
 
 def ours() -> Method:
-    """The method of the config, as a run has it on a CPU."""
+    """The method of the config, as in a run on a CPU."""
     method = assemble(adframe.load_config(CONFIG)).method
     return method.train().to(memory_format=torch.channels_last)
 
 
 def same_weights(method: Method, official: Official) -> None:
-    """Give the official network adframe's weights."""
+    """Copies adframe's weights to the official network."""
     held: dict[str, Tensor] = {
         name.replace("downsample", "shortcut"): value
         for name, value in method.backbone.state_dict().items()
@@ -113,7 +113,7 @@ def same_weights(method: Method, official: Official) -> None:
 
 
 def agree(method: Method, official: Official) -> None:
-    """Assert that both return the same loss and gradient of the same views, in float64."""
+    """Asserts that both return the same loss and gradient for the same views, in float64."""
     images = torch.rand(32, 3, 32, 32, generator=torch.Generator().manual_seed(0)).double()
     stage = SimpleNamespace(level=4, augmentation=lambda rows, draws: images)
     schedule, method.schedule = method.schedule, SimpleNamespace(stages=lambda *_: [stage])
@@ -128,13 +128,13 @@ def agree(method: Method, official: Official) -> None:
 
 
 def contender(of: Official, inliers: int) -> Callable[[], Tensor]:
-    """The official step on the batch that adframe's gets."""
+    """The official step on the batch of adframe's step."""
     images = steps.batch(inliers).pixels
     return lambda: of.step(images)
 
 
 def main() -> None:
-    """Compare and print the table."""
+    """Compares and prints the table."""
     path, quick = clone()
     inliers, rounds = (2, 1) if quick else (16, 4)
     official, method = Official(path), ours()

@@ -1,9 +1,9 @@
 """Where the time of a UniCon-HA step goes, by part and by kind of operation.
 
-Steps are those of an epoch: draws, four view sets, network, heads, losses, backward, SGD. Two
-sizes: the CPU configuration's (a quarter of the width, 16 inliers, so 128 views) and the published
-width (4 inliers). By part in per cent of CPU seconds; by kind of operation in per cent of the
-profiler's own time of operations, backward included.
+A step has random numbers, four view sets, network, heads, losses, backward pass and SGD. There are
+two sizes: that of the CPU config (a quarter of the width, 16 inliers, so 128 views) and the
+published width (4 inliers). The first table is in per cent of CPU seconds, by part. The second is
+in per cent of the profiler's own time, by kind of operation, backward pass included.
 
     python benchmarks/epoch.py [--quick]
 """
@@ -33,14 +33,14 @@ KINDS = {
 
 
 class Watch:
-    """CPU seconds by part; a part within a part counts for itself only."""
+    """CPU seconds by part. The time of an inner part is not counted for the outer part."""
 
     def __init__(self) -> None:
         self.seconds: Counter[str] = Counter()
         self._inner = [0.0]
 
     def part(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        """The call, timed."""
+        """Wraps a call so that it is timed."""
 
         def timed(*args: Any, **options: Any) -> Any:
             started = time.process_time()
@@ -55,7 +55,7 @@ class Watch:
 
 
 def watched(method: Method, watch: Watch) -> Method:
-    """The method with its parts timed."""
+    """Times the parts of a method."""
     schedule: Any = method.schedule
     schedule.augmentation = watch.part("augmentation", schedule.augmentation)
     method.shifted = watch.part("shifts", method.shifted)
@@ -69,7 +69,7 @@ def watched(method: Method, watch: Watch) -> Method:
 
 
 def look(width: float, inliers: int, count: int) -> None:
-    """Take some steps and print both tables."""
+    """Runs some steps and prints both tables."""
     watch = Watch()
     method = watched(steps.method(width, {"name": "hierarchical"}, [1, 2, 3, 4]), watch)
     optimizer = adframe.build("optimizer", "sgd").build(list(method.parameters()))
@@ -105,7 +105,7 @@ def look(width: float, inliers: int, count: int) -> None:
 
 
 def main() -> None:
-    """Look at both sizes."""
+    """Measures both sizes."""
     quick = pairs.arguments(__doc__).quick
     look(0.25, 4 if quick else 16, 1 if quick else 3)
     if not quick:

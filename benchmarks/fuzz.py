@@ -1,12 +1,12 @@
-"""Feed broken files to the readers: configs, settings, checkpoints, images.
+"""Feeds broken files to the readers of configs, settings, checkpoints and images.
 
     python benchmarks/fuzz.py --cases 12000 --seed 0
 
-Each case is a whole file with seeded damage: bits flipped, bytes cut out, doubled, overwritten or
-exchanged with pieces of another file. The outcome must be a clean read (for a checkpoint, of what
-was written) or one clear line; never another exception. Prints how many ended how, the slowest
-case and the most memory; a case that takes over 2 s, or memory over 1 GiB more than at the start,
-is a failure.
+Each case is a complete file with seeded damage: bits are flipped; bytes are cut out, doubled,
+overwritten or replaced by pieces of another file. The reader must read the file cleanly (for a
+checkpoint: return what was written) or refuse it with one clear line. Any other exception is a
+failure. A case that takes over 2 s, or over 1 GiB more memory than at the start, is a failure too.
+Prints the number of each outcome, the slowest case and the most memory.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ WORDS = [
 
 
 def damage(data: bytes, other: bytes, choose: random.Random, words: bool) -> bytes:
-    """One to four seeded injuries of a file's bytes."""
+    """Damages the bytes of a file in one to four places, by a seed."""
     out = bytearray(data)
     for _ in range(choose.randint(1, 4)):
         at = choose.randrange(len(out) + 1)
@@ -75,7 +75,7 @@ def _beside(folder: Path, name: bytes) -> bytes:
 
 
 def config_cases(work: Path, host: Host) -> tuple[list[bytes], Callable[[bytes], object]]:
-    """Bundled configs, and one of JSON; read, composed, validated."""
+    """Reads, composes and validates damaged bundled configs, and one in JSON."""
     names = [ROOT / "configs/quickstart.yaml", *sorted((ROOT / "configs/unicon_ha").glob("*.yaml"))]
     files = [
         re.sub(rb"[\w./]+\.yaml\b(?=[],\n])", lambda m, at=path.parent: _beside(at, m[0]), data)
@@ -94,7 +94,7 @@ def config_cases(work: Path, host: Host) -> tuple[list[bytes], Callable[[bytes],
 
 
 def setting_cases(host: Host) -> tuple[list[bytes], Callable[[bytes], object]]:
-    """Values of ``--set``, laid upon a config that is right."""
+    """Applies damaged values of ``--set`` to a valid config."""
     tree = compose(ROOT / "configs/quickstart.yaml")
     lines = [
         b"objective.0.loss.temperature=0.1", b"scorer={name: nearest_cosine, views: 3}",
@@ -109,7 +109,7 @@ def setting_cases(host: Host) -> tuple[list[bytes], Callable[[bytes], object]]:
 
 
 def checkpoint_cases(work: Path) -> tuple[list[bytes], Callable[[bytes], object]]:
-    """Small files of tensors; a clean read must give what was written."""
+    """Reads damaged small tensor files. A clean read must return what was written."""
     path, whole, contents = work / "x.safetensors", [], []
     facts = {"format": 2, "epoch": 3, "step": 17, "sums": {"loss": 0.1}, "scalars": {}}
     for dtype in (torch.float32, torch.bfloat16, torch.int64, torch.bool):
@@ -127,19 +127,19 @@ def checkpoint_cases(work: Path) -> tuple[list[bytes], Callable[[bytes], object]
             for of, _ in contents
         )  # fmt: skip
         if not same:
-            raise AssertionError("read cleanly, but not as it was written")
+            raise AssertionError("read without an error, but it differs from what was written")
         return found
 
     return whole, read
 
 
 def image_cases(work: Path) -> tuple[list[bytes], Callable[[bytes], object]]:
-    """One image of each format; a read gives pixels of the size asked for."""
+    """Reads a damaged image of each format. A read must return pixels of the requested size."""
     noise = np.random.default_rng(0).integers(0, 256, (24, 20, 3), dtype=np.uint8)
     image, whole = Image.fromarray(noise), []
     exif = image.getexif()
     exif[0x0112] = 6
-    square = image.crop((0, 0, 16, 16))  # a plain JPEG that needs no resizing has its own decoder
+    square = image.crop((0, 0, 16, 16))  # a plain JPEG that needs no resizing uses another decoder
     for kind, options in [
         ("PNG", {}), ("JPEG", {"exif": exif}), ("JPEG", {}), ("JPEG", {"progressive": True}),
         ("GIF", {"save_all": True, "append_images": [image]}),
@@ -162,7 +162,7 @@ def image_cases(work: Path) -> tuple[list[bytes], Callable[[bytes], object]]:
 
 
 def fuzz(cases: int, seed: int, work: Path) -> list[str]:
-    """Run so many cases of each reader; returns a line for each that ended as none should."""
+    """Runs the cases of each reader. Returns one line for each failure."""
     host = load_plugins()
     readers = {
         "config": config_cases(work, host),
@@ -183,7 +183,7 @@ def fuzz(cases: int, seed: int, work: Path) -> list[str]:
             begun = time.process_time()
             try:
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # Pillow's, of files it reads all the same
+                    warnings.simplefilter("ignore")  # Pillow's, about files it still reads
                     read(data)
                 ends["read"] += 1
             except UserError as error:
@@ -202,14 +202,14 @@ def fuzz(cases: int, seed: int, work: Path) -> list[str]:
 
 
 def main() -> int:
-    """Print what happened; 1 if anything did that should not."""
+    """Prints the outcomes. Returns 1 if there was a failure."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--cases", type=int, default=12_000, help="of all readers together")
+    parser.add_argument("--cases", type=int, default=12_000, help="cases, over all readers")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         wrong = fuzz(options.cases // 4, options.seed, Path(work))
-    print("\n".join(wrong) or "nothing went wrong")
+    print("\n".join(wrong) or "no failure")
     return 1 if wrong else 0
 
 

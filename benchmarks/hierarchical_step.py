@@ -1,10 +1,13 @@
 """The hierarchical step against a one-set step, and against full passes for every view set.
 
-ResNet-18 on 32x32 images with rotation, forward and backward. ``one set`` trains the last stage on
-one set of views; ``hierarchical`` trains four stages, set i through stages 1..i only; ``four full
-passes`` trains the same four stages, but every set goes through the whole network (under autograd,
-which skips the backward pass of stages that no loss reads). By count of multiplications the
-hierarchical step should cost 2.55 one-set steps. CPU seconds, best of interleaved rounds.
+ResNet-18 on 32x32 images with rotation, forward and backward. CPU seconds, best of interleaved
+rounds.
+
+- ``one set`` trains the last stage on one set of views.
+- ``hierarchical`` trains four stages; view set i goes through stages 1..i only. By the number of
+  multiplications it should cost 2.55 one-set steps.
+- ``four full passes`` trains the same four stages, but every view set goes through the whole
+  network. Autograd skips the backward pass of stages that no loss reads.
 
     python benchmarks/hierarchical_step.py [--quick]
 """
@@ -21,7 +24,7 @@ from adframe.interfaces import Backbone
 
 
 def whole(backbone: Backbone) -> Callable[[Tensor, int | None], list[Tensor]]:
-    """The backbone's forward pass, but always through every stage."""
+    """The forward pass of the backbone, always through every stage."""
     forward = backbone.forward
 
     def run(images: Tensor, depth: int | None = None) -> list[Tensor]:
@@ -31,7 +34,7 @@ def whole(backbone: Backbone) -> Callable[[Tensor, int | None], list[Tensor]]:
 
 
 def main() -> None:
-    """Compare and print the table."""
+    """Compares and prints the table."""
     quick = pairs.arguments(__doc__).quick
     width, inliers, rounds = (0.25, 2, 2) if quick else (1.0, 2, 10)
     one = steps.method(width, {"name": "uniform"}, [4])

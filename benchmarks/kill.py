@@ -1,12 +1,12 @@
-"""Kill a small run at random moments until it is done; compare its folder with an undisturbed one.
+"""Kills a small run at random moments until it is done. Compares it with an undisturbed run.
 
     python benchmarks/kill.py --kills 20 --seed 0
 
-Every attempt is a process of its own, forked from one that has imported everything. It is ended
-by SIGKILL: at a random time, before an optimiser's step, while a file is half written, before or
-after it gets its name, or while images are scored; sometimes by SIGTERM, which must save and end
-with status 143. Each next attempt resumes. In the end weights, optimiser state, scores, metrics
-and result must be those of the undisturbed run: byte for byte, wall times apart.
+Every attempt is a separate process, forked from one that has imported everything. SIGKILL ends it:
+at a random time, before an optimizer step, while a file is half written, before or after its
+renaming, or while images are scored. Sometimes SIGTERM ends it; then it must save and end with
+status 143. Each next attempt resumes. In the end weights, optimizer state, scores, metrics and
+result must equal those of the undisturbed run byte for byte, except for wall times.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ import torch
 from PIL import Image
 
 import adframe.engine.evaluate
-from adframe.cli import main as adframe_cli
-from adframe.commands import run as _commands_run  # noqa: F401  imported before the forks
+from adframe.cli.commands import run as _commands_run  # noqa: F401  imported before the forks
+from adframe.cli.main import main as adframe_cli
 from adframe.config.model import load_config
 from adframe.engine import checkpoint
 from adframe.io import atomic
@@ -40,7 +40,7 @@ WALL_TIMES = ("seconds",)
 
 
 def toy(work: Path) -> Path:
-    """A config of a run that takes a second."""
+    """The config of a run that takes one second."""
     noise = np.random.default_rng(0)
     for name, count in {"left": 12, "dark": 4}.items():
         (work / "images" / name).mkdir(parents=True)
@@ -61,7 +61,7 @@ train: {{epochs: 6, batch_size: 4, device: cpu}}
 
 
 def attempt(words: list[str], log: Path, moment: str, count: int, after: float) -> int:
-    """Run a command in a child; returns its exit status, negative for the signal that ended it."""
+    """Runs a command in a child process. Returns its exit status, or minus the signal number."""
     child = os.fork()
     if child == 0:
         status = 70
@@ -91,7 +91,7 @@ def attempt(words: list[str], log: Path, moment: str, count: int, after: float) 
 
 
 def arm(moment: str, count: int) -> None:
-    """Let this process kill itself at the ``count``-th moment of a kind."""
+    """Makes this process kill itself at the ``count``-th moment of a kind."""
     die = lambda: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
     left = [count]
 
@@ -116,25 +116,25 @@ def arm(moment: str, count: int) -> None:
         before(os, "fsync", half_written)
     elif moment == "replace":
         before(Path, "replace")
-    elif moment == "replaced":  # the file has its name, its folder is not synced yet
+    elif moment == "replaced":  # the file is renamed, its folder is not synced yet
         before(atomic, "_sync_folder")
     elif moment == "score":
         before(adframe.engine.evaluate, "score")
-    elif moment == "hook":  # the epoch is over and not saved
+    elif moment == "hook":  # the epoch is over but not saved
         before(checkpoint, "save_state")
 
 
 def half_written(descriptor: int) -> None:
-    """Leave a file as a process killed while writing it does."""
+    """Leaves a file as if the process had been killed while writing it."""
     path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
     if path.suffix == ".part":
         os.truncate(path, path.stat().st_size // 2)
-    elif path.is_file():  # a line was being added
+    elif path.is_file():  # killed while a line was being added
         os.truncate(path, path.stat().st_size - 7)
 
 
 def content(folder: Path) -> dict[str, Any]:
-    """What a run folder holds, less the times that its files say it took."""
+    """The content of a run folder, without the wall times in its files."""
 
     def timeless(text: bytes) -> Any:
         value = json.loads(text)
@@ -153,11 +153,11 @@ def content(folder: Path) -> dict[str, Any]:
 
 
 class Failed(Exception):  # noqa: N818
-    """What went otherwise than it should, with what the process said."""
+    """A failure, with the output of the process."""
 
 
 def undisturbed(words: list[str], work: Path, every: str) -> dict[str, Any]:
-    """The content of a run that nothing disturbs."""
+    """The content of the folder of an undisturbed run."""
     out = work / f"whole-{every}"
     if attempt([*words, "--out", str(out)], work / "log", "never", 0, 0):
         raise Failed((work / "log").read_text())
@@ -165,7 +165,7 @@ def undisturbed(words: list[str], work: Path, every: str) -> dict[str, Any]:
 
 
 def disturbed(words: list[str], work: Path, seed: int, most: int) -> tuple[list[str], list[str]]:
-    """Interrupt a run at most so often, resume it until it is done; how it was ended each time."""
+    """Interrupts and resumes a run until it is done. Returns how each attempt ended."""
     choose = random.Random(seed)
     words = [*words, "--out", str(work / f"run-{seed}"), "--resume"]
     killed: list[str] = []
@@ -177,7 +177,7 @@ def disturbed(words: list[str], work: Path, seed: int, most: int) -> tuple[list[
         status = attempt(words, work / "log", moment, count, after)
         if status == -signal.SIGKILL:
             killed.append(moment)
-        elif status in (128 + signal.SIGTERM, -signal.SIGTERM):  # the latter before it listens
+        elif status in (128 + signal.SIGTERM, -signal.SIGTERM):  # or before its handler
             stopped.append(moment)
         elif status == 0:
             return killed, stopped
@@ -187,10 +187,10 @@ def disturbed(words: list[str], work: Path, seed: int, most: int) -> tuple[list[
 
 
 def main() -> int:
-    """Print a line a run, and count; 1 at the first difference."""
+    """Prints one line per run, and the counts. Returns 1 at the first difference."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--kills", type=int, default=20, help="SIGKILLs in all, at least")
-    parser.add_argument("--each", type=int, default=8, help="interruptions of one run, at most")
+    parser.add_argument("--kills", type=int, default=20, help="SIGKILLs over all runs, at least")
+    parser.add_argument("--each", type=int, default=8, help="interruptions per run, at most")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)

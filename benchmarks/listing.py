@@ -1,8 +1,8 @@
-"""What 200 more components cost `adframe list`, and that none of them is imported.
+"""The cost of 200 more components for `adframe list`, and a check that none is imported.
 
-The components are real: 200 modules with a class each, in a package beside the entry point that
-registers them. Runs take turns with and without. Prints medians of the
-CPU time, which other work on the machine changes less than the wall clock, and their difference.
+The components are real: 200 modules with one class each, in the package of the entry point that
+registers them. Runs with and without them take turns. Prints the medians of the CPU time and their
+difference. Other work on the machine changes CPU time less than the wall clock.
 
     python benchmarks/listing.py [--quick]
 """
@@ -33,7 +33,7 @@ class Many(object):
 
 
 def install(root: Path) -> None:
-    """A distribution of many components below ``root``."""
+    """Writes a distribution with many components below ``root``."""
     package, info = root / "many", root / "many-1.0.dist-info"
     package.mkdir()
     info.mkdir()
@@ -48,11 +48,11 @@ def install(root: Path) -> None:
 
 
 def main() -> None:
-    """Time both in turns and print them."""
+    """Times both in turns and prints the result."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="5 rounds in place of 25")
+    parser.add_argument("--quick", action="store_true", help="5 rounds instead of 25")
     rounds = 5 if parser.parse_args().quick else 25
-    command = [sys.executable, "-m", "adframe.cli", "list"]
+    command = [sys.executable, "-m", "adframe.cli.main", "list"]
     with tempfile.TemporaryDirectory() as folder:
         install(Path(folder))
         many = {**os.environ, "PYTHONPATH": folder}
@@ -64,7 +64,7 @@ def main() -> None:
                 before = resource.getrusage(resource.RUSAGE_CHILDREN)
                 subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
                 after = resource.getrusage(resource.RUSAGE_CHILDREN)
-                if turn:  # the first turn fills the caches
+                if turn:  # the first round only fills the caches
                     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
                     cost[name].append(1000 * used)
     medians = {name: statistics.median(values) for name, values in cost.items()}

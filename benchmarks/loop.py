@@ -1,10 +1,10 @@
-"""The training loop, hooks, batches and logging included, against its bare steps.
+"""The training loop, with hooks, batches and logging, against its bare steps.
 
-``bare`` is forward, backward and the optimiser on one batch; ``loop`` is what ``adframe run`` does:
-draws, shuffled batches, metrics, hooks, a run folder with its log, a checkpoint at the end.
-UniCon-HA on random images, a quarter of the width. The two take turns step by step (a hook of the
-run takes a bare step after each of the loop's), so that what else the machine does slows both; CPU
-seconds.
+``bare`` is forward, backward and the optimizer on one batch. ``loop`` is what ``adframe run`` does:
+random numbers, shuffled batches, metrics, hooks, a run folder with its log, a checkpoint at the
+end. Both train UniCon-HA on random images at a quarter of the width. They take turns step by step:
+a hook of the run takes a bare step after each step of the loop. So other work on the machine slows
+both. CPU seconds.
 
     python benchmarks/loop.py [--quick]
 """
@@ -30,7 +30,7 @@ CONFIG = Path(__file__).parents[1] / "configs/base/unicon_ha.yaml"
 
 
 def images(root: Path, count: int) -> None:
-    """A data set of random images: ``count`` to train on, and a few to test."""
+    """Writes a data set of random images: ``count`` for training, and a few for testing."""
     noise = np.random.default_rng(0)
     for folder, number in {"train/good": count, "test/good": 2, "test/bad": 2}.items():
         (root / folder).mkdir(parents=True)
@@ -40,7 +40,7 @@ def images(root: Path, count: int) -> None:
 
 
 def prepared(root: Path, width: float, inliers: int, epochs: int) -> Run:
-    """A run of so many epochs over those images, ready to train."""
+    """A run over those images, ready to train."""
     file = root / "loop.yaml"
     file.write_text(
         f"""
@@ -55,10 +55,11 @@ train: {{epochs: {epochs}, batch_size: {inliers}, device: cpu, checkpoint_every:
 
 
 class Bare:
-    """A hook that takes a bare step after each step of the loop, and times it.
+    """A hook that takes a bare step after each step of the loop and times it.
 
     Args:
-        run: one whose network this trains, always on the same batch; not the run it watches.
+        run: The run whose network takes the bare steps, always on the same batch. It is not the
+            run that the hook watches.
     """
 
     def __init__(self, run: Run, inliers: int) -> None:
@@ -68,7 +69,7 @@ class Bare:
         self.seconds: list[float] = []
 
     def step(self) -> None:
-        """Forward, backward and the optimiser, without the rest of the loop."""
+        """Forward, backward and the optimizer, without the rest of the loop."""
         for update in self.method.step(self.batch, 0.0):
             self.optimizer.zero_grad(set_to_none=True)
             update.loss.backward()
@@ -76,21 +77,21 @@ class Bare:
 
     @adframe.hookimpl
     def adframe_update(self) -> None:
-        """A bare step, after one of the loop's."""
+        """Takes a bare step after a step of the loop."""
         started = time.process_time()
         self.step()
         self.seconds.append(time.process_time() - started)
 
 
 def main() -> None:
-    """Compare and print the table."""
+    """Compares and prints the table."""
     quick = pairs.arguments(__doc__).quick
     width, inliers, count, epochs = (0.25, 2, 4, 1) if quick else (0.25, 8, 96, 6)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         images(root, count)
         bare = Bare(prepared(root, width, inliers, epochs), inliers)
-        bare.step()  # fills the caches of both
+        bare.step()  # fill the caches of both
         run = prepared(root, width, inliers, epochs)
         run.hook.adframe_run_start(run=run)
         run.attach(bare)
@@ -98,7 +99,7 @@ def main() -> None:
         train(run)
         whole = time.process_time() - started
         run.detach()
-    assert len(bare.seconds) == run.total, "one update a step"
+    assert len(bare.seconds) == run.total, "one update per step"
     alone = sum(bare.seconds)
     rows = [
         [f"{run.total} steps, {name}", value / run.total, f"{100 * alone / value:.1f} %"]

@@ -1,7 +1,8 @@
 """A CPU training step with and without keeping freed memory in the process.
 
-Two processes train the same steps of quarter-width UniCon-HA on random 32x32 images, in turns; one
-calls what ``adframe run`` calls first. Prints the median seconds a step of each, and the ratio.
+Two processes take turns with the same training steps: UniCon-HA at a quarter of the width on random
+32x32 images. One of them first makes the call that ``adframe run`` makes to keep freed memory.
+Prints the median seconds per step of each, and the ratio.
 
     python benchmarks/memory.py [--quick]
 """
@@ -15,7 +16,7 @@ import sys
 
 STEPS = """
 import sys, time, torch, adframe
-from adframe.commands.run import _keep_freed_memory
+from adframe.cli.commands.run import _keep_freed_memory
 from adframe.interfaces import Batch, Draws, Objective, Parts
 if sys.argv[1] == "kept":
     _keep_freed_memory()
@@ -40,7 +41,7 @@ print((time.perf_counter() - started) / int(sys.argv[2]))
 
 
 def main() -> None:
-    """Run both in turns and print the table."""
+    """Runs both in turns and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="2 rounds of 4 steps, not 5 of 10")
     quick = parser.parse_args().quick

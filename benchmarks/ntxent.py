@@ -1,7 +1,7 @@
 """NT-Xent through adframe's kernel against lightly's NTXentLoss, forward and backward.
 
 Two views of every image, width 128, temperature 0.5. Prints CPU seconds (best of interleaved
-rounds) and the peak memory of one call in a fresh process, and the ratios.
+rounds), the peak memory of one call in a fresh process, and the ratios.
 
     python benchmarks/ntxent.py [--quick]
 """
@@ -17,7 +17,7 @@ import adframe
 
 
 def contenders(count: int) -> dict[str, Callable[[], float]]:
-    """One step of each over the same embeddings, ``count`` views."""
+    """One step of each on the same embeddings of ``count`` views."""
     theirs = pairs.peer("lightly.loss").NTXentLoss(temperature=0.5)
     z = torch.randn(count, 128, generator=torch.Generator().manual_seed(0)).requires_grad_()
     group = torch.arange(count // 2).repeat(2)
@@ -28,7 +28,7 @@ def contenders(count: int) -> dict[str, Callable[[], float]]:
 
 
 def main() -> None:
-    """Compare at each size and print the table."""
+    """Compares at each size and prints the table."""
     sizes = {1024: 3} if pairs.arguments(__doc__).quick else {2048: 7, 8192: 1}
     pairs.compare(contenders, sizes, "views", small=640, agree=["lightly", "adframe"])
 

@@ -1,7 +1,7 @@
-"""The optimiser's step against PyTorch's plain one, over the parameters of ResNet-18.
+"""The optimizer step against PyTorch's plain step, on the parameters of ResNet-18.
 
-``plain`` is what torch.optim does on a CPU unless told otherwise, ``foreach`` its other loop;
-``adframe`` is what the component of that name builds. CPU seconds of one step, best of interleaved
+``plain`` is the default of torch.optim on a CPU, ``foreach`` is its other loop. ``adframe`` is the
+optimizer that the component of that name builds. CPU seconds of one step, best of interleaved
 rounds.
 
     python benchmarks/optimizer.py [--quick]
@@ -19,13 +19,13 @@ import torch
 import adframe
 
 KINDS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
-STEPS = 5  # of a round
+STEPS = 5  # per round
 
 
 def stepping(
     build: Callable[[list[torch.nn.Parameter]], torch.optim.Optimizer], width: float
 ) -> Callable[[], None]:
-    """A round of steps on a network of that width, its gradients made once."""
+    """A round of steps on a network of that width. Gradients are computed once."""
     network = steps.method(width, {"name": "uniform"}, [4])
     steps.step(network, 2)()
     optimizer = build(list(network.parameters()))
@@ -38,7 +38,7 @@ def stepping(
 
 
 def main() -> None:
-    """Compare and print the table."""
+    """Compares and prints the table."""
     widths, rounds = ((0.25,), 2) if pairs.arguments(__doc__).quick else ((0.25, 1.0), 15)
     rows: list[list[str | float]] = []
     for width in widths:

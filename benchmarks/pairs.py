@@ -1,7 +1,7 @@
-"""What the benchmarks share: contenders in turns, CPU seconds, peak memory, small tables.
+"""Shared by the benchmarks: contenders in turns, CPU seconds, peak memory, small tables.
 
-Contenders of one process take turns, and each is given its best round: other work on the machine
-slows all alike and is not counted, since CPU seconds of this process are. One thread throughout.
+The contenders in a process take turns, and the best round of each counts. Only CPU seconds of this
+process are counted, so other work on the machine is not; it slows all contenders alike. One thread.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
-import torch  # noqa: E402  (reads them when it is imported)
+import torch  # noqa: E402  (reads these variables on import)
 
 torch.set_num_threads(1)
 
@@ -29,9 +29,9 @@ Contenders = Mapping[str, Callable[[], Any]]
 
 
 def arguments(doc: str, *extra: str) -> argparse.Namespace:
-    """The command line of a benchmark: ``--quick``, ``--peak``, and flags of its own."""
+    """Reads the command line of a benchmark: ``--quick``, ``--peak``, and ``extra`` flags."""
     parser = argparse.ArgumentParser(description=doc.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="smaller and fewer, for a look")
+    parser.add_argument("--quick", action="store_true", help="smaller and fewer, for a first look")
     parser.add_argument("--peak", nargs=2, help=argparse.SUPPRESS)  # contender and size
     for flag in extra:
         parser.add_argument(flag, action="store_true")
@@ -39,7 +39,7 @@ def arguments(doc: str, *extra: str) -> argparse.Namespace:
 
 
 def peer(module: str) -> ModuleType:
-    """A package to compare with; ends the benchmark with one line where it is absent."""
+    """Imports a package to compare with. Ends the benchmark with one line if it is missing."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
@@ -52,9 +52,9 @@ def peer(module: str) -> ModuleType:
 def seconds(
     contenders: Contenders, rounds: int, clock: Callable[[], float] = time.process_time
 ) -> dict[str, float]:
-    """CPU seconds of each contender's best round; a first round, not counted, fills the caches.
+    """CPU seconds of each contender's best round. A first, uncounted round fills the caches.
 
-    With ``clock=time.perf_counter`` they are seconds by the wall, which other work lengthens.
+    With ``clock=time.perf_counter`` they are wall-clock seconds, which other work makes longer.
     """
     best = dict.fromkeys(contenders, float("inf"))
     for turn in range(rounds + 1):
@@ -67,7 +67,7 @@ def seconds(
 
 
 def peak_of(run: Callable[[], object]) -> float:
-    """MiB that one call adds to the resident memory of this process at its peak (Linux)."""
+    """MiB that one call adds to the peak resident memory of this process (Linux)."""
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the peak so far
     before = _memory("VmRSS")
     run()
@@ -86,17 +86,17 @@ def compare(
     small: int,
     agree: Sequence[str] = (),
 ) -> None:
-    """Print CPU seconds and peak memory of contenders, and ratios to the first of them.
+    """Prints CPU seconds and peak memory of contenders, and the ratios to the first of them.
 
-    Peak memory is that of one call in a fresh process of this benchmark (``--peak``).
+    Peak memory is measured for one call in a fresh process of this benchmark (``--peak``).
 
     Args:
-        make: the contenders at a size.
-        sizes: size -> rounds.
-        unit: what a size counts.
-        small: a size to call first, so that what is made once, such as a library's buffers, is not
-            counted; large enough that it goes the way the others go.
-        agree: contenders that are to return the same number.
+        make: Returns the contenders for a size.
+        sizes: Number of rounds for each size.
+        unit: The unit of a size.
+        small: A size to call first, so that buffers that a library makes only once are not
+            counted. Large enough to take the same code path as the other sizes.
+        agree: Contenders that must return the same number.
     """
     given = argparse.ArgumentParser()
     given.add_argument("--peak", nargs=2)
@@ -106,7 +106,7 @@ def compare(
         print(peak_of(make(int(asked[1]))[asked[0]]))
         return
     values = [run() for name, run in make(small).items() if name in agree]
-    assert all(abs(value - values[0]) < 1e-4 for value in values), f"they differ: {values}"
+    assert all(abs(value - values[0]) < 1e-4 for value in values), f"not equal: {values}"
     rows: list[list[str | float]] = []
     for size, rounds in sizes.items():
         cpu = seconds(make(size), rounds)
@@ -125,7 +125,7 @@ def _peak(name: str, size: int) -> float:
 
 
 def backward(loss: Callable[[], torch.Tensor], of: torch.Tensor) -> Callable[[], float]:
-    """A loss and its gradient with respect to ``of``, as a contender."""
+    """A contender that computes a loss and its gradient with respect to ``of``."""
 
     def run() -> float:
         of.grad = None
@@ -137,13 +137,13 @@ def backward(loss: Callable[[], torch.Tensor], of: torch.Tensor) -> Callable[[],
 
 
 def over_seeds(values: Sequence[float]) -> str:
-    """Mean ± standard deviation; of one value, that and 0."""
+    """Mean ± standard deviation, as text. For one value the deviation is 0."""
     spread = statistics.stdev(values) if len(values) > 1 else 0.0
     return f"{statistics.fmean(values):.3f} ± {spread:.3f}"
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str | float]]) -> None:
-    """Print a Markdown table; numbers to three digits."""
+    """Prints a Markdown table, with numbers to three digits."""
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
     lines = [list(heads), ["-" * width for width in widths], *cells]

@@ -1,9 +1,9 @@
 """A UniCon-HA step in bfloat16 autocast against float32, on this machine's CPU.
 
-Half-width ResNet-18: forward under autocast, as the training loop has it, and backward. On a CPU
-without bfloat16 instructions (the table says whether this one has them) autocast only costs. What
-bfloat16 does to the gradient is its relative distance from float32's, at initialisation. CPU
-seconds, best of interleaved rounds.
+ResNet-18 at half the width: forward under autocast, as in the training loop, and backward. On a CPU
+without bfloat16 instructions autocast only costs time; the output says whether this CPU has them.
+``gradient off by`` is the relative distance of the bfloat16 gradient from the float32 gradient, at
+initialisation. CPU seconds, best of interleaved rounds.
 
     python benchmarks/precision.py [--quick]
 """
@@ -20,14 +20,14 @@ from torch import Tensor
 
 
 def native() -> str:
-    """Whether the CPU multiplies bfloat16 matrices itself (Linux)."""
+    """The bfloat16 matrix instructions of this CPU, or "none" (Linux)."""
     flags = Path("/proc/cpuinfo").read_text(encoding="ascii").split()
     found = [flag for flag in ("amx_bf16", "avx512_bf16") if flag in flags]
     return ", ".join(found) or "none"
 
 
 def main() -> None:
-    """Compare and print the table."""
+    """Compares and prints the table."""
     quick = pairs.arguments(__doc__).quick
     width, inliers, rounds = (0.25, 2, 2) if quick else (0.5, 2, 2)
     of = steps.method(width, {"name": "hierarchical"}, [1, 2, 3, 4])

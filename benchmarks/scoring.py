@@ -1,9 +1,9 @@
 """The largest cosine to a bank, against scikit-learn's brute force and faiss's flat index.
 
 Unit vectors of width 512. Prints CPU seconds (best of interleaved rounds) and the peak memory of
-one call in a fresh process. The faiss index is built beforehand; its copy of the bank is not
-counted. ``products`` is no search: the matrix products that every exact search needs, alone, as
-fast as PyTorch does them.
+one call in a fresh process. The faiss index is built before; its copy of the bank is not counted.
+``products`` is not a search. It is only the matrix products that every exact search needs, as fast
+as PyTorch computes them.
 
     python benchmarks/scoring.py [--quick]
 """
@@ -22,11 +22,11 @@ import adframe
 from adframe.ops.nearest import COLUMNS
 
 WIDTH = 512
-ROWS = 1024  # of queries in a block: what fits 16 MiB, the search's default
+ROWS = 1024  # queries per block: fits 16 MiB, the default of the search
 
 
 def contenders(queries: int) -> dict[str, Callable[[], object]]:
-    """Each search over the same bank, five times as large as there are queries."""
+    """Each search on the same bank, which is five times as large as the number of queries."""
     faiss = pairs.peer("faiss")
     faiss.omp_set_num_threads(1)
     generator = torch.Generator().manual_seed(0)
@@ -44,7 +44,7 @@ def contenders(queries: int) -> dict[str, Callable[[], object]]:
 
 
 def products(queries: Tensor, bank: Tensor) -> None:
-    """All inner products, in blocks of the search's size that share one buffer."""
+    """All inner products, in blocks as large as those of the search, with one shared buffer."""
     room = torch.empty(ROWS * COLUMNS)
     for block in queries.split(ROWS):
         for some in bank.split(COLUMNS):
@@ -52,7 +52,7 @@ def products(queries: Tensor, bank: Tensor) -> None:
 
 
 def main() -> None:
-    """Compare and print the table."""
+    """Compares and prints the table."""
     sizes = {1000: 3} if pairs.arguments(__doc__).quick else {10_000: 2}
     pairs.compare(contenders, sizes, "queries", small=100)
 

@@ -1,10 +1,10 @@
-"""Many short runs in one process: nothing may grow.
+"""Many short runs in one process: memory, files and threads must not grow.
 
     python benchmarks/soak.py --runs 200
 
-Each run is assembled, trained for a step, scored, written, loaded again and asked for a score.
-Prints resident memory, open files and threads after a tenth of the runs and at the end; ends with
-1 if files or threads grew, or memory by over a tenth.
+Each run is assembled, trained for one step, scored, written, loaded again, and scores an image.
+Prints resident memory, open files and threads after a tenth of the runs and at the end. Ends with
+status 1 if files or threads grew, or memory grew by over a tenth.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BASE = Path(__file__).parents[1] / "configs/base/unicon_ha.yaml"
 
 
 def standing() -> tuple[float, int, int]:
-    """MiB of memory, open files, threads."""
+    """Resident memory in MiB, number of open files, number of threads."""
     status = Path("/proc/self/status").read_text()
     resident = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     return (
@@ -39,7 +39,7 @@ def standing() -> tuple[float, int, int]:
 
 
 def main() -> int:
-    """Print how things stand, early and late."""
+    """Runs them and prints the counts early and late."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=200)
     runs = parser.parse_args().runs

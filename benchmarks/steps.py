@@ -1,4 +1,4 @@
-"""Training steps of UniCon-HA on random images, for the benchmarks that time steps."""
+"""Training steps of UniCon-HA on random images, shared by benchmarks that time steps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from adframe.interfaces import Batch, Draws, Method, Objective, Parts
 
 
 def method(width: float, schedule: dict[str, object], stages: Sequence[int]) -> Method:
-    """A contrastive method with rotation and UniCLR at some stages, channels last."""
+    """A contrastive method with rotation, and UniCLR at the given stages; channels-last."""
     torch.manual_seed(0)
     built: Method = adframe.build("method", "contrastive")
     built.setup(
@@ -28,14 +28,14 @@ def method(width: float, schedule: dict[str, object], stages: Sequence[int]) -> 
 
 
 def batch(inliers: int) -> Batch:
-    """Random 32x32 images."""
+    """A batch of random 32x32 images."""
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (inliers, 3, 32, 32), dtype=torch.uint8, generator=generator)
     return Batch(pixels, torch.full((inliers,), -1), Draws.of(0, torch.arange(inliers)))
 
 
 def step(of: Method, inliers: int) -> Callable[[], Tensor]:
-    """Forward and backward of one step, without the optimiser."""
+    """Forward and backward of one step, without the optimizer."""
 
     def run() -> Tensor:
         of.zero_grad(set_to_none=True)

@@ -1,11 +1,12 @@
-"""AUROC against seconds and view passes: UniCon-HA, its fast recipe, CSI, on one-class CIFAR-10.
+"""AUROC over seconds and view passes: UniCon-HA, its fast recipe and CSI on one-class CIFAR-10.
 
-Same data, same network (a quarter of ResNet-18's width), same loop; contenders differ in what a
-config says. Each is trained once a class and seed and scored several times on its way, which is
-not counted in its seconds; the learning rate falls to zero at the end of a run, so that the last
-score is what a run of that length is worth. A view pass is one view of one image through the whole
-network of UniCon-HA, forward and backward (docs/tables.md); a contender whose network sees smaller
-images is counted by its share of that arithmetic. ``--data`` holds train/CLASS/ and test/CLASS/.
+All contenders have the same data, network (a quarter of ResNet-18's width) and training loop. They
+differ in their configs. Each is trained once per class and seed, and scored several times during
+training; scoring is not counted in its seconds. The learning rate falls to zero at the end of a
+run, so the last score is the result of a run of that length. A view pass is one view of one image
+through the whole network of UniCon-HA, forward and backward (docs/how-to/tables.md). A contender
+whose network sees smaller images counts by its share of that arithmetic. ``--data`` holds
+train/CLASS/ and test/CLASS/.
 
     python benchmarks/time_to_auroc.py --data CIFAR [--classes ...] [--seeds N] [--set KEY=VALUE]
 """
@@ -34,7 +35,7 @@ from adframe.tables.cost import course, seen_images
 CONFIGS = Path(__file__).parents[1] / "configs"
 DEFAULT = "unicon_ha/cifar10_cpu_folder.yaml"
 SIZE = 32
-#: CSI at as many view passes; what belongs to batches of 512 and 1,000 epochs is replaced.
+#: CSI at as many view passes. Replaces options published for batches of 512 and 1,000 epochs.
 CSI = [
     "backbone.width=0.25",
     "optimizer={name: sgd, lr: 0.1, warmup: 0.1}",
@@ -48,7 +49,7 @@ CONTENDERS = {
 
 
 class Course:
-    """What a run was worth when: share of the run, seconds of training, AUROC."""
+    """Points on the course of a run: share of the run, seconds of training, AUROC."""
 
     def __init__(self, points: int) -> None:
         self.points = points
@@ -58,7 +59,7 @@ class Course:
 
     @hookimpl
     def adframe_epoch_end(self, run: Run, epoch: int) -> None:
-        """Score, if one of the points was passed."""
+        """Scores the run if one of the points was passed."""
         epochs = run.config.train.epochs
         if epoch * self.points // epochs == (epoch - 1) * self.points // epochs:
             return
@@ -69,13 +70,13 @@ class Course:
 
 
 def data(root: Path, normal: str) -> list[str]:
-    """Where the images are and which are normal."""
+    """Overrides that say where the images are and which class is normal."""
     where = f"{{name: image_folder, root: '{root}/train', test_root: '{root}/test'"
     return [f"dataset={where}, normal: {normal}, train_limit: 1000, test_limit: 200}}"]
 
 
 def arithmetic(config: RunConfig) -> int:
-    """Multiply-adds of one image through the whole network."""
+    """Multiply-adds of one image in the whole network."""
     modules = assemble(config).method.modules()
     backbone = next(module for module in modules if isinstance(module, Backbone))
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -86,7 +87,7 @@ def arithmetic(config: RunConfig) -> int:
 def contend(
     settings: list[str], file: str, points: int, unit: int
 ) -> list[tuple[float, float, float]]:
-    """One run: its view passes (``unit`` multiply-adds each), seconds and AUROC at each point."""
+    """Trains one run. Returns view passes (of ``unit`` multiply-adds), seconds and AUROC."""
     config = load_config(CONFIGS / file, settings)
     run = prepare(config, None)
     each = arithmetic(config) / unit
@@ -108,16 +109,16 @@ def contend(
 
 
 def main() -> None:
-    """Run every contender on every class and seed, and print means over the seeds."""
+    """Runs every contender on every class and seed and prints means over the seeds."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, help="folder of train/CLASS/ and test/CLASS/")
     parser.add_argument("--classes", nargs="+", default=["automobile", "horse", "ship"])
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--points", type=int, default=4, help="times each run is scored")
+    parser.add_argument("--points", type=int, default=4, help="how often each run is scored")
     parser.add_argument("--only", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
-    parser.add_argument("--set", action="append", default=[], help="a setting of every contender")
+    parser.add_argument("--set", action="append", default=[], help="override for every contender")
     parser.add_argument(
-        "--scale", type=float, default=1.0, help="multiplies every contender's epochs"
+        "--scale", type=float, default=1.0, help="factor for the epochs of every contender"
     )
     parser.add_argument("--quick", action="store_true", help="one class, one seed, one epoch")
     given = parser.parse_args()

@@ -89,7 +89,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path], str
     outer = [path for path in sys.path if path.endswith("site-packages")]
     lines = [f"import site; site.addsitedir({path!r})\n" for path in outer]
     (packages / "outer.pth").write_text("".join(lines))
-    for name, module in {"adframe": "adframe.cli", "pip": "pip", "pytest": "pytest"}.items():
+    for name, module in {"adframe": "adframe.cli.main", "pip": "pip", "pytest": "pytest"}.items():
         script = root / "bin" / name
         script.write_text(f'#!/bin/sh\nexec "{root}/bin/python" -m {module} "$@"\n')
         script.chmod(0o755)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adframe.cli import main
+from adframe.cli.main import main
 from adframe.registry.hookspecs import names
 
 ROOT = Path(__file__).parents[1]
@@ -38,7 +38,7 @@ def test_the_walk_through_runs(walk_through, shapes, capsys):
 
 
 def test_the_readme_names_every_verb():
-    from adframe.cli import _parser
+    from adframe.cli.main import _parser
 
     (verbs,) = (action for action in _parser()._actions if action.choices)
     text = (ROOT / "README.md").read_text()

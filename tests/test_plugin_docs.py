@@ -1,4 +1,4 @@
-"""docs/plugins.md and docs/configs.md: what they say is so, and the code they show runs."""
+"""docs/how-to/plugins.md and configs.md say what is so, and the code they show runs."""
 
 import inspect
 import json
@@ -9,13 +9,13 @@ from string import Template
 import pytest
 
 from adframe import scaffold
-from adframe.cli import main
+from adframe.cli.main import main
 from adframe.config.model import load_config
 from adframe.registry import hookspecs
 from adframe.testing import cases
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "docs/plugins.md").read_text()
+TEXT = (ROOT / "docs/how-to/plugins.md").read_text()
 
 
 def blocks(mark):
@@ -64,7 +64,7 @@ def test_the_walk_throughs_of_method_and_optimizer_run(tmp_path, toy_file):
     assert "mean_auroc" in json.loads((out / "result.json").read_text())
 
 
-CONFIGS = (ROOT / "docs/configs.md").read_text()
+CONFIGS = (ROOT / "docs/how-to/configs.md").read_text()
 
 
 @pytest.mark.parametrize("words", re.findall(r"--set ([a-z]\S+?=(?:'.*?'|\S+))", CONFIGS))

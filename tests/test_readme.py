@@ -49,7 +49,7 @@ def checkout(tmp_path):
         "".join(f"import site; site.addsitedir({path!r})\n" for path in outer)
     )
     command = copy / ".venv/bin/adframe"
-    run = "import sys; from adframe.cli import main; sys.exit(main())"
+    run = "import sys; from adframe.cli.main import main; sys.exit(main())"
     command.write_text(f'#!/bin/sh\nexec "{copy}/.venv/bin/python" -c "{run}" "$@"\n')
     command.chmod(0o755)
     (copy / ".venv/.ready").touch()

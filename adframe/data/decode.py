@@ -23,7 +23,7 @@ from adframe.errors import Note, UserError
 RULES = 1  # of ``read_image``; a change of the pixels it makes of a file is a change of this
 MOST_PIXELS = 89_478_485  # of one image, as Pillow has it: what is larger is a bomb or a mistake
 AT_ONCE = 8  # images that a thread decodes before it hands them over
-TINY = 2560  # bytes of a file below which threads cost more than they do: docs/performance.md
+TINY = 2560  # bytes of a file below which threads cost more than they do: docs/performance/notes.md
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"})
 
 # Images that large are refused by their size; Pillow need not say so too, in its own words.

@@ -18,7 +18,7 @@ from adframe.interfaces import Backbone, Batch, Images, Update
 from adframe.random import Draws, seed_of
 
 #: Steps from which `train.compile: auto` compiles on CUDA. A guess: minutes of compiling, against
-#: milliseconds a step; on a CPU it was measured not to pay (docs/performance.md).
+#: milliseconds a step; on a CPU it was measured not to pay (docs/performance/notes.md).
 COMPILE_FROM = 20_000
 
 
@@ -96,7 +96,7 @@ def _under(context: AbstractContextManager[Any], updates: Iterator[Update]) -> I
 
 def _autocast(run: Run) -> AbstractContextManager[Any]:
     precision = run.config.train.precision
-    if precision == "auto":  # on a CPU, until its speed is measured too: docs/performance.md
+    if precision == "auto":  # on a CPU, until its speed is measured too: docs/performance/notes.md
         precision = "bf16" if run.device.type == "cuda" else "fp32"
     if precision == "fp32":
         return nullcontext()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-COLUMNS = 4096  # rows of the bank in a block; measured: docs/performance.md
+COLUMNS = 4096  # rows of the bank in a block; measured: docs/performance/notes.md
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from adframe.config.bundled import configs_folder
 from adframe.config.compose import compose
 from adframe.config.messages import problems_of
 from adframe.config.schema import Settings
@@ -14,13 +15,6 @@ from adframe.config.yaml_tree import Node
 from adframe.errors import ConfigError, Problem, UserError, did_you_mean
 
 Model = TypeVar("Model", bound=Settings)
-
-
-def configs_folder() -> Path:
-    """The bundled configs: inside the package (in a clone through a link), or beside it."""
-    package = Path(__file__).parents[1]
-    inside = package / "configs"
-    return inside if inside.is_dir() else package.parent / "configs"
 
 
 def find_table(name: str) -> Path:

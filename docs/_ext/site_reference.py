@@ -154,7 +154,7 @@ def _component(facts: dict[str, Any], default: bool, registry: Any) -> Iterator[
 
 def cli() -> str:
     """Every command with its arguments."""
-    from adframe.cli import _parser
+    from adframe.cli.main import _parser
 
     (commands,) = (a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction))
     lines: list[str] = []

@@ -14,7 +14,7 @@ from adframe.interfaces import Augmentation, Draws, Fraction, Positive
 
 Share = Annotated[float, Interval(gt=0, le=1)]
 Turns = Annotated[float, Interval(ge=0, le=0.5)]
-PIXELS = 1 << 15  # of a block on a CPU; measured: docs/performance.md
+PIXELS = 1 << 15  # of a block on a CPU; measured: docs/performance/notes.md
 
 
 class SimCLR(Augmentation):

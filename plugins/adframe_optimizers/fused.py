@@ -11,7 +11,9 @@ from torch import nn
 def fused(
     kind: type[torch.optim.Optimizer], parameters: list[nn.Parameter], **options: Any
 ) -> torch.optim.Optimizer:
-    """An optimiser of PyTorch's, its step fused where PyTorch can; measured: docs/performance.md.
+    """An optimiser of PyTorch's, its step fused where PyTorch can.
+
+    Measured: docs/performance/notes.md.
 
     Args:
         kind: ``torch.optim.SGD``, or another that takes ``fused``.

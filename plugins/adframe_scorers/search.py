@@ -18,7 +18,7 @@ Search = Literal["exact", "faiss"]
 BUDGET, COLUMNS = 16 << 20, 4096  # bytes of a block and rows of the bank in it, as max_cosine's
 FEW = 16  # queries at a time: from 20 on faiss finds cells otherwise, with other rounding
 CELLS = 4.0  # times the root of the bank's rows: of faiss's guidelines, the cheapest
-SAMPLE, ROUNDS = 32, 4  # rows per cell and rounds of k-means; measured: docs/performance.md
+SAMPLE, ROUNDS = 32, 4  # rows per cell and rounds of k-means; measured: docs/performance/notes.md
 
 
 class Searching(Scorer):
@@ -34,7 +34,8 @@ class Searching(Scorer):
         search: [published: exact] ``faiss`` compares with a part of the training images; for
             hundreds of thousands. Needs the extra ``adframe[faiss]``.
         probes: [guess: 32] With faiss, how many of the 4 sqrt(M) cells of M training images are
-            looked into: more find the nearest more often and take longer (docs/performance.md).
+            looked into: more find the nearest more often and take longer
+            (docs/performance/notes.md).
     """
 
 

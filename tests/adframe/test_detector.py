@@ -35,7 +35,7 @@ def test_a_score_does_not_depend_on_company_or_order(folder, written):
     together = detector.score(paths)
     backwards = detector.score(paths[::-1])[::-1]
     np.testing.assert_allclose(backwards, together, atol=1e-6)
-    for few in (1, 2, 3, 7):  # the difference there is, is rounding: docs/reliability.md
+    for few in (1, 2, 3, 7):  # the difference there is, is rounding: docs/concepts/reliability.md
         apart = [detector.score(paths[at : at + few]) for at in range(0, len(paths), few)]
         np.testing.assert_allclose(np.concatenate(apart), together, atol=1e-6)
 

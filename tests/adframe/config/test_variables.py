@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from adframe.cli import main
+from adframe.cli.main import main
 from adframe.config.model import load_config
 from adframe.config.resolved import resolved
 from adframe.errors import ConfigError, UserError

@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import adframe
-from adframe.cli import main
+from adframe.cli.main import main
 from adframe.data import cache, decode
 from adframe.data.decode import ImageError
 from adframe.data.load import open_images, read_images

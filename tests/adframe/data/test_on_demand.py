@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import adframe
-from adframe.cli import main
+from adframe.cli.main import main
 from adframe.data import decode, lazy, on_demand
 from adframe.data.decode import ImageError
 from adframe.data.lazy import choose, sha256

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import adframe
-from adframe.cli import main
+from adframe.cli.main import main
 from adframe.errors import UserError
 from adframe.io.tensors import read_tensors, write_tensors
 

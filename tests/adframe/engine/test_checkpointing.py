@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import adframe
-from adframe.cli import _as_a_line, main
+from adframe.cli.main import _as_a_line, main
 from adframe.engine import monitor
 from adframe.engine.monitor import Fault, Watch
 from adframe.errors import Note, TrainingError

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from adframe.cli import main
+from adframe.cli.main import main
 
 
 @pytest.mark.parametrize(("setting", "said"), [

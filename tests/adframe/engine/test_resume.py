@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import adframe
-from adframe.cli import main
+from adframe.cli.main import main
 from adframe.engine import checkpoint
 from adframe.engine.interrupt import Stop, Stopped
 from adframe.errors import UserError

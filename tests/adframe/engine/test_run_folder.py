@@ -10,7 +10,7 @@ import time
 import pytest
 
 import adframe
-from adframe.cli import main
+from adframe.cli.main import main
 from adframe.errors import UserError
 from adframe.io.locks import held
 

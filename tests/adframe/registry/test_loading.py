@@ -5,7 +5,7 @@ from types import ModuleType
 import pytest
 
 from adframe import hookimpl
-from adframe.cli import main
+from adframe.cli.main import main
 from adframe.errors import UnknownComponent, UserError
 from adframe.registry.loading import Source, installed, load_plugins
 from adframe.registry.registry import Plugin

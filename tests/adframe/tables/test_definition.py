@@ -115,7 +115,7 @@ def test_a_table_file_says_what_is_wrong_with_it_and_where(table_file, old, new,
 
 
 def test_the_documented_table_is_one(tmp_path):
-    text = (ROOT / "docs/tables.md").read_text()
+    text = (ROOT / "docs/how-to/tables.md").read_text()
     (tmp_path / "own.yaml").write_text(text.partition("```yaml\n")[2].partition("```")[0])
     table = read_table(tmp_path / "own.yaml")
     assert list(table.tasks) == ["good", "better"]

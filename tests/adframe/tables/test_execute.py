@@ -6,7 +6,7 @@ import statistics
 import pytest
 from safetensors.torch import load_file
 
-from adframe.cli import main
+from adframe.cli.main import main
 from adframe.engine import checkpoint
 from adframe.errors import TrainingError
 from adframe.tables import execute

@@ -2,7 +2,7 @@
 
 import json
 
-from adframe.cli import main
+from adframe.cli.main import main
 from adframe.tables.markdown import markdown
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from adframe import build
-from adframe.cli import main
+from adframe.cli.main import main
 from adframe.errors import ConfigError
 from adframe.interfaces import Scorer
 from adframe_scorers import search

@@ -6,19 +6,13 @@ import argparse
 import json
 import sys
 from fnmatch import fnmatchcase
-from pathlib import Path
 from textwrap import fill, indent
 from typing import Any
 
-import adframe
+from adframe.config.bundled import configs_folder
 from adframe.errors import PluginFault, UserError, did_you_mean
 from adframe.registry.loading import Host, load_plugins
 from adframe.registry.registry import KINDS
-
-#: The bundled configs, in the package or beside it in a source tree.
-_PACKAGE = Path(adframe.__file__).parent
-_TREE = _PACKAGE.parent / ("configs" if (_PACKAGE.parent / "pyproject.toml").exists() else "none")
-CONFIGS = _PACKAGE / "configs" if (_PACKAGE / "configs").exists() else _TREE
 
 
 def _host(arguments: argparse.Namespace) -> Host:
@@ -92,7 +86,7 @@ def show(arguments: argparse.Namespace) -> int:
     except PluginFault as error:
         print(error, file=sys.stderr)
         return 1
-    facts["used_by"] = used_by(entry, CONFIGS, host)
+    facts["used_by"] = used_by(entry, configs_folder(), host)
     if arguments.json:
         print(json.dumps(facts, indent=2))
         return 0

@@ -8,14 +8,14 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from adframe.cli import main
+from adframe.cli.main import main
 from adframe.config.describe import describe
 from adframe.config.json_schema import json_schema
 from adframe.config.model import load_config
 from adframe.config.schema import resolve
 from adframe.registry.loading import installed, load_plugins
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TABLES = ROOT / "configs/tables"  # data of tables of runs, not configs
 CONFIGS = [p for p in sorted((ROOT / "configs").rglob("*.yaml")) if TABLES not in p.parents]
 

@@ -44,7 +44,7 @@ def reproduce(arguments: argparse.Namespace) -> int:
 
 
 def _run(grid: Grid, as_json: bool) -> int:
-    from adframe.commands.run import _keep_freed_memory
+    from adframe.cli.commands.run import _keep_freed_memory
     from adframe.tables.execute import execute
     from adframe.tables.markdown import markdown
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import adframe
-from adframe.cli import main
+from adframe.cli.main import main
 
 SHOULD_NOT_LOAD = ("torch", "pydantic", "torchvision", "ruamel", "sklearn", "numpy")
 
@@ -22,7 +22,7 @@ SHOULD_NOT_LOAD = ("torch", "pydantic", "torchvision", "ruamel", "sklearn", "num
 def test_looking_around_imports_no_torch(command):
     code = (
         "import sys, io, contextlib\n"
-        "from adframe.cli import main\n"
+        "from adframe.cli.main import main\n"
         "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
         f"    main({command!r})\n"
         f"print([name for name in {SHOULD_NOT_LOAD!r} if name in sys.modules])\n"

@@ -149,7 +149,9 @@ def _call(function: str, arguments: argparse.Namespace) -> int:
     import importlib
 
     module, _, name = function.partition(":")
-    status: int = getattr(importlib.import_module(f"adframe.commands.{module}"), name)(arguments)
+    status: int = getattr(importlib.import_module(f"adframe.cli.commands.{module}"), name)(
+        arguments
+    )
     return status
 
 

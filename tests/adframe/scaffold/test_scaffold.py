@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from adframe import scaffold
-from adframe.cli import main
+from adframe.cli.main import main
 from adframe.testing import cases
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ALL = [word for kind in scaffold.KINDS for word in ("--kind", kind)]
 
 
@@ -46,7 +46,7 @@ def single(tmp_path_factory):
 
 
 def test_one_shell_line_from_nothing_to_a_tested_and_finished_run(shell, tmp_path):
-    text = (ROOT / "docs/plugins.md").read_text()
+    text = (ROOT / "docs/how-to/plugins.md").read_text()
     (line,) = re.findall(r"<!-- tested: one line -->\n```sh\n(.*)\n```", text)
     printed = shell(line, tmp_path)
     assert re.search(r"\d\d passed", printed)
