@@ -31,55 +31,55 @@ def seed_of(*parts: int | str) -> int:
     return int.from_bytes(digest, "little", signed=True)
 
 
-class Draws:
-    """Random draws for N images, each from its own key.
+class RandomKeys:
+    """Random keys for N images, each from its own key.
 
     Args:
-        keys: (N,) int64, one key an image; equal keys draw equal numbers.
+        values: (N,) int64, one key an image; equal keys give equal numbers.
     """
 
-    def __init__(self, keys: Tensor) -> None:
-        self.keys = keys
+    def __init__(self, values: Tensor) -> None:
+        self.values = values
         self._count = 0
 
     @classmethod
-    def of(cls, seed: int, index: Tensor) -> Draws:
+    def from_index(cls, seed: int, index: Tensor) -> RandomKeys:
         """Keys from a seed and (N,) integer indices, as for the images of a data set."""
         return cls(_mix(_mix(index.to(torch.int64) * _STEP + seed) + _STEP))
 
     @classmethod
-    def by_content(cls, seed: int, images: Tensor) -> Draws:
-        """Keys from what images show: the same image draws the same in any company.
+    def from_images(cls, seed: int, images: Tensor) -> RandomKeys:
+        """Keys from the content of images: equal images get equal keys, in any batch.
 
         Args:
-            seed: what else decides the draws.
+            seed: what else decides the keys.
             images: (N, ...) of an integer or floating-point dtype.
         """
         flat = images.flatten(1)
         values = flat.float().view(torch.int32) if flat.is_floating_point() else flat
         generator = torch.Generator().manual_seed(flat.shape[1])
         factors = torch.randint(-(2**62), 2**62, (flat.shape[1],), generator=generator)
-        return cls.of(seed, (values.to(torch.int64) * factors.to(flat.device)).sum(1))
+        return cls.from_index(seed, (values.to(torch.int64) * factors.to(flat.device)).sum(1))
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self.values)
 
-    def fork(self, tag: int) -> Draws:
-        """Independent draws for the same images, as for the second of two views."""
-        return Draws(_mix((self.keys ^ seed_of("fork", tag)) + _STEP))
+    def fold_in(self, tag: int) -> RandomKeys:
+        """Independent keys for the same images, as for the second of two views."""
+        return RandomKeys(_mix((self.values ^ seed_of("fork", tag)) + _STEP))
 
-    def repeat(self, times: int) -> Draws:
-        """Draws for N * times rows, the images in order and then again; each row its own."""
-        return Draws(torch.cat([self.fork(-1 - copy).keys for copy in range(times)]))
+    def repeat(self, times: int) -> RandomKeys:
+        """RandomKeys for N * times rows, the images in order and then again; each row its own."""
+        return RandomKeys(torch.cat([self.fold_in(-1 - copy).values for copy in range(times)]))
 
     def uniform(self, *shape: int) -> Tensor:
         """(N, *shape) float32, uniform in [0, 1)."""
         width = math.prod(shape)
-        counter = torch.arange(self._count + 1, self._count + width + 1, device=self.keys.device)
+        counter = torch.arange(self._count + 1, self._count + width + 1, device=self.values.device)
         self._count += width
-        bits = _mix(self.keys[:, None] + counter * _STEP)
+        bits = _mix(self.values[:, None] + counter * _STEP)
         # 24 bits are all a float32 below one can hold.
-        return ((bits >> 40) & 0xFFFFFF).float().mul_(2.0**-24).view(len(self.keys), *shape)
+        return ((bits >> 40) & 0xFFFFFF).float().mul_(2.0**-24).view(len(self.values), *shape)
 
     def normal(self, *shape: int) -> Tensor:
         """(N, *shape) float32, standard normal, by the Box-Muller transform."""

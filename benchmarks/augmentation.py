@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from torchvision.transforms import v2
 
 import adframe
-from adframe.interfaces import Draws
+from adframe.interfaces import RandomKeys
 
 
 def contenders(count: int, size: int) -> dict[str, Callable[[], object]]:
@@ -49,7 +49,7 @@ def contenders(count: int, size: int) -> dict[str, Callable[[], object]]:
     return {
         "torchvision, PIL": lambda: torch.stack([one_by_one(image) for image in pil]),
         "kornia": lambda: batched(images),
-        "adframe": lambda: ours(pixels, Draws.of(0, torch.arange(count))),
+        "adframe": lambda: ours(pixels, RandomKeys.from_index(0, torch.arange(count))),
     }
 
 

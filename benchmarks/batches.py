@@ -34,7 +34,7 @@ from torchvision.transforms.v2.functional import pil_to_tensor
 
 import adframe
 from adframe.data import decode
-from adframe.data.lazy import feed
+from adframe.data.lazy import iter_batches
 
 BATCH = 256
 WORKERS = 2
@@ -99,7 +99,9 @@ def main() -> None:
         wall = pairs.seconds(
             {
                 f"PIL DataLoader, {WORKERS} processes": lambda: [len(batch) for batch in several],
-                f"workers, {WORKERS} processes": lambda: [len(each) for each in feed(files, order)],
+                f"workers, {WORKERS} processes": lambda: [
+                    len(each) for each in iter_batches(files, order)
+                ],
                 "decoding": lambda: adframe.read_images(paths),
                 "decoding, threads": lambda: by_threads(paths),
             },

@@ -115,7 +115,7 @@ def same_weights(method: Method, official: Official) -> None:
 def agree(method: Method, official: Official) -> None:
     """Asserts that both return the same loss and gradient for the same views, in float64."""
     images = torch.rand(32, 3, 32, 32, generator=torch.Generator().manual_seed(0)).double()
-    stage = SimpleNamespace(level=4, augmentation=lambda rows, draws: images)
+    stage = SimpleNamespace(level=4, augmentation=lambda rows, keys: images)
     schedule, method.schedule = method.schedule, SimpleNamespace(stages=lambda *_: [stage])
     (update,) = method.double().step(steps.batch(4), 0.0)
     method.schedule = schedule

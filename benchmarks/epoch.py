@@ -32,7 +32,7 @@ KINDS = {
 }
 
 
-class Watch:
+class MetricAccumulator:
     """CPU seconds by part. The time of an inner part is not counted for the outer part."""
 
     def __init__(self) -> None:
@@ -54,11 +54,11 @@ class Watch:
         return timed
 
 
-def watched(method: Method, watch: Watch) -> Method:
+def watched(method: Method, watch: MetricAccumulator) -> Method:
     """Times the parts of a method."""
     schedule: Any = method.schedule
     schedule.augmentation = watch.part("augmentation", schedule.augmentation)
-    method.shifted = watch.part("shifts", method.shifted)
+    method.shifted_views = watch.part("shifts", method.shifted_views)
     method.backbone.forward = watch.part("network, forward", method.backbone.forward)
     for head in method.heads.values():
         head.forward = watch.part("heads, forward", head.forward)
@@ -70,7 +70,7 @@ def watched(method: Method, watch: Watch) -> Method:
 
 def look(width: float, inliers: int, count: int) -> None:
     """Runs some steps and prints both tables."""
-    watch = Watch()
+    watch = MetricAccumulator()
     method = watched(steps.method(width, {"name": "hierarchical"}, [1, 2, 3, 4]), watch)
     optimizer = adframe.build("optimizer", "sgd").build(list(method.parameters()))
 

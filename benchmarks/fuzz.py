@@ -34,7 +34,7 @@ from adframe.config.model import validate_tree
 from adframe.data.decode import read_image
 from adframe.errors import UserError
 from adframe.io.tensors import read_tensors, write_tensors
-from adframe.registry.loading import Host, load_plugins
+from adframe.registry.loading import LoadedPlugins, load_plugins
 
 ROOT = Path(__file__).parents[1]
 WORDS = [
@@ -74,7 +74,9 @@ def _beside(folder: Path, name: bytes) -> bytes:
     return str(folder / name.decode()).encode()
 
 
-def config_cases(work: Path, host: Host) -> tuple[list[bytes], Callable[[bytes], object]]:
+def config_cases(
+    work: Path, loaded: LoadedPlugins
+) -> tuple[list[bytes], Callable[[bytes], object]]:
     """Reads, composes and validates damaged bundled configs, and one in JSON."""
     names = [ROOT / "configs/quickstart.yaml", *sorted((ROOT / "configs/unicon_ha").glob("*.yaml"))]
     files = [
@@ -88,12 +90,12 @@ def config_cases(work: Path, host: Host) -> tuple[list[bytes], Callable[[bytes],
 
     def read(data: bytes) -> object:
         path.write_bytes(data)
-        return validate_tree(compose(path), str(path), host=host).yaml()
+        return validate_tree(compose(path), str(path), loaded=loaded).yaml()
 
     return files, read
 
 
-def setting_cases(host: Host) -> tuple[list[bytes], Callable[[bytes], object]]:
+def setting_cases(loaded: LoadedPlugins) -> tuple[list[bytes], Callable[[bytes], object]]:
     """Applies damaged values of ``--set`` to a valid config."""
     tree = compose(ROOT / "configs/quickstart.yaml")
     lines = [
@@ -103,7 +105,7 @@ def setting_cases(host: Host) -> tuple[list[bytes], Callable[[bytes], object]]:
     ]  # fmt: skip
 
     def read(data: bytes) -> object:
-        return validate_tree(set_value(tree, data.decode("utf-8", "replace")), "x", host=host)
+        return validate_tree(set_value(tree, data.decode("utf-8", "replace")), "x", loaded=loaded)
 
     return lines, read
 
@@ -163,10 +165,10 @@ def image_cases(work: Path) -> tuple[list[bytes], Callable[[bytes], object]]:
 
 def fuzz(cases: int, seed: int, work: Path) -> list[str]:
     """Runs the cases of each reader. Returns one line for each failure."""
-    host = load_plugins()
+    loaded = load_plugins()
     readers = {
-        "config": config_cases(work, host),
-        "setting": setting_cases(host),
+        "config": config_cases(work, loaded),
+        "setting": setting_cases(loaded),
         "checkpoint": checkpoint_cases(work),
         "image": image_cases(work),
     }

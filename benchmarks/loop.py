@@ -99,10 +99,14 @@ def main() -> None:
         train(run)
         whole = time.process_time() - started
         run.detach()
-    assert len(bare.seconds) == run.total, "one update per step"
+    assert len(bare.seconds) == run.total_steps, "one update per step"
     alone = sum(bare.seconds)
     rows = [
-        [f"{run.total} steps, {name}", value / run.total, f"{100 * alone / value:.1f} %"]
+        [
+            f"{run.total_steps} steps, {name}",
+            value / run.total_steps,
+            f"{100 * alone / value:.1f} %",
+        ]
         for name, value in {"bare": alone, "loop": whole - alone}.items()
     ]
     pairs.table(["", "CPU s a step", "throughput"], rows)

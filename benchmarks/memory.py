@@ -17,20 +17,20 @@ import sys
 STEPS = """
 import sys, time, torch, adframe
 from adframe.cli.commands.run import _keep_freed_memory
-from adframe.interfaces import Batch, Draws, Objective, Parts
+from adframe.interfaces import Batch, RandomKeys, LossTerm, MethodParts
 if sys.argv[1] == "kept":
     _keep_freed_memory()
 torch.manual_seed(0)
 method = adframe.build("method", "contrastive")
 loss = adframe.build("loss", "uniclr")
-method.setup(Parts(
+method.setup(MethodParts(
     adframe.build("backbone", {"name": "resnet18", "width": 0.25}),
     [adframe.build("shift", "rotation")],
     adframe.build("schedule", "hierarchical"),
-    [Objective(lambda: loss, None, 1.0)], 1))
+    [LossTerm(lambda: loss, None, 1.0)], 1))
 method.to(memory_format=torch.channels_last)
 pixels = torch.randint(0, 256, (16, 3, 32, 32), dtype=torch.uint8)
-batch = Batch(pixels, torch.full((16,), -1), Draws.of(0, torch.arange(16)))
+batch = Batch(pixels, torch.full((16,), -1), RandomKeys.from_index(0, torch.arange(16)))
 for step in range(int(sys.argv[2]) + 1):
     if step == 1:
         started = time.perf_counter()

@@ -22,7 +22,7 @@ import adframe
 from adframe.ops.nearest import COLUMNS
 
 WIDTH = 512
-ROWS = 1024  # queries per block: fits 16 MiB, the default of the search
+MAX_ROWS_PER_PASS = 1024  # queries per block: fits 16 MiB, the default of the search
 
 
 def contenders(queries: int) -> dict[str, Callable[[], object]]:
@@ -45,8 +45,8 @@ def contenders(queries: int) -> dict[str, Callable[[], object]]:
 
 def products(queries: Tensor, bank: Tensor) -> None:
     """All inner products, in blocks as large as those of the search, with one shared buffer."""
-    room = torch.empty(ROWS * COLUMNS)
-    for block in queries.split(ROWS):
+    room = torch.empty(MAX_ROWS_PER_PASS * COLUMNS)
+    for block in queries.split(MAX_ROWS_PER_PASS):
         for some in bank.split(COLUMNS):
             torch.mm(block, some.T, out=room[: len(block) * len(some)].view(len(block), -1))
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import adframe
-from adframe.interfaces import Batch, Draws, Method, Objective, Parts
+from adframe.interfaces import Batch, LossTerm, Method, MethodParts, RandomKeys
 
 
 def method(width: float, schedule: dict[str, object], stages: Sequence[int]) -> Method:
@@ -16,11 +16,11 @@ def method(width: float, schedule: dict[str, object], stages: Sequence[int]) -> 
     torch.manual_seed(0)
     built: Method = adframe.build("method", "contrastive")
     built.setup(
-        Parts(
+        MethodParts(
             adframe.build("backbone", {"name": "resnet18", "width": width}),
             [adframe.build("shift", "rotation")],
             adframe.build("schedule", schedule),
-            [Objective(lambda: adframe.build("loss", "uniclr"), list(stages), 1.0)],
+            [LossTerm(lambda: adframe.build("loss", "uniclr"), list(stages), 1.0)],
             1,
         )
     )
@@ -31,7 +31,9 @@ def batch(inliers: int) -> Batch:
     """A batch of random 32x32 images."""
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (inliers, 3, 32, 32), dtype=torch.uint8, generator=generator)
-    return Batch(pixels, torch.full((inliers,), -1), Draws.of(0, torch.arange(inliers)))
+    return Batch(
+        pixels, torch.full((inliers,), -1), RandomKeys.from_index(0, torch.arange(inliers))
+    )
 
 
 def step(of: Method, inliers: int) -> Callable[[], Tensor]:

@@ -33,7 +33,7 @@ from adframe.interfaces import Backbone
 from adframe.tables.cost import course, seen_images
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-DEFAULT = "unicon_ha/cifar10_cpu_folder.yaml"
+USE_KIND_DEFAULT = "unicon_ha/cifar10_cpu_folder.yaml"
 SIZE = 32
 #: CSI at as many view passes. Replaces options published for batches of 512 and 1,000 epochs.
 CSI = [
@@ -42,7 +42,7 @@ CSI = [
     "train={epochs: 36, batch_size: 16}",
 ]
 CONTENDERS = {
-    "UniCon-HA": (DEFAULT, []),
+    "UniCon-HA": (USE_KIND_DEFAULT, []),
     "UniCon-HA, fast": ("unicon_ha/fast.yaml", []),
     "CSI": ("csi/cifar10.yaml", CSI),
 }
@@ -131,7 +131,7 @@ def main() -> None:
     rows: list[list[str | float]] = []
     for normal in classes:
         plain = [*data(given.data, normal), *given.set]
-        unit = arithmetic(load_config(CONFIGS / DEFAULT, plain))
+        unit = arithmetic(load_config(CONFIGS / USE_KIND_DEFAULT, plain))
         for name in given.only:
             file, own = CONTENDERS[name]
             runs = []

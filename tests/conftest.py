@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from adframe.config.model import RunConfig, load_config
-from adframe.registry.loading import Host, load_plugins
+from adframe.registry.loading import LoadedPlugins, load_plugins
 
 settings.register_profile(
     "everywhere",
@@ -32,7 +32,7 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def host() -> Host:
+def loaded() -> LoadedPlugins:
     """The bundled plugins."""
     return load_plugins()
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import adframe
-from adframe.interfaces import Batch, Draws, Method, Objective, Parts
+from adframe.interfaces import Batch, LossTerm, Method, MethodParts, RandomKeys
 
 
 @pytest.fixture(autouse=True)
@@ -28,13 +28,13 @@ def method() -> Method:
     last = {"name": "uniclr", "soft_aggregation": "pairwise"}
     built = adframe.build("method", "contrastive")
     built.setup(
-        Parts(
+        MethodParts(
             adframe.build("backbone", {"name": "resnet18", "width": 0.0625}),
             [adframe.build("shift", "rotation")],
             schedule,
             [
-                Objective(lambda: adframe.build("loss", "uniclr"), [1, 2, 3], 1.0),
-                Objective(lambda: adframe.build("loss", last), [4], 1.0),
+                LossTerm(lambda: adframe.build("loss", "uniclr"), [1, 2, 3], 1.0),
+                LossTerm(lambda: adframe.build("loss", last), [4], 1.0),
             ],
             1,
         )
@@ -45,8 +45,8 @@ def method() -> Method:
 def gradient(of: Method, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(1)
     pixels = torch.randint(0, 256, (4, 3, 16, 16), dtype=torch.uint8, generator=generator)
-    draws = Draws.of(seed, torch.arange(4))
-    (update,) = of.step(Batch(pixels, torch.full((4,), -1), draws), 0.0)
+    keys = RandomKeys.from_index(seed, torch.arange(4))
+    (update,) = of.step(Batch(pixels, torch.full((4,), -1), keys), 0.0)
     update.loss.backward()
     return torch.cat([p.grad.flatten() for p in of.parameters() if p.grad is not None])
 

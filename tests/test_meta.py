@@ -74,9 +74,9 @@ def test_the_core_imports_no_plugin(path):
     assert not any(root.startswith("adframe_") for root in roots)
 
 
-def test_the_core_knows_no_component_by_name(host):
-    names = {entry.name for entry in host.registry} - WORDS
-    classes = {str(entry.target).rpartition(":")[2] for entry in host.registry}
+def test_the_core_knows_no_component_by_name(loaded):
+    names = {entry.name for entry in loaded.registry} - WORDS
+    classes = {str(entry.target).rpartition(":")[2] for entry in loaded.registry}
     assert {"uniclr", "rotation", "contrastive"} <= names
     assert {"UniCLR", "Rotation", "Contrastive"} <= classes
     found = {path.name: _words(path) & (names | classes) for path in CORE}
@@ -130,9 +130,9 @@ def test_entry_points_are_those_of_pyproject():
     assert sorted(installed.values()) == [f"{package}.plugin" for package in PACKAGES]
 
 
-def test_every_bundled_plugin_loads_and_every_kind_has_a_component(host):
-    assert [plugin for plugin in host.registry.plugins if plugin.error] == []
-    assert {entry.kind for entry in host.registry} == set(KINDS)
+def test_every_bundled_plugin_loads_and_every_kind_has_a_component(loaded):
+    assert [plugin for plugin in loaded.registry.plugins if plugin.error] == []
+    assert {entry.kind for entry in loaded.registry} == set(KINDS)
 
 
 def test_every_module_is_imported_alone_without_a_warning():

@@ -70,7 +70,7 @@ def test_a_run_of_copies_is_the_same_run(toy, tmp_path):
     path = tmp_path / "copy.yaml"
     path.write_text(json.dumps(table))
     copied = load_config(path, plugins=files)
-    mine = [entry for entry in copied.host.registry if entry.name.startswith("my_")]
+    mine = [entry for entry in copied.loaded.registry if entry.name.startswith("my_")]
     assert {entry.kind for entry in mine} == set(KINDS)
 
     ours, theirs = adframe.run(config), adframe.run(copied)

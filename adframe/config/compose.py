@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from adframe.config.yaml_tree import Node, parse, read_file
+from adframe.config.yaml_tree import ConfigNode, parse, read_file
 from adframe.errors import UserError
 
 MAX_FILES = 100  # of one config, each time it is read counted
 
 
-def compose(path: Path, above: tuple[Path, ...] = (), read: list[Path] | None = None) -> Node:
+def compose(path: Path, above: tuple[Path, ...] = (), read: list[Path] | None = None) -> ConfigNode:
     """The tree of a file laid upon all it ``extends``, base first.
 
     Raises:
@@ -25,12 +25,12 @@ def compose(path: Path, above: tuple[Path, ...] = (), read: list[Path] | None = 
     plugins = node.value.get("plugins")
     if plugins is not None and isinstance(plugins.value, list):
         items = [_beside(path, item) for item in plugins.value]
-        node.value["plugins"] = Node(items, plugins.origin)
+        node.value["plugins"] = ConfigNode(items, plugins.origin)
     extends = node.value.pop("extends", None)
     if extends is None:
         return node
     items = extends.value if isinstance(extends.value, list) else [extends]
-    base: Node | None = None
+    base: ConfigNode | None = None
     for item in items:
         if not isinstance(item.value, str):
             raise UserError(f"{item.origin}: extends: expected a path or a list of paths")
@@ -46,14 +46,14 @@ def compose(path: Path, above: tuple[Path, ...] = (), read: list[Path] | None = 
     return merge(base, node) if base else node
 
 
-def _beside(path: Path, item: Node) -> Node:
+def _beside(path: Path, item: ConfigNode) -> ConfigNode:
     """A file name as it reads from the config that says it."""
     if not isinstance(item.value, str):
         return item
-    return Node(str((path.parent / item.value).resolve()), item.origin)
+    return ConfigNode(str((path.parent / item.value).resolve()), item.origin)
 
 
-def merge(base: Node, over: Node) -> Node:
+def merge(base: ConfigNode, over: ConfigNode) -> ConfigNode:
     """``over`` laid upon ``base``: tables merge key by key, everything else is replaced.
 
     A component's table whose name changes replaces the old one whole, so that the old component's
@@ -65,7 +65,7 @@ def merge(base: Node, over: Node) -> Node:
     if not isinstance(over.value, dict):
         return over
     if isinstance(base.value, str) and "name" not in over.value:
-        return Node({"name": base, **over.value}, over.origin)
+        return ConfigNode({"name": base, **over.value}, over.origin)
     if not isinstance(base.value, dict):
         return over
     if "name" in over.value and "name" in base.value:
@@ -75,10 +75,10 @@ def merge(base: Node, over: Node) -> Node:
     merged = dict(base.value)
     for key, node in over.value.items():
         merged[key] = merge(merged[key], node) if key in merged else node
-    return Node(merged, over.origin)
+    return ConfigNode(merged, over.origin)
 
 
-def set_value(tree: Node, setting: str) -> Node:
+def set_value(tree: ConfigNode, setting: str) -> ConfigNode:
     """The tree with one ``a.b.0.c=VALUE`` applied; VALUE is YAML.
 
     Lists count from 0, or from their end (``-1``); ``a.+=VALUE`` adds an item.
@@ -94,14 +94,18 @@ def set_value(tree: Node, setting: str) -> Node:
     return _set(tree, keys, 0, parse(text, origin, folder=Path()), origin)
 
 
-def _set(node: Node, keys: list[str], depth: int, value: Node, origin: str) -> Node:
+def _set(
+    node: ConfigNode, keys: list[str], depth: int, value: ConfigNode, origin: str
+) -> ConfigNode:
     if depth == len(keys):
         return merge(node, value)
     key = keys[depth]
     if key == "+":
         one = [] if node.value is None else [node]
         items = node.value if isinstance(node.value, list) else one
-        return Node([*items, _set(Node(None, origin), keys, depth + 1, value, origin)], node.origin)
+        return ConfigNode(
+            [*items, _set(ConfigNode(None, origin), keys, depth + 1, value, origin)], node.origin
+        )
     if isinstance(node.value, list):
         items = list(node.value)
         index = int(key) if re.fullmatch(r"-?[0-9]{1,9}", key) else len(items)
@@ -111,9 +115,9 @@ def _set(node: Node, keys: list[str], depth: int, value: Node, origin: str) -> N
                 f"{origin}: '{at}' is a list of {len(items)}; no item '{key}' ('+' adds one)"
             )
         items[index] = _set(items[index], keys, depth + 1, value, origin)
-        return Node(items, node.origin)
+        return ConfigNode(items, node.origin)
     old = node.value.get(key) if isinstance(node.value, dict) else None
-    new = _set(old or Node(None, origin), keys, depth + 1, value, origin)
+    new = _set(old or ConfigNode(None, origin), keys, depth + 1, value, origin)
     # A table stays where it was written: what else it lacks is to be mended there.
     where = node.origin if isinstance(node.value, dict) else origin
-    return merge(node, Node({key: new}, where))
+    return merge(node, ConfigNode({key: new}, where))

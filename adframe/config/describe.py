@@ -13,9 +13,9 @@ from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
 from adframe.config.model import Exposure, RunConfig, Term, Train, load_config
-from adframe.config.schema import DEFAULT, Component, Spec, model_of
+from adframe.config.schema import USE_KIND_DEFAULT, Component, ComponentSpec, model_of
 from adframe.errors import UserError, did_you_mean
-from adframe.registry.loading import Host
+from adframe.registry.loading import LoadedPlugins
 from adframe.registry.registry import Entry, Registry
 
 KIND_DEFAULT = "the kind's default"
@@ -110,7 +110,7 @@ def _option(
 ) -> dict[str, Any]:
     """Name, type and default of a key, as a config has them."""
     required = is_required(field, registry)
-    nested = field.default is DEFAULT
+    nested = field.default is USE_KIND_DEFAULT
     value = KIND_DEFAULT if nested else plain(field.get_default(call_default_factory=True))
     return {
         "name": name,
@@ -123,7 +123,7 @@ def _option(
 
 def is_required(field: FieldInfo, registry: Registry | None) -> bool:
     """Whether a config must give the option: it has no default, nor has the kind it nests."""
-    if field.default is not DEFAULT or registry is None:
+    if field.default is not USE_KIND_DEFAULT or registry is None:
         return field.is_required()
     kinds = [mark.kind for mark in field.metadata if isinstance(mark, Component)]
     return any(registry.default(kind) is None for kind in kinds)
@@ -177,12 +177,12 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
-def used_by(entry: Entry, folder: Path, host: Host) -> list[str]:
+def used_by(entry: Entry, folder: Path, loaded: LoadedPlugins) -> list[str]:
     """The configs below a folder that use the component, nested or not; unreadable ones apart."""
     found = []
     for path in sorted(folder.rglob("*.yaml")):
         try:
-            config = load_config(path, host=host)
+            config = load_config(path, loaded=loaded)
         except UserError:
             continue
         if any(_names(getattr(config, name), entry) for name in type(config).model_fields):
@@ -191,7 +191,7 @@ def used_by(entry: Entry, folder: Path, host: Host) -> list[str]:
 
 
 def _names(value: Any, entry: Entry) -> bool:
-    if isinstance(value, Spec):
+    if isinstance(value, ComponentSpec):
         return value.entry == entry or _names(value.options, entry)
     if isinstance(value, BaseModel):
         return any(_names(item, entry) for _, item in value)

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-from adframe.config.yaml_tree import Node
+from adframe.config.yaml_tree import ConfigNode
 from adframe.errors import ConfigError, Path_, Problem, did_you_mean
 from adframe.registry.registry import Plugin
 
@@ -127,7 +127,7 @@ def _short(bound: Any) -> Any:
 # --- where a problem was written ------------------------------------------------------------------
 
 
-def located(problems: Iterable[Problem], node: Node) -> ConfigError:
+def located(problems: Iterable[Problem], node: ConfigNode) -> ConfigError:
     """The problems with file and line, in the order in which the files were written."""
 
     def order(problem: Problem) -> tuple[str, int]:
@@ -141,7 +141,7 @@ def located(problems: Iterable[Problem], node: Node) -> ConfigError:
     return ConfigError(sorted(found, key=order))
 
 
-def as_written(path: Path_, node: Node) -> Path_:
+def as_written(path: Path_, node: ConfigNode) -> Path_:
     """A path as the files have it, where a single scorer may stand for a list of one."""
     scorer = node.value.get("scorer")
     if path[:2] == ("scorer", 0) and (scorer is None or not isinstance(scorer.value, list)):

@@ -15,10 +15,17 @@ from adframe.config import yaml_tree
 from adframe.config.compose import compose, set_value
 from adframe.config.durations import EpochsOrTime
 from adframe.config.messages import as_written, located, nested, once
-from adframe.config.schema import DEFAULT, Component, Settings, Spec, resolve, validate
+from adframe.config.schema import (
+    USE_KIND_DEFAULT,
+    Component,
+    ComponentSpec,
+    Settings,
+    resolve,
+    validate,
+)
 from adframe.config.variables import escape
 from adframe.errors import ConfigError, Path_, Problem
-from adframe.registry.loading import Host, load_plugins
+from adframe.registry.loading import LoadedPlugins, load_plugins
 
 Weight = Annotated[float, Ge(0)]
 
@@ -28,7 +35,7 @@ class Term(Settings):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    loss: Annotated[Spec, Component("loss")]
+    loss: Annotated[ComponentSpec, Component("loss")]
     """The loss: its name, or a mapping with ``name`` and options."""
     stages: list[Annotated[int, Ge(1)]] | None = None
     """Stages of the network it is computed at, 1 is the first; all that the schedule trains."""
@@ -41,7 +48,7 @@ class Exposure(Settings):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    dataset: Annotated[Spec, Component("dataset")]
+    dataset: Annotated[ComponentSpec, Component("dataset")]
     """Where the images come from: the training images of a data set, or any folder."""
     ratio: Annotated[float, Interval(ge=0, le=64)] = 1.0
     """Known outliers per inlier in a batch; 0 shows them to scorers only."""
@@ -68,7 +75,7 @@ class Train(Settings):
     """Largest allowed norm of the gradient of a parameter group; no limit by default."""
 
 
-def _one_or_many(value: Any, info: ValidationInfo) -> list[Spec]:
+def _one_or_many(value: Any, info: ValidationInfo) -> list[ComponentSpec]:
     """Scorers as a list; a single one keeps its place in the file (``scorer``, no index)."""
     registry: Any = info.context
     problems, specs = [], []
@@ -85,7 +92,7 @@ def _one_or_many(value: Any, info: ValidationInfo) -> list[Spec]:
 
 _SCORER = {"x-adframe-kind": "scorer"}
 Scorers = Annotated[
-    list[Annotated[Spec, Component("scorer")]],
+    list[Annotated[ComponentSpec, Component("scorer")]],
     BeforeValidator(_one_or_many),
     WithJsonSchema({"anyOf": [_SCORER, {"type": "array", "items": _SCORER, "minItems": 1}]}),
 ]
@@ -98,39 +105,39 @@ class RunConfig(Settings):
 
     seed: Annotated[int, Interval(ge=0, lt=2**63)] = 0
     """Decides every random number of the run: weights, order, augmentation, splits."""
-    dataset: Annotated[Spec, Component("dataset")]
+    dataset: Annotated[ComponentSpec, Component("dataset")]
     """Images of what is normal to train on, and images to test on."""
-    outliers: list[Annotated[Spec, Component("dataset")]] = Field(default_factory=list)
+    outliers: list[Annotated[ComponentSpec, Component("dataset")]] = Field(default_factory=list)
     """Data sets to test against, each with its own AUROC."""
     exposure: Exposure | None = None
     """Known outliers to learn from (outlier exposure)."""
-    backbone: Annotated[Spec, Component("backbone")] = DEFAULT
+    backbone: Annotated[ComponentSpec, Component("backbone")] = USE_KIND_DEFAULT
     """The network."""
-    shifts: list[Annotated[Spec, Component("shift")]] = Field(default_factory=list)
+    shifts: list[Annotated[ComponentSpec, Component("shift")]] = Field(default_factory=list)
     """Shifting transformations: each variant of each makes one class of virtual outliers."""
-    schedule: Annotated[Spec, Component("schedule")] = DEFAULT
+    schedule: Annotated[ComponentSpec, Component("schedule")] = USE_KIND_DEFAULT
     """Which stages of the network are trained, and with which augmentation."""
     objective: list[Term]
     """What is minimised: a list of terms, each a loss with stages and weight."""
-    method: Annotated[Spec, Component("method")] = DEFAULT
+    method: Annotated[ComponentSpec, Component("method")] = USE_KIND_DEFAULT
     """How a batch becomes updates of the network."""
-    scorer: Scorers = DEFAULT
+    scorer: Scorers = USE_KIND_DEFAULT
     """One scorer or a list; the first one is used by ``adframe score``."""
-    optimizer: Annotated[Spec, Component("optimizer")] = DEFAULT
+    optimizer: Annotated[ComponentSpec, Component("optimizer")] = USE_KIND_DEFAULT
     """How parameters move, and the learning rate over the run."""
     train: Train
     """How long and on which device."""
     plugins: list[str] = Field(default_factory=list)
     """Files of plugins to load, relative to the config; needs ``--allow-code``."""
 
-    _host: Host = PrivateAttr()
-    _tree: yaml_tree.Node = PrivateAttr()
+    _loaded: LoadedPlugins = PrivateAttr()
+    _tree: yaml_tree.ConfigNode = PrivateAttr()
     _source: str = PrivateAttr()
 
     @property
-    def host(self) -> Host:
+    def loaded(self) -> LoadedPlugins:
         """The plugins this config was validated with."""
-        return self._host
+        return self._loaded
 
     @property
     def source(self) -> str:
@@ -172,7 +179,7 @@ def _escaped(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Spec):
+    if isinstance(value, ComponentSpec):
         return value.dump()
     if isinstance(value, Settings):
         return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
@@ -186,7 +193,7 @@ def load_config(
     plugins: Sequence[str | Path] = (),
     without: Iterable[str] = (),
     allow_code: bool = False,
-    host: Host | None = None,
+    loaded: LoadedPlugins | None = None,
 ) -> RunConfig:
     """Read, compose and validate a config.
 
@@ -197,7 +204,7 @@ def load_config(
         without: names of plugins to leave out.
         allow_code: load the files that the config's own ``plugins:`` names; without it such a
             config is refused, since a config may come from anywhere.
-        host: plugins already loaded, in place of all that.
+        loaded: plugins already loaded, in place of all that.
 
     Raises:
         ConfigError: every problem found, one line each, with file and line.
@@ -207,25 +214,25 @@ def load_config(
     for setting in settings:
         node = set_value(node, setting)
     return validate_tree(
-        node, str(path), plugins=plugins, without=without, allow_code=allow_code, host=host
+        node, str(path), plugins=plugins, without=without, allow_code=allow_code, loaded=loaded
     )
 
 
 def validate_tree(
-    node: yaml_tree.Node,
+    node: yaml_tree.ConfigNode,
     source: str,
     *,
     plugins: Sequence[str | Path] = (),
     without: Iterable[str] = (),
     allow_code: bool = False,
-    host: Host | None = None,
+    loaded: LoadedPlugins | None = None,
 ) -> RunConfig:
     """A config from its composed tree; see ``load_config``."""
     table = node.plain()
     given = [str(Path(file).resolve()) for file in plugins]
     asked = _plugin_files(node)
     files = list(dict.fromkeys([*given, *asked.values()]))
-    if host is None:
+    if loaded is None:
         problems = []
         for path, file in asked.items():
             if not Path(file).is_file():
@@ -235,17 +242,17 @@ def validate_tree(
                 problems.append(Problem(path, say))
         if problems:
             raise located(problems, node)
-        host = load_plugins(files, without)
+        loaded = load_plugins(files, without)
     try:
-        fields = validate(RunConfig, table, host.registry)
+        fields = validate(RunConfig, table, loaded.registry)
     except ConfigError as error:
-        raise located(once(error.problems, host.registry.plugins), node) from None
+        raise located(once(error.problems, loaded.registry.plugins), node) from None
     config = RunConfig.model_construct(**{**fields, "plugins": files})
-    config._host, config._tree, config._source = host, node, source
+    config._loaded, config._tree, config._source = loaded, node, source
     return config
 
 
-def _plugin_files(node: yaml_tree.Node) -> dict[Path_, str]:
+def _plugin_files(node: yaml_tree.ConfigNode) -> dict[Path_, str]:
     """The files that ``plugins:`` names, by where; validation speaks of what is no name."""
     plugins = node.value.get("plugins")
     items = plugins.value if plugins is not None and isinstance(plugins.value, list) else []
@@ -256,9 +263,9 @@ def _plugin_files(node: yaml_tree.Node) -> dict[Path_, str]:
     }
 
 
-def from_mapping(table: Mapping[str, Any], host: Host | None = None) -> RunConfig:
+def from_mapping(table: Mapping[str, Any], loaded: LoadedPlugins | None = None) -> RunConfig:
     """A config from plain values, as a test or a notebook has them."""
     import json
 
     node = yaml_tree.parse(json.dumps(table, ensure_ascii=False), "config")
-    return validate_tree(node, "config", host=host)
+    return validate_tree(node, "config", loaded=loaded)

@@ -35,7 +35,7 @@ from adframe.errors import ConfigError, Path_, PluginFault, Problem, UserError
 from adframe.registry.registry import KINDS, Entry, Registry
 
 #: Stands for "the config does not say": the validator asks the registry for the kind's default.
-DEFAULT: Any = object()
+USE_KIND_DEFAULT: Any = object()
 
 _KIND_OF = {getattr(interfaces, base): kind for kind, (base, _) in KINDS.items()}
 _NO_OPTIONS = (object.__init__, nn.Module.__init__)
@@ -50,7 +50,7 @@ class Settings(BaseModel):
 
 
 @dataclass(frozen=True)
-class Spec:
+class ComponentSpec:
     """A component as a config names it: validated, not yet built."""
 
     entry: Entry
@@ -74,7 +74,7 @@ class Spec:
 
 
 def _dumped(value: Any) -> Any:
-    if isinstance(value, Spec):
+    if isinstance(value, ComponentSpec):
         return value.dump()
     if isinstance(value, list | tuple):
         return [_dumped(item) for item in value]
@@ -84,7 +84,7 @@ def _dumped(value: Any) -> Any:
 
 
 def _built(value: Any, path: Path_) -> Any:
-    if isinstance(value, Spec):
+    if isinstance(value, ComponentSpec):
         return value.build(path)
     if isinstance(value, list | tuple):
         return type(value)(_built(item, (*path, index)) for index, item in enumerate(value))
@@ -95,7 +95,7 @@ def _built(value: Any, path: Path_) -> Any:
 
 @dataclass(frozen=True)
 class Component:
-    """Marks a pydantic field as a component of a kind: ``Annotated[Spec, Component("loss")]``."""
+    """Marks a pydantic field as a component: ``Annotated[ComponentSpec, Component("loss")]``."""
 
     kind: str
     optional: bool = False
@@ -113,7 +113,7 @@ class Component:
         reference = {"x-adframe-kind": self.kind}  # the exporter turns it into a $ref
         return {"anyOf": [reference, {"type": "null"}]} if self.optional else reference
 
-    def _validate(self, value: Any, registry: Registry) -> Spec | None:
+    def _validate(self, value: Any, registry: Registry) -> ComponentSpec | None:
         if value is None and self.optional:
             return None
         try:
@@ -122,15 +122,15 @@ class Component:
             raise nested(error.problems) from error
 
 
-def resolve(kind: str, value: Any, registry: Registry) -> Spec:
+def resolve(kind: str, value: Any, registry: Registry) -> ComponentSpec:
     """Validate what a config says of one component: a name, or a table with ``name``.
 
     Raises:
         ConfigError: every problem of it and of components nested in it, paths relative to it.
     """
-    if isinstance(value, Spec):
+    if isinstance(value, ComponentSpec):
         return value
-    if value is DEFAULT:
+    if value is USE_KIND_DEFAULT:
         try:
             entry = registry.default(kind)
         except UserError as error:
@@ -151,7 +151,7 @@ def resolve(kind: str, value: Any, registry: Registry) -> Spec:
         at = () if isinstance(value, str) else ("name",)
         raise ConfigError([Problem(at, str(error))]) from error
     options = {key: item for key, item in table.items() if key != "name"}
-    return Spec(entry, validate(model, options, registry))
+    return ComponentSpec(entry, validate(model, options, registry))
 
 
 def _default_name(kind: str, registry: Registry) -> dict[str, str]:
@@ -215,7 +215,7 @@ def _field(parameter: inspect.Parameter, hints: dict[str, Any], who: str) -> tup
     hint = _translate(hints[name])
     if default is parameter.empty:
         is_component = any(isinstance(mark, Component) for mark in get_args(hint)[1:])
-        default = DEFAULT if is_component else ...
+        default = USE_KIND_DEFAULT if is_component else ...
     return hint, default
 
 
@@ -226,7 +226,7 @@ def _translate(hint: Any) -> Any:
     from text and lists.
     """
     if isinstance(hint, type) and hint in _KIND_OF:
-        return Annotated[Spec, Component(_KIND_OF[hint])]
+        return Annotated[ComponentSpec, Component(_KIND_OF[hint])]
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return Annotated[(_translate(args[0]), *hint.__metadata__)]

@@ -27,7 +27,7 @@ _TEXT = ("str", "bool", "timestamp", "value", "merge")  # what is left as it is 
 
 
 @dataclass(frozen=True)
-class Node:
+class ConfigNode:
     """A table (dict of nodes), a list (of nodes) or a plain value, and where it was written."""
 
     value: Any
@@ -45,12 +45,12 @@ class Node:
         """Where the deepest existing part of ``path`` was written."""
         return self._walk(path)[0].origin
 
-    def find(self, path: Sequence[str | int]) -> Node | None:
+    def find(self, path: Sequence[str | int]) -> ConfigNode | None:
         """What is at ``path``, if anything."""
         node, missing = self._walk(path)
         return None if missing else node
 
-    def _walk(self, path: Sequence[str | int]) -> tuple[Node, int]:
+    def _walk(self, path: Sequence[str | int]) -> tuple[ConfigNode, int]:
         """The deepest existing node on a path, and how many parts of the path go on from it."""
         node = self
         for depth, part in enumerate(path):
@@ -63,7 +63,7 @@ class Node:
         return node, 0
 
 
-def read_file(path: Path) -> Node:
+def read_file(path: Path) -> ConfigNode:
     """The tree of a config file.
 
     Raises:
@@ -82,13 +82,13 @@ def read_file(path: Path) -> Node:
         raise UserError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
     node = parse(text, str(path), lines=True, folder=path.parent)
     if node.value is None:
-        return Node({}, f"{path}:1")
+        return ConfigNode({}, f"{path}:1")
     if not isinstance(node.value, dict):
         raise UserError(f"{path}:1: a config is a table of keys")
     return node
 
 
-def parse(text: str, name: str, lines: bool = False, folder: Path | None = None) -> Node:
+def parse(text: str, name: str, lines: bool = False, folder: Path | None = None) -> ConfigNode:
     """The tree of a YAML text; every origin is ``name``, or ``name:line``.
 
     Variables are replaced where a ``folder`` is given, which is ``${CONFIG_DIR}``.
@@ -98,7 +98,7 @@ def parse(text: str, name: str, lines: bool = False, folder: Path | None = None)
     try:
         _check_depth(text, name)
         root = yaml.compose(text)
-        return _Reader(name, lines, folder).node(root) if root else Node(None, name)
+        return _Reader(name, lines, folder).node(root) if root else ConfigNode(None, name)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = f"{name}:{mark.line + 1}" if mark and lines else name
@@ -123,7 +123,7 @@ class _Reader:
     def __init__(self, name: str, lines: bool, folder: Path | None) -> None:
         self.name, self.lines, self.folder, self.count = name, lines, folder, 0
 
-    def node(self, raw: Any, key: Any = None, path: Path_ = ()) -> Node:
+    def node(self, raw: Any, key: Any = None, path: Path_ = ()) -> ConfigNode:
         """A tree from ruamel's nodes; a table's values carry the line of their key."""
         mark = (key or raw).start_mark
         origin = f"{self.name}:{mark.line + 1}" if self.lines else self.name
@@ -131,15 +131,15 @@ class _Reader:
         if self.count > MAX_NODES:
             raise UserError(f"{origin}: more than {MAX_NODES} values, aliases expanded")
         if isinstance(raw, ScalarNode):
-            return Node(self._value(raw, origin), origin)
+            return ConfigNode(self._value(raw, origin), origin)
         if str(raw.tag) not in (_TAG + "map", _TAG + "seq"):
             raise UserError(
                 f"{origin}: tag '{raw.tag}' is not allowed; a config holds plain values"
             )
         if isinstance(raw, SequenceNode):
             items = [self.node(item, None, (*path, i)) for i, item in enumerate(raw.value)]
-            return Node(items, origin)
-        table: dict[str, Node] = {}
+            return ConfigNode(items, origin)
+        table: dict[str, ConfigNode] = {}
         for name, value in raw.value:
             if not isinstance(name, ScalarNode):
                 raise UserError(f"{origin}: a key must be a word")
@@ -148,7 +148,7 @@ class _Reader:
             if name.value in table:
                 raise ConfigError([Problem(inner, "written twice", item.origin)])
             table[name.value] = item
-        return Node(table, origin)
+        return ConfigNode(table, origin)
 
     def _value(self, raw: ScalarNode, origin: str) -> Any:
         value = _scalar(raw, origin)

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from adframe.data.decode import RULES, ImageError, attempt, decoded, leave_out
 from adframe.errors import Note, UserError
-from adframe.io.atomic import whole
+from adframe.io.atomic import atomic_write
 
 HEADER = 4096  # bytes; a page, so that pixels begin at one
 
@@ -123,7 +123,7 @@ def _build(
     readable = torch.zeros(len(paths), dtype=torch.uint8)
     image = torch.empty(0)
     # A name of its own: a file system may know no locks, and two processes be at it.
-    with whole(path, path.with_name(f"{path.stem}.{uuid4().hex}.part")) as file:
+    with atomic_write(path, path.with_name(f"{path.stem}.{uuid4().hex}.part")) as file:
         file.write(bytes(HEADER))
         for index, image in decoded(paths, size, skip_unreadable):
             if not readable.any():

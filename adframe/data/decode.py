@@ -21,7 +21,7 @@ from torch import Tensor
 from adframe.errors import Note, UserError
 
 RULES = 1  # of ``read_image``; a change of the pixels it makes of a file is a change of this
-MOST_PIXELS = 89_478_485  # of one image, as Pillow has it: what is larger is a bomb or a mistake
+MAX_PIXELS = 89_478_485  # of one image, as Pillow has it: what is larger is a bomb or a mistake
 AT_ONCE = 8  # images that a thread decodes before it hands them over
 TINY = 2560  # bytes of a file below which threads cost more than they do: docs/performance/notes.md
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"})
@@ -50,7 +50,7 @@ def read_image(path: str | Path, size: int | None = None) -> Tensor:
         if pixels is not None:
             return pixels
         with Image.open(path) as opened:
-            if math.prod(opened.size) > MOST_PIXELS:
+            if math.prod(opened.size) > MAX_PIXELS:
                 wide, high = opened.size
                 raise ImageError(f"{path}: {wide}x{high} pixels are too many; shrink it")
             ImageOps.exif_transpose(opened, in_place=True)
@@ -80,7 +80,7 @@ def _plain_jpeg(path: str | Path, size: int | None = None) -> Tensor | None:
             return None
         data += file.read()
     shape = _plain_shape(data) if data.endswith(b"\xff\xd9") else None
-    if shape is None or math.prod(shape) > MOST_PIXELS:
+    if shape is None or math.prod(shape) > MAX_PIXELS:
         return None
     return _decoded(data) if size is None or shape == (size, size) else None
 

@@ -12,7 +12,7 @@ from torch import Tensor
 BLOCK = 64 << 20  # bytes of pixels that are looked at together
 
 
-class Lazy(ABC):
+class LazyImages(ABC):
     """Images (N, 3, H, W) uint8 of which only the part that is asked for is in memory.
 
     It has a tensor's ``len``, ``shape``, ``dtype`` and ``ndim``, and what is selected from it
@@ -40,7 +40,7 @@ class Lazy(ABC):
         """(len(rows), 3, H, W) uint8; ``dim`` is 0."""
 
     @abstractmethod
-    def chosen(self, rows: Tensor) -> Lazy:
+    def subset(self, rows: Tensor) -> LazyImages:
         """Some of the images, still not in memory."""
 
     def batches(self, order: Sequence[Tensor]) -> Iterator[Tensor]:
@@ -48,10 +48,10 @@ class Lazy(ABC):
         return (self.index_select(0, rows) for rows in order)
 
 
-Pixels = Tensor | Lazy
+Pixels = Tensor | LazyImages
 
 
-class Chosen(Lazy):
+class ImageSubset(LazyImages):
     """Some rows of a tensor, not copied: the tensor may be a file that is mapped into memory."""
 
     def __init__(self, of: Tensor, rows: Tensor) -> None:
@@ -62,40 +62,40 @@ class Chosen(Lazy):
         """A copy of these rows."""
         return self._of.index_select(dim, self._rows[rows])
 
-    def chosen(self, rows: Tensor) -> Chosen:
+    def subset(self, rows: Tensor) -> ImageSubset:
         """Some of these rows."""
-        return Chosen(self._of, self._rows[rows])
+        return ImageSubset(self._of, self._rows[rows])
 
 
-def choose(pixels: Pixels, rows: Tensor) -> Lazy:
+def subset(pixels: Pixels, rows: Tensor) -> LazyImages:
     """Some of the images, without a copy of them."""
-    return pixels.chosen(rows) if isinstance(pixels, Lazy) else Chosen(pixels, rows)
+    return pixels.subset(rows) if isinstance(pixels, LazyImages) else ImageSubset(pixels, rows)
 
 
-def feed(pixels: Pixels, order: Sequence[Tensor]) -> Iterator[Tensor]:
+def iter_batches(pixels: Pixels, order: Sequence[Tensor]) -> Iterator[Tensor]:
     """Pixels batch by batch, as many rows at a time as each item of ``order`` names."""
-    if isinstance(pixels, Lazy):
+    if isinstance(pixels, LazyImages):
         return pixels.batches(order)
     return (pixels.index_select(0, rows) for rows in order)
 
 
-def blocks(pixels: Pixels, rows: int | None = None) -> Iterator[Tensor]:
+def iter_chunks(pixels: Pixels, rows: int | None = None) -> Iterator[Tensor]:
     """All pixels in order, ``rows`` at a time; by default 64 MiB."""
     rows = rows or max(1, BLOCK // pixels.shape[1:].numel())
-    return feed(pixels, torch.split(torch.arange(len(pixels)), rows))
+    return iter_batches(pixels, torch.split(torch.arange(len(pixels)), rows))
 
 
 def sha256(pixels: Pixels) -> str:
     """SHA-256 of pixels in order, one image after the other."""
-    if isinstance(pixels, Lazy) and pixels.sha256 is not None:
+    if isinstance(pixels, LazyImages) and pixels.sha256 is not None:
         return pixels.sha256
     digest = hashlib.sha256()
-    for block in blocks(pixels):
+    for block in iter_chunks(pixels):
         digest.update(block.numpy().data)
     return digest.hexdigest()
 
 
-def onto(device: torch.device, tensor: Tensor) -> Tensor:
+def to_device(device: torch.device, tensor: Tensor) -> Tensor:
     """A tensor of the CPU on a device. CUDA copies without blocking from pinned memory only."""
     if device.type == "cuda":
         tensor = tensor.pin_memory()

@@ -13,7 +13,7 @@ from torch import Tensor
 from adframe.data.cache import mapped
 from adframe.data.decode import decoded
 from adframe.data.lazy import Pixels
-from adframe.data.on_demand import undecoded
+from adframe.data.on_demand import on_demand
 from adframe.errors import UserError
 
 
@@ -67,7 +67,7 @@ def open_images(
         return mapped(paths, size, skip_unreadable, cache)
     if workers is not None:
         count = None if workers == "auto" else workers
-        return undecoded(paths, size, skip_unreadable, count)
+        return on_demand(paths, size, skip_unreadable, count)
     return _in_memory(paths, size, skip_unreadable)
 
 

@@ -13,12 +13,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from adframe.data.decode import ImageError, attempt, decoded
-from adframe.data.lazy import Lazy
+from adframe.data.lazy import LazyImages
 
 MOST_WORKERS = 8  # unless told otherwise; a guess
 
 
-class ImageFiles(Lazy):
+class LazyImageFiles(LazyImages):
     """Readable image files of one size, or brought to one.
 
     Args:
@@ -47,10 +47,10 @@ class ImageFiles(Lazy):
             pixels[index] = self._same(paths[index], image)
         return pixels
 
-    def chosen(self, rows: Tensor) -> ImageFiles:
+    def subset(self, rows: Tensor) -> LazyImageFiles:
         """Some of these files."""
         paths = [self._paths[row] for row in rows.tolist()]
-        return ImageFiles(paths, self._size, [len(paths), *self.shape[1:]], self._workers)
+        return LazyImageFiles(paths, self._size, [len(paths), *self.shape[1:]], self._workers)
 
     def batches(self, order: Sequence[Tensor]) -> Iterator[Tensor]:
         """``index_select`` of each item of ``order``, two batches of each worker ahead.
@@ -89,9 +89,9 @@ class ImageFiles(Lazy):
         return image
 
 
-def undecoded(
+def on_demand(
     paths: Sequence[str | Path], size: int | None, skip_unreadable: bool, workers: int | None
-) -> tuple[ImageFiles, list[int]]:
+) -> tuple[LazyImageFiles, list[int]]:
     """Image files to be decoded when they are asked for, and which of the paths they are.
 
     Each is decoded once now, so that a bad one is found before it is needed; none is kept.
@@ -99,7 +99,7 @@ def undecoded(
     Args:
         paths, size: as for ``read_images``.
         skip_unreadable: leave unreadable files out, with a warning.
-        workers: as for ``ImageFiles``; None: one for each core, 8 at most.
+        workers: as for ``LazyImageFiles``; None: one for each core, 8 at most.
 
     Raises:
         ImageError, UserError: as for ``read_images``.
@@ -111,7 +111,7 @@ def undecoded(
         shape = image.shape
     if workers is None:
         workers = min(MOST_WORKERS, _cores())
-    files = ImageFiles([str(paths[row]) for row in kept], size, [len(kept), *shape], workers)
+    files = LazyImageFiles([str(paths[row]) for row in kept], size, [len(kept), *shape], workers)
     files.sha256 = digest.hexdigest()
     return files, kept
 

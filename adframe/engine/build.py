@@ -9,11 +9,20 @@ from typing import Any
 import torch
 
 from adframe.config.model import RunConfig
-from adframe.config.schema import Spec, resolve
+from adframe.config.schema import ComponentSpec, resolve
 from adframe.errors import ConfigError, Path_, Problem
-from adframe.interfaces import Dataset, Loss, Method, Objective, Optimizer, Parts, Scorer, Shift
+from adframe.interfaces import (
+    Dataset,
+    Loss,
+    LossTerm,
+    Method,
+    MethodParts,
+    Optimizer,
+    Scorer,
+    Shift,
+)
 from adframe.random import seed_of
-from adframe.registry.loading import Host, load_plugins
+from adframe.registry.loading import LoadedPlugins, load_plugins
 
 
 @dataclass
@@ -35,7 +44,7 @@ class _Builder:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
 
-    def __call__(self, spec: Spec, *path: str | int) -> Any:
+    def __call__(self, spec: ComponentSpec, *path: str | int) -> Any:
         try:
             return spec.build(path)
         except ConfigError as error:
@@ -88,11 +97,11 @@ def assemble(config: RunConfig, classes: int = 1) -> Assembly:
         build.problems.append(Problem(("exposure",), say))
     if not build.problems:
         objective = [
-            Objective(_maker(term.loss, index), term.stages, term.weight)
+            LossTerm(_maker(term.loss, index), term.stages, term.weight, term.loss.entry.name)
             for index, term in enumerate(config.objective)
         ]
         try:
-            method.setup(Parts(backbone, shifts, schedule, objective, classes))
+            method.setup(MethodParts(backbone, shifts, schedule, objective, classes))
         except ValueError as error:
             build.problems.append(Problem(("objective",), str(error)))
         except ConfigError as error:
@@ -104,7 +113,7 @@ def assemble(config: RunConfig, classes: int = 1) -> Assembly:
     return Assembly(dataset, outliers, exposure, shifts, method, optimizer, scorers)
 
 
-def _maker(spec: Spec, index: int) -> Callable[[], Loss]:
+def _maker(spec: ComponentSpec, index: int) -> Callable[[], Loss]:
     path: Path_ = ("objective", index, "loss")
     return lambda: spec.build(path)
 
@@ -119,16 +128,16 @@ def _missing_outputs(config: RunConfig, method: Method, scorers: list[Scorer]) -
             f"which is not trained; there is: {', '.join(offered)}",
         )
         for index, scorer in enumerate(scorers)
-        for name in scorer.look().outputs
+        for name in scorer.view_spec().outputs
         if name not in offered
     ]
 
 
-def build(kind: str, table: str | Mapping[str, Any], host: Host | None = None) -> Any:
+def build(kind: str, table: str | Mapping[str, Any], loaded: LoadedPlugins | None = None) -> Any:
     """Any component, alone: ``build("loss", {"name": "uniclr", "temperature": 0.5})``.
 
     Raises:
         ConfigError: the name or the options are wrong.
     """
-    host = host or load_plugins()
-    return resolve(kind, table, host.registry).build()
+    loaded = loaded or load_plugins()
+    return resolve(kind, table, loaded.registry).build()

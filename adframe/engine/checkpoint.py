@@ -55,10 +55,10 @@ def save_state(run: Run, sums: Mapping[str, float], optimizers: Optimizers) -> N
     facts = {"format": FORMAT, "adframe": __version__, **run.fingerprint, **position}
     path = run.out / "state.safetensors"
     write_tensors(path, tensors, {**facts, "scalars": scalars})
-    _tell(path, {**facts, "seconds": run.seconds})
+    _write_summary(path, {**facts, "seconds": run.seconds})
 
 
-def _tell(path: Path, facts: Mapping[str, Any]) -> None:
+def _write_summary(path: Path, facts: Mapping[str, Any]) -> None:
     """Repeat a state's facts in a file for people, which also says how long the run took."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     write_json(path.with_suffix(".json"), {**facts, "sha256": {path.name: digest}})
@@ -79,18 +79,20 @@ def load_state(run: Run, optimizers: Optimizers) -> dict[str, Any]:
         if facts.get(part) != run.fingerprint[part]:
             raise UserError(f"{path}: was trained {what} than there is now; choose another --out")
     try:
-        _take_up(path, {**tensors, **facts["scalars"]}, run.assembly.method, optimizers)
+        _restore(path, {**tensors, **facts["scalars"]}, run.assembly.method, optimizers)
         run.epoch, run.step = int(facts["epoch"]), int(facts["step"])
         facts["sums"] = {str(name): float(value) for name, value in facts["sums"].items()}
     except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise UserError(f"{path}: does not fit the optimizer of config.yaml: {error}") from error
-    run.earlier = seconds(path.with_suffix(".json"))
+    run.previous_seconds = seconds(path.with_suffix(".json"))
     told = {key: value for key, value in facts.items() if key != "scalars"}
-    _tell(path, {**told, "seconds": run.earlier})  # a kill may have come between the two files
+    _write_summary(
+        path, {**told, "seconds": run.previous_seconds}
+    )  # a kill may have come between the two files
     return facts
 
 
-def _take_up(path: Path, values: Mapping[str, Any], method: Method, optimizers: Optimizers) -> None:
+def _restore(path: Path, values: Mapping[str, Any], method: Method, optimizers: Optimizers) -> None:
     states: dict[str, dict[int, dict[str, Any]]] = {group: {} for group in optimizers}
     model = {}
     for key, value in values.items():

@@ -10,12 +10,18 @@ from contextlib import contextmanager
 from adframe.config.durations import seconds_of
 from adframe.engine import checkpoint
 from adframe.engine.interrupt import Stopped
-from adframe.engine.monitor import INTERVAL, Fault, Watch, check_weights, collapse
+from adframe.engine.monitor import (
+    INTERVAL,
+    MetricAccumulator,
+    NonFiniteError,
+    check_collapse,
+    check_weights,
+)
 from adframe.engine.state import Run
 from adframe.errors import TrainingError
 
 
-class Keeper:
+class CheckpointManager:
     """Takes up a run's last checkpoint and writes the next ones; ``keeping`` makes it."""
 
     def __init__(self, run: Run, optimizers: checkpoint.Optimizers) -> None:
@@ -24,26 +30,26 @@ class Keeper:
         self.epochs = every if isinstance(every, int) else 0
         self.seconds = seconds_of(every)
         facts = checkpoint.load_state(run, optimizers)
-        self.watch = Watch(facts.get("sums", {}))
+        self.metrics = MetricAccumulator(facts.get("sums", {}))
         self.saved: int | None = facts.get("step")
         self._collapsed = False
         self._last = time.monotonic()
 
-    def step_done(self) -> None:
+    def on_step_end(self) -> None:
         """Called after each batch: look at the metrics, save, or stop, if it is time to."""
         if self.run.step % INTERVAL == 0:
-            self.watch.settle()
+            self.metrics.flush()
         asked = self.run.stop.asked
         if asked or (self.seconds and time.monotonic() - self._last >= self.seconds):
             self.save()
         if asked:
-            at = f"step {self.run.step} of {self.run.total}"
+            at = f"step {self.run.step} of {self.run.total_steps}"
             raise Stopped(asked, f"interrupted after {at}, and saved")
 
-    def epoch_done(self) -> None:
+    def on_epoch_end(self) -> None:
         """Called after each epoch: look at the representation, and save if it is time to."""
         run = self.run
-        note = collapse(run.assembly.method, run.data.train.pixels, run.epoch)
+        note = check_collapse(run.assembly.method, run.data.train.pixels, run.epoch)
         if note is not None and not self._collapsed:
             warnings.warn(note, stacklevel=2)
         self._collapsed = note is not None
@@ -53,22 +59,22 @@ class Keeper:
 
     def save(self) -> None:
         """Write a checkpoint of sound numbers; without a folder, only see that they are sound."""
-        self.watch.settle()
+        self.metrics.flush()
         check_weights(self.run.assembly.method, self.run.step)
-        checkpoint.save_state(self.run, self.watch.sums, self.optimizers)
+        checkpoint.save_state(self.run, self.metrics.sums, self.optimizers)
         self.saved, self._last = self.run.step, time.monotonic()
 
 
 @contextmanager
-def keeping(run: Run, optimizers: checkpoint.Optimizers) -> Iterator[Keeper]:
+def checkpointing(run: Run, optimizers: checkpoint.Optimizers) -> Iterator[CheckpointManager]:
     """Train in this context: a signal is heeded after a step, a fault says what it leaves."""
-    keeper = Keeper(run, optimizers)
+    manager = CheckpointManager(run, optimizers)
     try:
         with run.stop.patient():
-            yield keeper
-    except Fault as fault:
+            yield manager
+    except NonFiniteError as fault:
         epoch = (fault.step - 1) // run.batches_per_epoch + 1
-        kept = f"; the checkpoint of step {keeper.saved} stays" if keeper.saved else ""
+        kept = f"; the checkpoint of step {manager.saved} stays" if manager.saved else ""
         raise TrainingError(
             f"epoch {epoch}, step {fault.step}: {fault}{kept}; "
             "try a smaller learning rate, train.clip: 1.0 or train.precision: fp32"

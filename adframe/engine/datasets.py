@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from adframe.config.model import RunConfig
-from adframe.data.lazy import choose
+from adframe.data.lazy import subset
 from adframe.engine.build import Assembly
 from adframe.errors import ConfigError, Problem, UserError
 from adframe.interfaces import Images, Splits
@@ -54,7 +54,7 @@ def _same_size(config: RunConfig, images: Images, as_in: Images, *path: str | in
         raise config.located(ConfigError([Problem(path, f"images of {here} pixels, not {there}")]))
 
 
-def test_sets(title: str, test: Images, outliers: dict[str, Images]) -> dict[str, Images]:
+def make_test_sets(title: str, test: Images, outliers: dict[str, Images]) -> dict[str, Images]:
     """The test images as named parts: ``inliers`` and one part for each outlier set.
 
     Raises:
@@ -79,5 +79,5 @@ def test_sets(title: str, test: Images, outliers: dict[str, Images]) -> dict[str
 def _where(images: Images, chosen: Tensor) -> Images:
     rows = torch.nonzero(chosen).flatten()
     names = [images.names[row] for row in rows.tolist()]
-    pixels = choose(images.pixels, rows)
+    pixels = subset(images.pixels, rows)
     return Images(pixels, images.label[rows], images.outlier[rows], names)

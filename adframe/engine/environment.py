@@ -21,7 +21,7 @@ def environment(config: RunConfig, device: torch.device) -> dict[str, Any]:
         "adframe": __version__,
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in names},
-        "plugins": {p.name: p.version for p in config.host.registry.plugins if not p.error},
+        "plugins": {p.name: p.version for p in config.loaded.registry.plugins if not p.error},
         "platform": platform.platform(),
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),

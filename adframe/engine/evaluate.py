@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from adframe.engine.features import FEW, look_at
+from adframe.engine.features import MIN_BATCH, extract_features
 from adframe.engine.metrics import Outcome, auroc, pixel_floor
 from adframe.engine.report import Report
 from adframe.engine.state import Run
-from adframe.interfaces import Features, Images, Look, Method, Pixels, Scorer, Shift
+from adframe.interfaces import Features, Images, Method, Pixels, Scorer, Shift, ViewSpec
 
 
 def evaluate(run: Run) -> Report:
@@ -22,14 +22,14 @@ def evaluate(run: Run) -> Report:
     fit(scorers, method, shifts, run.data.train, seed, run.exposed)
     of_parts = {
         name: score(scorers, method, shifts, images.pixels, seed)
-        for name, images in run.parts.items()
+        for name, images in run.test_sets.items()
     }
     for index in range(len(scorers)):
         scores = {part: of_scorers[index] for part, of_scorers in of_parts.items()}
         name = run.config.scorer[index].entry.name
         name = name if name not in outcomes else f"{name}_{index}"
         outcomes[name] = Outcome(auroc(scores), scores)
-    floor = pixel_floor(run.data.train, run.parts)
+    floor = pixel_floor(run.data.train, run.test_sets)
     return Report(outcomes, floor, run.seconds, run.epoch, run.out)
 
 
@@ -45,10 +45,10 @@ def fit(
 
     Scorers that want to look alike share what is seen.
     """
-    for look, alike in _by_look(scorers).items():
+    for spec, alike in _by_view_spec(scorers).items():
 
-        def features(images: Images, look: Look = look) -> Features:
-            blocks = list(look_at(method, shifts, images.pixels, look, seed))
+        def features(images: Images, spec: ViewSpec = spec) -> Features:
+            blocks = list(extract_features(method, shifts, images.pixels, spec, seed))
             return {name: torch.cat([b[name] for b in blocks]) for name in blocks[0]}
 
         seen = {**features(train), "label": train.label}
@@ -66,23 +66,23 @@ def score(
 ) -> list[Tensor]:
     """Of each scorer, (N,) float32 scores of (N, 3, H, W) uint8 images; higher = more anomalous.
 
-    An image's score is the same in any company: fewer than ``FEW`` are filled up with copies.
+    An image's score is the same in any company: fewer than ``MIN_BATCH`` are filled up with copies.
     """
     filled = pixels
-    if len(pixels) < FEW:
-        copies = pixels[-1:].expand(FEW - len(pixels), *pixels.shape[1:])
+    if len(pixels) < MIN_BATCH:
+        copies = pixels[-1:].expand(MIN_BATCH - len(pixels), *pixels.shape[1:])
         filled = torch.cat([pixels[:], copies])
     found: list[list[Tensor]] = [[] for _ in scorers]
-    for look, alike in _by_look(scorers).items():
-        for block in look_at(method, shifts, filled, look, seed):
+    for spec, alike in _by_view_spec(scorers).items():
+        for block in extract_features(method, shifts, filled, spec, seed):
             for index in alike:
                 found[index].append(scorers[index].score(block).float().cpu())
     return [torch.cat(blocks)[: len(pixels)] for blocks in found]
 
 
-def _by_look(scorers: Sequence[Scorer]) -> dict[Look, list[int]]:
+def _by_view_spec(scorers: Sequence[Scorer]) -> dict[ViewSpec, list[int]]:
     """Which of the scorers want to see the same, so that the network sees it once."""
-    alike: dict[Look, list[int]] = {}
+    alike: dict[ViewSpec, list[int]] = {}
     for index, scorer in enumerate(scorers):
-        alike.setdefault(scorer.look(), []).append(index)
+        alike.setdefault(scorer.view_spec(), []).append(index)
     return alike

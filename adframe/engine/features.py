@@ -8,17 +8,21 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from adframe.data.lazy import feed, onto
-from adframe.interfaces import Look, Method, Pixels, Shift, count_variants, every_variant
-from adframe.random import Draws, seed_of
+from adframe.data.lazy import iter_batches, to_device
+from adframe.interfaces import Method, Pixels, Shift, ViewSpec, count_variants, every_variant
+from adframe.random import RandomKeys, seed_of
 
-ROWS = 512  # images in one pass through the network at test time, views and shifts counted
-FEW = 4  # images fewer than which are computed otherwise, with other rounding, by CPU libraries
+MAX_ROWS_PER_PASS = (
+    512  # images in one pass through the network at test time, views and shifts counted
+)
+MIN_BATCH = (
+    4  # images fewer than which are computed otherwise, with other rounding, by CPU libraries
+)
 
 
 @torch.no_grad()
-def look_at(
-    method: Method, shifts: Sequence[Shift], pixels: Pixels, look: Look, seed: int
+def extract_features(
+    method: Method, shifts: Sequence[Shift], pixels: Pixels, spec: ViewSpec, seed: int
 ) -> Iterator[dict[str, Tensor]]:
     """Features of images as a scorer wants to see them, a few images at a time.
 
@@ -27,43 +31,43 @@ def look_at(
         ``pixels`` (N, 3, H, W) uint8; memory does not grow with N.
     """
     device = next(method.parameters()).device
-    variants = count_variants(shifts) if look.shifted else 1
-    chunk = max(2 * FEW, ROWS // (look.views * variants))
+    variants = count_variants(shifts) if spec.apply_shifts else 1
+    chunk = max(2 * MIN_BATCH, MAX_ROWS_PER_PASS // (spec.views * variants))
     was_training = method.training
     method.eval()
     try:
         order = torch.arange(len(pixels)).tensor_split(max(1, math.ceil(len(pixels) / chunk)))
-        for part in feed(pixels, order):
-            block = onto(device, part)
-            drawn = look.transform is not None or look.before is not None
-            draws = Draws.by_content(seed_of(seed, "views"), block) if drawn else None
+        for part in iter_batches(pixels, order):
+            block = to_device(device, part)
+            drawn = spec.transform is not None or spec.pre_shift is not None
+            keys = RandomKeys.from_images(seed_of(seed, "views"), block) if drawn else None
             outputs = [
                 method.embed(images)
-                for view in range(look.views)
-                for images in _views(block, look, shifts, draws and draws.fork(view))
+                for view in range(spec.views)
+                for images in _views(block, spec, shifts, keys and keys.fold_in(view))
             ]
             yield {
                 name: torch.stack([output[name].float() for output in outputs], dim=1)
-                .view(len(block), look.views, variants, -1)
+                .view(len(block), spec.views, variants, -1)
                 .cpu()
-                for name in look.outputs
+                for name in spec.outputs
             }
     finally:
         method.train(was_training)
 
 
 def _views(
-    images: Tensor, look: Look, shifts: Sequence[Shift], draws: Draws | None
+    images: Tensor, spec: ViewSpec, shifts: Sequence[Shift], keys: RandomKeys | None
 ) -> Iterator[Tensor]:
     """One view of each image, plain and then under each variant of each shift if asked.
 
-    Draws are needed where the look has something random.
+    RandomKeys are needed where the look has something random.
     """
-    if look.before is not None and draws is not None:
-        images = look.before(images, draws.fork(0))
-    for shifted in every_variant(images, shifts) if look.shifted else [images]:
-        if look.transform is not None and draws is not None:
-            view = look.transform(shifted, Draws(draws.keys))
+    if spec.pre_shift is not None and keys is not None:
+        images = spec.pre_shift(images, keys.fold_in(0))
+    for shifted in every_variant(images, shifts) if spec.apply_shifts else [images]:
+        if spec.transform is not None and keys is not None:
+            view = spec.transform(shifted, RandomKeys(keys.values))
         else:
             view = shifted if shifted.is_floating_point() else shifted.float() / 255
         yield view.contiguous(memory_format=torch.channels_last)

@@ -12,12 +12,14 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from adframe.data.lazy import blocks
-from adframe.engine.features import ROWS
+from adframe.data.lazy import iter_chunks
+from adframe.engine.features import MAX_ROWS_PER_PASS
 from adframe.interfaces import Images
 from adframe.ops.nearest import COLUMNS, max_cosine
 
-FLOATS = 256 << 20  # bytes of images as floating point that the pixel floor compares at once
+MAX_FLOAT_BYTES = (
+    256 << 20
+)  # bytes of images as floating point that the pixel floor compares at once
 
 
 @dataclass
@@ -65,8 +67,8 @@ def pixel_floor(train: Images, parts: dict[str, Images]) -> dict[str, Outcome]:
         return normalize(rows - rows.mean(1, keepdim=True))
 
     def floats(images: Images, rows: int) -> Iterator[Tensor]:
-        fit = max(1, FLOATS // (4 * images.pixels.shape[1:].numel()))
-        return (block.flatten(1).float() for block in blocks(images.pixels, min(rows, fit)))
+        fit = max(1, MAX_FLOAT_BYTES // (4 * images.pixels.shape[1:].numel()))
+        return (block.flatten(1).float() for block in iter_chunks(images.pixels, min(rows, fit)))
 
     cosine = {name: torch.full((len(images),), torch.inf) for name, images in parts.items()}
     l2 = {name: torch.full((len(images),), torch.inf) for name, images in parts.items()}
@@ -74,7 +76,7 @@ def pixel_floor(train: Images, parts: dict[str, Images]) -> dict[str, Outcome]:
         units = unit(bank)
         for name, images in parts.items():
             start = 0
-            for block in floats(images, ROWS):
+            for block in floats(images, MAX_ROWS_PER_PASS):
                 rows = slice(start, start := start + len(block))
                 for of, found in (
                     (cosine[name], 1 - max_cosine(unit(block), units)),

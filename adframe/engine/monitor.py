@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from adframe.engine.features import look_at
+from adframe.engine.features import extract_features
 from adframe.errors import Note
-from adframe.interfaces import Look, Method, Pixels
+from adframe.interfaces import Method, Pixels, ViewSpec
 
 INTERVAL = 50  # steps between looks at the metrics, each of which waits for the device
 SAMPLE = 32  # images whose features are compared to find a collapse
 COLLAPSED = 1e-6  # variance of unit features below which images are no longer told apart
 
 
-class Fault(Exception):  # noqa: N818
+class NonFiniteError(Exception):
     """Numbers that training cannot go on with: after which step (1 is the first), and what."""
 
     def __init__(self, step: int, what: str) -> None:
@@ -26,7 +26,7 @@ class Fault(Exception):  # noqa: N818
         self.step = step
 
 
-class Watch:
+class MetricAccumulator:
     """The metrics of an epoch, summed without waiting for the device at every step.
 
     Args:
@@ -35,33 +35,33 @@ class Watch:
 
     def __init__(self, sums: Mapping[str, float]) -> None:
         self.sums = dict(sums)
-        self._unread: list[tuple[int, str, Tensor]] = []
+        self._pending: list[tuple[int, str, Tensor]] = []
 
-    def see(self, step: int, metrics: Mapping[str, Tensor]) -> None:
+    def add(self, step: int, metrics: Mapping[str, Tensor]) -> None:
         """Note the 0-d metrics of an update."""
-        self._unread += [(step, name, value.detach()) for name, value in metrics.items()]
+        self._pending += [(step, name, value.detach()) for name, value in metrics.items()]
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Read what was noted.
 
         Raises:
-            Fault: a value is not finite; names the first step that has one, and its terms.
+            NonFiniteError: a value is not finite; names the first step that has one, and its terms.
         """
-        if not self._unread:
+        if not self._pending:
             return
-        values = torch.stack([value.float() for _, _, value in self._unread]).tolist()
+        values = torch.stack([value.float() for _, _, value in self._pending]).tolist()
         broken: dict[int, list[str]] = {}
-        for (step, name, _), value in zip(self._unread, values, strict=True):
+        for (step, name, _), value in zip(self._pending, values, strict=True):
             self.sums[name] = self.sums.get(name, 0.0) + value
             if not math.isfinite(value):
                 broken.setdefault(step, []).append(name)
-        self._unread.clear()
+        self._pending.clear()
         for step, names in broken.items():
-            raise Fault(step + 1, f"{_terms(names)} is not finite")
+            raise NonFiniteError(step + 1, f"{_terms(names)} is not finite")
 
     def means(self, batches: int) -> dict[str, float]:
         """The mean of each metric over an epoch of so many batches; a new epoch begins."""
-        self.settle()
+        self.flush()
         means = {name: total / batches for name, total in self.sums.items()}
         self.sums.clear()
         return means
@@ -81,27 +81,27 @@ def check_weights(method: Method, step: int) -> None:
     """Refuse to keep a network that is lost.
 
     Raises:
-        Fault: a weight is not finite.
+        NonFiniteError: a weight is not finite.
     """
     for name, weight in method.named_parameters():
         if not bool(torch.isfinite(weight).all()):
-            raise Fault(step, f"weight {name} is not finite")
+            raise NonFiniteError(step, f"weight {name} is not finite")
 
 
-def spread(method: Method, pixels: Pixels) -> float:
+def feature_variance(method: Method, pixels: Pixels) -> float:
     """Variance of the unit features of some images, 0..1; 0 where all features point one way.
 
     Args:
         pixels: (N, 3, H, W) uint8; the first few are looked at, without augmentation.
     """
-    (seen,) = look_at(method, [], pixels[:SAMPLE], Look(), seed=0)
+    (seen,) = extract_features(method, [], pixels[:SAMPLE], ViewSpec(), seed=0)
     features = torch.nn.functional.normalize(seen["features"].flatten(1).double())
     return float((features - features.mean(0)).square().sum(1).mean())
 
 
-def collapse(method: Method, pixels: Pixels, epoch: int) -> Note | None:
+def check_collapse(method: Method, pixels: Pixels, epoch: int) -> Note | None:
     """The warning that the network gives every image the same features; None if it does not."""
-    variance = spread(method, pixels)
+    variance = feature_variance(method, pixels)
     if not variance < COLLAPSED:  # nor where it is no number, which is found otherwise
         return None
     return Note(

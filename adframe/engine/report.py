@@ -74,5 +74,5 @@ def write_report(report: Report, run: Run) -> None:
         "epochs": report.epochs,
     }
     checkpoint.save_model(run, facts)
-    atomic.write(run.out / "scores.csv", scores_csv(report, run.parts))
+    atomic.write(run.out / "scores.csv", scores_csv(report, run.test_sets))
     atomic.write_json(run.out / "result.json", report.dump())

@@ -13,7 +13,7 @@ from adframe.config.model import RunConfig, load_config
 from adframe.data.lazy import sha256
 from adframe.engine import checkpoint, datasets
 from adframe.engine.build import assemble
-from adframe.engine.datasets import test_sets
+from adframe.engine.datasets import make_test_sets
 from adframe.engine.environment import environment
 from adframe.engine.evaluate import evaluate
 from adframe.engine.report import Report, write_report
@@ -22,7 +22,7 @@ from adframe.engine.state import Run
 from adframe.engine.train import train
 from adframe.errors import ConfigError, Problem, UserError
 from adframe.io import atomic
-from adframe.io.locks import held
+from adframe.io.locks import lock_folder
 
 
 def run(
@@ -45,7 +45,7 @@ def run(
         Stopped: Ctrl-C or SIGTERM ended a run that has a folder; training was saved.
     """
     folder = None if out is None else Path(out)
-    with held(folder):
+    with lock_folder(folder):
         current = prepare(config, folder, resume)
         current.verbose = verbose
         try:
@@ -69,7 +69,7 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False) -> Run:
     if len(data.train) < 2:
         raise UserError(f"{len(data.train)} training image(s); at least 2 are needed")
     outliers = datasets.outlier_sets(config, assembly, data)
-    parts = test_sets(config.dataset.entry.name, data.test, outliers)
+    parts = make_test_sets(config.dataset.entry.name, data.test, outliers)
     exposed = datasets.exposed(config, assembly, data)
     if len(data.classes) > 1:
         assembly = assemble(config, classes=len(data.classes))
@@ -117,16 +117,16 @@ def evaluate_folder(
     Raises:
         UserError: the folder holds no finished run, or a file of it is damaged.
     """
-    with held(folder if folder.is_dir() else None):
+    with lock_folder(folder if folder.is_dir() else None):
         options = {"plugins": plugins, "without": without, "allow_code": allow_code}
-        current, report = revive(folder, **options)
+        current, report = load_run(folder, **options)
         current.out, report.out, current.verbose = folder, folder, verbose
         write_report(report, current)
         current.hook.adframe_run_end(run=current, report=report)
         return report
 
 
-def revive(folder: Path, **options: Any) -> tuple[Run, Report]:
+def load_run(folder: Path, **options: Any) -> tuple[Run, Report]:
     """A finished run and what evaluating it anew finds; nothing is written."""
     model = checkpoint.model_facts(folder)
     config = load_config(folder / "config.yaml", **options)

@@ -23,8 +23,8 @@ class Run:
         exposed: outliers to train beside the inliers, if the config asks for them.
         step: batches trained so far, of ``total``.
         epoch: epochs completed.
-        earlier: seconds spent by the processes that a resumed run goes on from.
-        means: mean of each metric over the epoch just completed.
+        previous_seconds: seconds spent by the processes that a resumed run goes on from.
+        epoch_metrics: mean of each metric over the epoch just completed.
         verbose: whether to show anything on the terminal.
         fingerprint: SHA-256 of config and images, if the run has a folder.
         stop: whether the run was asked to end early.
@@ -33,15 +33,15 @@ class Run:
     config: RunConfig
     out: Path | None
     data: Splits
-    parts: dict[str, Images]
+    test_sets: dict[str, Images]
     assembly: Assembly
     device: torch.device
     exposed: Images | None = None
     epoch: int = 0
     step: int = 0
-    earlier: float = 0.0
+    previous_seconds: float = 0.0
     started: float = field(default_factory=time.monotonic)
-    means: dict[str, float] = field(default_factory=dict)
+    epoch_metrics: dict[str, float] = field(default_factory=dict)
     verbose: bool = False
     fingerprint: dict[str, str] = field(default_factory=dict)
     stop: Stop = field(default_factory=Stop)
@@ -52,7 +52,7 @@ class Run:
     @property
     def seconds(self) -> float:
         """Time this run has taken so far, earlier processes included."""
-        return self.earlier + time.monotonic() - self.started
+        return self.previous_seconds + time.monotonic() - self.started
 
     @property
     def batch_size(self) -> int:
@@ -70,23 +70,23 @@ class Run:
         return self.config.exposure.ratio if self.config.exposure else 0.0
 
     @property
-    def total(self) -> int:
+    def total_steps(self) -> int:
         """Batches in the whole run."""
         return self.batches_per_epoch * self.config.train.epochs
 
     @property
     def hook(self) -> Any:
         """The hooks of every plugin and of what was attached."""
-        return self.config.host.hook
+        return self.config.loaded.hook
 
     def attach(self, observer: object) -> None:
         """Let an object's hooks be called from now on, for the rest of this run."""
-        self.config.host.manager.register(observer)
+        self.config.loaded.manager.register(observer)
         self._observers.append(observer)
 
     def detach(self) -> None:
         """Forget what was attached; the run is over."""
         for observer in self._observers:
-            self.config.host.manager.unregister(observer)
+            self.config.loaded.manager.unregister(observer)
             getattr(observer, "close", lambda: None)()
         self._observers.clear()

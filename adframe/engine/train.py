@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adframe.data.lazy import feed, onto
-from adframe.engine.checkpointing import keeping
+from adframe.data.lazy import iter_batches, to_device
+from adframe.engine.checkpointing import checkpointing
 from adframe.engine.state import Run
 from adframe.interfaces import Backbone, Batch, Images, Update
-from adframe.random import Draws, seed_of
+from adframe.random import RandomKeys, seed_of
 
 #: Steps from which `train.compile: auto` compiles on CUDA. A guess: minutes of compiling, against
 #: milliseconds a step; on a CPU it was measured not to pay (docs/performance/notes.md).
@@ -28,12 +28,12 @@ def train(run: Run) -> None:
     groups = method.groups()
     optimizers = {name: policy.build(parameters) for name, parameters in groups.items()}
     base = {name: [g["lr"] for g in o.param_groups] for name, o in optimizers.items()}
-    with keeping(run, optimizers) as keeper:
+    with checkpointing(run, optimizers) as checkpoints:
         method.train()
         _compile(run)
         for epoch in range(run.epoch, settings.epochs):
             for batch in _batches(run, epoch):
-                progress = run.step / run.total
+                progress = run.step / run.total_steps
                 torch.manual_seed(seed_of(run.config.seed, "step", run.step))
                 for update in _under(_autocast(run), method.step(batch, progress)):
                     optimizer, parameters = optimizers[update.group], groups[update.group]
@@ -45,17 +45,20 @@ def train(run: Run) -> None:
                         torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
                     optimizer.step()
                     metrics = {"loss": update.loss.detach(), **update.metrics}
-                    keeper.watch.see(run.step, metrics)
+                    checkpoints.metrics.add(run.step, metrics)
                     run.hook.adframe_update(run=run, group=update.group, metrics=metrics)
                 run.step += 1
-                keeper.step_done()
-            run.epoch, run.means = epoch + 1, keeper.watch.means(run.batches_per_epoch)
+                checkpoints.on_step_end()
+            run.epoch, run.epoch_metrics = (
+                epoch + 1,
+                checkpoints.metrics.means(run.batches_per_epoch),
+            )
             run.hook.adframe_epoch_end(run=run, epoch=run.epoch)
-            keeper.epoch_done()
+            checkpoints.on_epoch_end()
 
 
 def _batches(run: Run, epoch: int) -> Iterator[Batch]:
-    """What is left of an epoch, in an order and with draws that seed and epoch alone decide."""
+    """What is left of an epoch, in an order and with keys that seed and epoch alone decide."""
     seed, exposed, ratio = run.config.seed, run.exposed, run.exposed_per_inlier
     order = _order(len(run.data.train), seed_of(seed, "order", epoch))
     left = range(run.step - epoch * run.batches_per_epoch, run.batches_per_epoch)
@@ -79,9 +82,9 @@ def _order(count: int, seed: int) -> Tensor:
 
 
 def _fed(run: Run, images: Images, order: Sequence[Tensor], seed: int) -> Iterator[Batch]:
-    on = partial(onto, run.device)
-    for rows, pixels in zip(order, feed(images.pixels, order), strict=True):
-        yield Batch(on(pixels), on(images.label[rows]), Draws.of(seed, on(rows)))
+    on = partial(to_device, run.device)
+    for rows, pixels in zip(order, iter_batches(images.pixels, order), strict=True):
+        yield Batch(on(pixels), on(images.label[rows]), RandomKeys.from_index(seed, on(rows)))
 
 
 def _under(context: AbstractContextManager[Any], updates: Iterator[Update]) -> Iterator[Update]:
@@ -107,7 +110,7 @@ def _compile(run: Run) -> None:
     """Compile the networks where that pays, or where the config insists."""
     wanted = run.config.train.compile
     able = run.device.type == "cuda" and any(map(shutil.which, ("cc", "gcc", "clang")))
-    if wanted == "on" or (wanted == "auto" and able and run.total >= COMPILE_FROM):
+    if wanted == "on" or (wanted == "auto" and able and run.total_steps >= COMPILE_FROM):
         for module in run.assembly.method.modules():
             if isinstance(module, Backbone):
                 module.compile()

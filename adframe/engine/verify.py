@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from adframe.engine.report import scores_csv
-from adframe.engine.runner import revive
+from adframe.engine.runner import load_run
 from adframe.errors import UserError
 from adframe.io.atomic import read_json
 
@@ -25,13 +25,13 @@ def verify(folder: Path, **options: Any) -> str | None:
     Raises:
         UserError: the folder holds no finished run, or a file of it is damaged.
     """
-    run, report = revive(folder, **options)
+    run, report = load_run(folder, **options)
     path = folder / "scores.csv"
     try:
         stored = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read: {error}") from error
-    found = list(csv.reader(scores_csv(report, run.parts).splitlines()))
+    found = list(csv.reader(scores_csv(report, run.test_sets).splitlines()))
     if [_which(row) for row in stored] != [_which(row) for row in found] or stored[0] != found[0]:
         return f"{path}: holds other images than the run is tested on"
     pairs = list(zip(stored[1:], found[1:], strict=True))

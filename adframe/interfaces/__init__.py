@@ -14,16 +14,16 @@ from adframe.interfaces.run import Outcome as Outcome
 from adframe.interfaces.run import Report as Report
 from adframe.interfaces.run import Run as Run
 from adframe.interfaces.scoring import Features as Features
-from adframe.interfaces.scoring import Look as Look
 from adframe.interfaces.scoring import Scorer as Scorer
+from adframe.interfaces.scoring import ViewSpec as ViewSpec
 from adframe.interfaces.training import Augmentation as Augmentation
 from adframe.interfaces.training import Backbone as Backbone
-from adframe.interfaces.training import Dims as Dims
 from adframe.interfaces.training import Loss as Loss
+from adframe.interfaces.training import LossDims as LossDims
+from adframe.interfaces.training import LossTerm as LossTerm
 from adframe.interfaces.training import Method as Method
-from adframe.interfaces.training import Objective as Objective
+from adframe.interfaces.training import MethodParts as MethodParts
 from adframe.interfaces.training import Optimizer as Optimizer
-from adframe.interfaces.training import Parts as Parts
 from adframe.interfaces.training import Schedule as Schedule
 from adframe.interfaces.training import Shift as Shift
 from adframe.interfaces.training import count_variants as count_variants
@@ -37,4 +37,4 @@ from adframe.interfaces.types import Stage as Stage
 from adframe.interfaces.types import Transform as Transform
 from adframe.interfaces.types import Update as Update
 from adframe.interfaces.types import Views as Views
-from adframe.random import Draws as Draws
+from adframe.random import RandomKeys as RandomKeys

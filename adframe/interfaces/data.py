@@ -16,7 +16,7 @@ class Images:
     """Images with their truth.
 
     Attributes:
-        pixels: (N, 3, H, W) uint8, a tensor, or ``Lazy``, of which parts can be had as tensors.
+        pixels: (N, 3, H, W) uint8, a tensor, or ``LazyImages``, which gives parts as tensors.
         label: (N,) int64, the inlier class, or -1 where there is none.
         outlier: (N,) bool, true for anomalies; all false in a training split.
         names: what each image is called in ``scores.csv``: its path, or its index.

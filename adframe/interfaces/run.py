@@ -18,26 +18,26 @@ class Run(Protocol):
         config: the validated config, as ``run.config.train.epochs``.
         out: the run folder; None where nothing is written.
         data: training and test images.
-        parts: the test images, ``inliers`` first and then each outlier set.
+        test_sets: the test images, ``inliers`` first and then each outlier set.
         assembly: the components of the run, as ``run.assembly.method``.
         device: where the network is trained.
         exposed: known outliers that the run trains with, if the config asks for them.
         epoch: epochs completed.
         step: batches trained so far.
-        means: mean of each metric over the epoch just completed.
+        epoch_metrics: mean of each metric over the epoch just completed.
         verbose: whether to show anything on the terminal.
     """
 
     config: Any
     out: Path | None
     data: Splits
-    parts: dict[str, Images]
+    test_sets: dict[str, Images]
     assembly: Any
     device: torch.device
     exposed: Images | None
     epoch: int
     step: int
-    means: dict[str, float]
+    epoch_metrics: dict[str, float]
     verbose: bool
 
     @property
@@ -53,7 +53,7 @@ class Run(Protocol):
         """Batches in an epoch."""
 
     @property
-    def total(self) -> int:
+    def total_steps(self) -> int:
         """Batches in the whole run."""
 
     def attach(self, observer: object) -> None:

@@ -15,22 +15,22 @@ Features = Mapping[str, Tensor]  #: output name -> (N, views, shifts + 1 or 1, D
 
 
 @dataclass(frozen=True)
-class Look:
+class ViewSpec:
     """How a scorer wants to see each image.
 
     Attributes:
         views: how many test-time views.
         transform: what makes a view; the plain image where it is None.
-        shifted: whether every view is also wanted under every shift.
+        apply_shifts: whether every view is also wanted under every shift.
         outputs: which outputs of ``Method.embed``.
-        before: what else makes a view, before it is shifted; all shifts of a view share it.
+        pre_shift: what else makes a view, before it is shifted; all shifts of a view share it.
     """
 
     views: int = 1
     transform: Transform | None = None
-    shifted: bool = False
+    apply_shifts: bool = False
     outputs: tuple[str, ...] = ("features",)
-    before: Transform | None = None
+    pre_shift: Transform | None = None
 
 
 class Scorer(ABC):
@@ -45,9 +45,9 @@ class Scorer(ABC):
     needs_exposed: ClassVar[bool] = False
     needs_classes: ClassVar[bool] = False
 
-    def look(self) -> Look:
+    def view_spec(self) -> ViewSpec:
         """How the images are to be seen, in training and at test time alike."""
-        return Look()
+        return ViewSpec()
 
     @abstractmethod
     def fit(self, features: Features) -> None:

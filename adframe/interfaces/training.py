@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from adframe.interfaces.types import Batch, Stage, Update, Views
-from adframe.random import Draws
+from adframe.random import RandomKeys
 
 
 class Backbone(nn.Module, ABC):
@@ -49,12 +49,12 @@ class Augmentation(ABC):
     """A batched random transform; every image has parameters of its own."""
 
     @abstractmethod
-    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
+    def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         """Augment (N, 3, H, W) images, uint8 or floating point in 0..1.
 
         Args:
             images: what to augment.
-            draws: N keys; every random number comes from here.
+            keys: N keys; every random number comes from here.
             strength: 0 (mild) to 1 (the full pipeline).
 
         Returns:
@@ -89,7 +89,7 @@ class Loss(nn.Module, ABC):
     reads: ClassVar[Literal["projection", "features"]] = "projection"
     outputs: ClassVar[tuple[str, ...]] = ()
 
-    def setup(self, dims: Dims) -> None:
+    def setup(self, dims: LossDims) -> None:
         """Make parameters of the loss's own, once, before the optimiser is built."""
 
     @abstractmethod
@@ -110,7 +110,7 @@ class Method(nn.Module, ABC):
     takes_exposed: ClassVar[bool] = False
 
     @abstractmethod
-    def setup(self, parts: Parts) -> None:
+    def setup(self, parts: MethodParts) -> None:
         """Keep the parts and make what else is trained; called once, before ``groups``.
 
         Raises:
@@ -151,7 +151,7 @@ class Optimizer(ABC):
 
 
 @dataclass(frozen=True)
-class Dims:
+class LossDims:
     """What a loss must know to make its parameters: width of its input, shifts + 1, classes."""
 
     embedding: int
@@ -160,22 +160,23 @@ class Dims:
 
 
 @dataclass(frozen=True)
-class Objective:
+class LossTerm:
     """One term of the training objective: a loss, at which stages, with which weight at each."""
 
     loss: Callable[[], Loss]  #: makes a new instance, since each stage may train parameters
     stages: Sequence[int] | None
     weight: float | Sequence[float]
+    name: str = "term"  #: the loss's registered name; its value at stage 4 is logged as ``name_4``
 
 
 @dataclass(frozen=True)
-class Parts:
+class MethodParts:
     """The components a method trains with, built, and what is known of the data."""
 
     backbone: Backbone
     shifts: Sequence[Shift]
     schedule: Schedule
-    objective: Sequence[Objective]
+    objective: Sequence[LossTerm]
     classes: int
 
 

@@ -13,14 +13,14 @@ import torch
 from annotated_types import Ge, Gt, Interval
 from torch import Tensor
 
-from adframe.random import Draws
+from adframe.random import RandomKeys
 
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
 Fraction = Annotated[float, Interval(ge=0, le=1)]
 Count = Annotated[int, Interval(ge=1, le=1_000_000)]
 
-Transform = Callable[[Tensor, Draws], Tensor]
+Transform = Callable[[Tensor, RandomKeys], Tensor]
 
 
 @dataclass
@@ -30,13 +30,13 @@ class Batch:
     Attributes:
         pixels: (N, 3, H, W) uint8.
         label: (N,) int64, the inlier class, or -1.
-        draws: random numbers for this batch, fixed by seed, epoch and image.
+        keys: random numbers for this batch, fixed by seed, epoch and image.
         exposed: outliers to learn from beside the inliers (outlier exposure), if there are any.
     """
 
     pixels: Tensor
     label: Tensor
-    draws: Draws
+    keys: RandomKeys
     exposed: Batch | None = None
 
 

@@ -13,7 +13,7 @@ from adframe.errors import UserError
 
 
 @contextmanager
-def whole(path: Path, temporary: Path | None = None) -> Iterator[BinaryIO]:
+def atomic_write(path: Path, temporary: Path | None = None) -> Iterator[BinaryIO]:
     """A file to write under a temporary name in its folder, synced and given its name in the end.
 
     Raises:
@@ -41,7 +41,7 @@ def write(path: Path, data: bytes | str) -> None:
     Raises:
         UserError: as ``whole`` says.
     """
-    with whole(path) as file:
+    with atomic_write(path) as file:
         file.write(data.encode() if isinstance(data, str) else data)
 
 

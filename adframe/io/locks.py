@@ -24,7 +24,7 @@ os.register_at_fork(after_in_child=_let_go)
 
 
 @contextmanager
-def held(folder: Path | None) -> Iterator[None]:
+def lock_folder(folder: Path | None) -> Iterator[None]:
     """Make a folder, if need be, and keep other processes from writing into it meanwhile.
 
     The lock is the kernel's, on the folder itself: it ends with the process, however that ends,

@@ -71,7 +71,7 @@ def adframe_update(run: Run, group: str, metrics: Mapping[str, Tensor]) -> None:
 
 @hookspec
 def adframe_epoch_end(run: Run, epoch: int) -> None:
-    """Epoch number ``epoch`` (1 is the first) is complete; ``run.means`` holds its mean metrics."""
+    """Epoch number ``epoch`` (1 is the first) is complete; ``run.epoch_metrics`` has its means."""
 
 
 @hookspec

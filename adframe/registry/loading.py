@@ -36,7 +36,7 @@ class Source:
 
 
 @dataclass
-class Host:
+class LoadedPlugins:
     """The plugins of one call: what they offer, and their hooks."""
 
     registry: Registry
@@ -44,7 +44,7 @@ class Host:
 
     @property
     def hook(self) -> Any:
-        """Call a hook of every plugin: ``host.hook.adframe_epoch_end(run=run, epoch=3)``."""
+        """Call a hook of every plugin: ``loaded.hook.adframe_epoch_end(run=run, epoch=3)``."""
         return self.manager.hook
 
     def hooks(self, plugin: Plugin) -> list[str]:
@@ -99,7 +99,7 @@ def load_plugins(
     files: Sequence[str | Path] = (),
     without: Iterable[str] = (),
     sources: Sequence[Source] | None = None,
-) -> Host:
+) -> LoadedPlugins:
     """Load plugins one by one and collect what they register.
 
     Args:
@@ -122,17 +122,17 @@ def load_plugins(
 
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    host = Host(Registry(), manager)
+    loaded = LoadedPlugins(Registry(), manager)
     for source in sources:
         if source.plugin.key not in left_out:
             plugin = replace(source.plugin)  # what breaks in this call is nothing to the next
-            host.registry.plugins.append(plugin)
-            _load(plugin, source.load, host)
+            loaded.registry.plugins.append(plugin)
+            _load(plugin, source.load, loaded)
     named = {str(path) for path in files}
-    for plugin in host.registry.plugins:
+    for plugin in loaded.registry.plugins:
         if plugin.error and plugin.origin in named:
             raise UserError(f"plugin {plugin.origin}: {plugin.error}")
-    return host
+    return loaded
 
 
 def _left_out(name: str, plugins: list[Plugin]) -> str:
@@ -151,8 +151,8 @@ def _id(plugin: Plugin) -> str:
     return f"{plugin.origin}#{plugin.name}"
 
 
-def _load(plugin: Plugin, load: Callable[[], Any], host: Host) -> None:
-    manager = host.manager
+def _load(plugin: Plugin, load: Callable[[], Any], loaded: LoadedPlugins) -> None:
+    manager = loaded.manager
     name = _id(plugin)
     try:
         module = load()
@@ -162,10 +162,10 @@ def _load(plugin: Plugin, load: Callable[[], Any], host: Host) -> None:
         manager.register(module, name)
         others = [other for other in manager.get_plugins() if other is not module]
         register = manager.subset_hook_caller("adframe_register", others)
-        register(add=_adder(plugin, host.registry))
+        register(add=_adder(plugin, loaded.registry))
     except (Exception, SystemExit) as error:
         plugin.error = str(error) if isinstance(error, PluginFault) else reason(error)
-        host.registry.remove(plugin)
+        loaded.registry.remove(plugin)
         if manager.has_plugin(name):
             manager.unregister(name=name)
 

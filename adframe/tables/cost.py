@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from adframe.config.model import RunConfig
 from adframe.engine.build import assemble
-from adframe.interfaces import Backbone, Batch, Draws
+from adframe.interfaces import Backbone, Batch, RandomKeys
 
 IMAGES, WITH_EXPOSED = 2, 8  # in a step that is counted; more where a ratio is to be met
 TIMES = 20  # steps of a run that are counted, evenly spread
@@ -98,4 +98,6 @@ class _Counter:
 
 def _batch(count: int, size: int) -> Batch:
     pixels = torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8)
-    return Batch(pixels, torch.zeros(count, dtype=torch.int64), Draws.of(0, torch.arange(count)))
+    return Batch(
+        pixels, torch.zeros(count, dtype=torch.int64), RandomKeys.from_index(0, torch.arange(count))
+    )

@@ -11,7 +11,7 @@ from adframe.config.bundled import configs_folder
 from adframe.config.compose import compose
 from adframe.config.messages import problems_of
 from adframe.config.schema import Settings
-from adframe.config.yaml_tree import Node
+from adframe.config.yaml_tree import ConfigNode
 from adframe.errors import ConfigError, Problem, UserError, did_you_mean
 
 Model = TypeVar("Model", bound=Settings)
@@ -32,7 +32,7 @@ def find_table(name: str) -> Path:
     raise UserError(f"no table or table file '{name}'{hint} (there is: {', '.join(known)})")
 
 
-def read(path: Path, model: type[Model]) -> tuple[Model, Node]:
+def read(path: Path, model: type[Model]) -> tuple[Model, ConfigNode]:
     """A validated file, and its tree, which knows where each value was written.
 
     Raises:
@@ -46,6 +46,6 @@ def read(path: Path, model: type[Model]) -> tuple[Model, Node]:
         raise located(problems_of(error, model, table), node) from error
 
 
-def located(problems: list[Problem], node: Node) -> ConfigError:
+def located(problems: list[Problem], node: ConfigNode) -> ConfigError:
     """The problems, each with where it was written."""
     return ConfigError(Problem(p.path, p.message, node.origin_of(p.path)) for p in problems)

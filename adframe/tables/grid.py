@@ -12,9 +12,9 @@ from pathlib import Path
 
 from adframe.config.compose import compose, set_value
 from adframe.config.model import RunConfig, validate_tree
-from adframe.config.yaml_tree import Node
+from adframe.config.yaml_tree import ConfigNode
 from adframe.errors import UserError, did_you_mean
-from adframe.registry.loading import Host
+from adframe.registry.loading import LoadedPlugins
 from adframe.tables.definition import Budget, Source, Table, Task
 
 
@@ -62,7 +62,7 @@ def make_grid(
     budget_name: str,
     out: Path,
     root: Path,
-    host: Host,
+    loaded: LoadedPlugins,
     seeds: int | None = None,
     only: Sequence[str] = (),
     plugins: Sequence[str] = (),
@@ -75,11 +75,11 @@ def make_grid(
         budget_name: one of its budgets.
         out: the folder of the table, a folder for each cell below it.
         root: where the images lie.
-        host: the plugins.
+        loaded: the plugins.
         seeds: how many seeds, in place of the budget's own.
         only: which cells to run, as patterns ``ROW[/TASK[/SEED]]`` with ``*`` and ``?``; or all.
             A group of tasks may stand for each of them.
-        plugins: one-file plugins that ``host`` holds, for the configs to name.
+        plugins: one-file plugins that ``loaded`` holds, for the configs to name.
         need_data: refuse a root that holds none of the forms that a chosen cell's data may take.
 
     Raises:
@@ -114,7 +114,7 @@ def make_grid(
             path = table.path.parent / row.config
             try:
                 tree = _tree(path, tuple(settings))
-                config = validate_tree(tree, str(path), plugins=plugins, host=host)
+                config = validate_tree(tree, str(path), plugins=plugins, loaded=loaded)
             except UserError as error:  # of what is not to be run now, it need not be said
                 if any(f"{name}/{task.name}/{seed}" in wanted for seed in chosen_seeds):
                     problems |= {f"row {name}: {line}": None for line in str(error).splitlines()}
@@ -132,7 +132,7 @@ def make_grid(
 
 
 @cache
-def _tree(path: Path, settings: tuple[str, ...]) -> Node:
+def _tree(path: Path, settings: tuple[str, ...]) -> ConfigNode:
     """A config with overrides; what cells have in common is read once."""
     return set_value(_tree(path, settings[:-1]), settings[-1]) if settings else compose(path)
 

@@ -128,10 +128,10 @@ def _entries(of: Any) -> tuple[list[Entry], Registry]:
     source = _source(of)
     package = source.plugin.package
     others = [s for s in installed() if not package or s.plugin.package != package]
-    host = load_plugins(sources=[*others, source])
-    (plugin,) = [p for p in host.registry.plugins if p.origin == source.plugin.origin]
+    loaded = load_plugins(sources=[*others, source])
+    (plugin,) = [p for p in loaded.registry.plugins if p.origin == source.plugin.origin]
     assert plugin.error is None, f"plugin '{plugin.name}' does not load: {plugin.error}"
-    return [entry for entry in host.registry if entry.plugin is plugin], host.registry
+    return [entry for entry in loaded.registry if entry.plugin is plugin], loaded.registry
 
 
 def _source(of: ModuleType | str | Path) -> Source:

@@ -6,7 +6,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adframe.interfaces import Augmentation, Backbone, Draws, Loss, Schedule, Shift, Stage, Views
+from adframe.interfaces import (
+    Augmentation,
+    Backbone,
+    Loss,
+    RandomKeys,
+    Schedule,
+    Shift,
+    Stage,
+    Views,
+)
 
 
 class SmallNet(Backbone):
@@ -38,7 +47,7 @@ class Spread(Loss):
 class Still(Augmentation):
     """Changes nothing."""
 
-    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
+    def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         """The images in 0..1."""
         return images.float() / 255 if images.dtype == torch.uint8 else images
 

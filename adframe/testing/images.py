@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from adframe.interfaces import Augmentation, Backbone, Draws, Shift
+from adframe.interfaces import Augmentation, Backbone, RandomKeys, Shift
 from adframe.testing.subject import Subject, close, devices
 
 SIZE = 16
@@ -74,8 +74,8 @@ def shift_takes_each_image_by_itself(subject: Subject) -> None:
 # --- augmentations -------------------------------------------------------------------------------
 
 
-def _draws(count: int = 6, seed: int = 0, device: torch.device | None = None) -> Draws:
-    return Draws.of(seed, torch.arange(count, device=device))
+def _keys(count: int = 6, seed: int = 0, device: torch.device | None = None) -> RandomKeys:
+    return RandomKeys.from_index(seed, torch.arange(count, device=device))
 
 
 def augmentation_keeps_shape_type_and_range(subject: Subject) -> None:
@@ -86,7 +86,7 @@ def augmentation_keeps_shape_type_and_range(subject: Subject) -> None:
         for images in (bytes_, bytes_.float() / 255, bytes_.double() / 255):
             before = images.clone()
             for strength in (0.0, 0.5, 1.0):
-                made = augment(images, _draws(device=device), strength)
+                made = augment(images, _keys(device=device), strength)
                 what = f"{images.dtype} at strength {strength}"
                 kind = torch.float32 if images.dtype == torch.uint8 else images.dtype
                 assert made.shape == images.shape, f"{what}: shape {tuple(made.shape)}"
@@ -99,11 +99,11 @@ def augmentation_keeps_shape_type_and_range(subject: Subject) -> None:
 def augmentation_takes_each_image_by_itself(subject: Subject) -> None:
     """An image with its key gets the same view in any company."""
     augment: Augmentation = subject.make()
-    images, draws = _noise().float() / 255, _draws()
+    images, keys = _noise().float() / 255, _keys()
     rows = torch.tensor([5, 2, 2, 0])
     for strength in (0.3, 1.0):
-        together = augment(images, Draws(draws.keys), strength)
-        part = augment(images[rows], Draws(draws.keys[rows]), strength)
+        together = augment(images, RandomKeys(keys.values), strength)
+        part = augment(images[rows], RandomKeys(keys.values[rows]), strength)
         close(part, together[rows], f"in company at strength {strength}", 1e-5)
 
 
@@ -112,10 +112,10 @@ def augmentation_draws_from_its_keys_alone(subject: Subject) -> None:
     augment: Augmentation = subject.make()
     images = _noise()
     torch.manual_seed(0)
-    first = augment(images, _draws())
+    first = augment(images, _keys())
     torch.manual_seed(1)
-    assert torch.equal(augment(images, _draws()), first), "drawn from elsewhere"
-    defaulted = augment(images, _draws(), 1.0)
+    assert torch.equal(augment(images, _keys()), first), "drawn from elsewhere"
+    defaulted = augment(images, _keys(), 1.0)
     assert torch.equal(defaulted, first), "the default strength is not 1"
 
 
@@ -187,7 +187,7 @@ def backbone_trains_under_autocast(subject: Subject) -> None:
 
 
 def backbone_is_decided_by_the_seed_and_reloads(subject: Subject) -> None:
-    """The seed draws its weights, and its ``state_dict`` makes another the same."""
+    """The seed decides its weights, and its ``state_dict`` makes another the same."""
     one, same, other = _net(subject), _net(subject), _net(subject, seed=1)
     other.load_state_dict(one.state_dict())
     with torch.no_grad():

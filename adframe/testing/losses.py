@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adframe.interfaces import Dims, Loss, Views
+from adframe.interfaces import Loss, LossDims, Views
 from adframe.testing.subject import Subject, close, devices
 
 WIDTH, CLASSES = 8, 3
@@ -41,7 +41,7 @@ def _scenes(subject: Subject, device: str | torch.device = "cpu", seed: int = 0)
         loss = subject.make(seed)
         torch.manual_seed(seed)
         try:
-            loss.setup(Dims(WIDTH, variants, CLASSES if labelled else 1))
+            loss.setup(LossDims(WIDTH, variants, CLASSES if labelled else 1))
         except ValueError as error:
             refusals.append(f"{name}: {error}")
             continue

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from adframe.engine.metrics import auroc
 from adframe.errors import UserError
-from adframe.interfaces import Features, Look, Scorer
+from adframe.interfaces import Features, Scorer, ViewSpec
 from adframe.testing.subject import Subject, close
 
 WIDTH, VARIANTS, TRAIN, TEST, CLASSES = 16, 4, 60, 24, 3
@@ -26,22 +26,24 @@ class Fitted:
 
     def features(self, seed: int, normal: bool = True) -> dict[str, Tensor]:
         """Of ``TEST`` images like those it was fitted on, or unlike them."""
-        return _features(self.scorer.look(), TEST, normal, self.labelled, seed)
+        return _features(self.scorer.view_spec(), TEST, normal, self.labelled, seed)
 
 
-def _features(look: Look, count: int, normal: bool, labelled: bool, seed: int) -> dict[str, Tensor]:
+def _features(
+    spec: ViewSpec, count: int, normal: bool, labelled: bool, seed: int
+) -> dict[str, Tensor]:
     """Features as a trained network has them: a shift's images lie along an axis of its own.
 
     What is normal lies far out on it; what is not, on the other side and nearer the origin. Where
     there are classes each has an axis too, and what is not normal is of none. Outputs other than
     ``features`` are as wide as there are variants, as a classifier's are.
     """
-    variants = VARIANTS if look.shifted else 1
+    variants = VARIANTS if spec.apply_shifts else 1
     generator = torch.Generator().manual_seed(seed)
     made = {}
-    for name in look.outputs:
+    for name in spec.outputs:
         width = WIDTH if name == "features" else VARIANTS
-        noise = torch.randn(count, look.views, variants, width, generator=generator)
+        noise = torch.randn(count, spec.views, variants, width, generator=generator)
         classes = labelled and name == "features"
         place = 10.0 if normal or classes else -3.0
         made[name] = 0.5 * noise + place * torch.eye(variants, width)
@@ -58,11 +60,11 @@ def _fitted(subject: Subject, seed: int = 0, labels: tuple[bool, ...] = (False, 
         scorer: Any = subject.make()
         torch.manual_seed(seed)
         label = torch.arange(TRAIN) % CLASSES if labelled else torch.full((TRAIN,), -1)
-        look = scorer.look()
+        spec = scorer.view_spec()
         try:
-            scorer.fit({**_features(look, TRAIN, True, labelled, seed=0), "label": label})
+            scorer.fit({**_features(spec, TRAIN, True, labelled, seed=0), "label": label})
             if getattr(scorer, "needs_exposed", False):
-                scorer.expose(_features(look, TRAIN, False, labelled, seed=6))
+                scorer.expose(_features(spec, TRAIN, False, labelled, seed=6))
         except UserError as error:
             refusals.append(str(error))
             continue
@@ -76,10 +78,10 @@ def _rows(features: Features, rows: Tensor | slice) -> dict[str, Tensor]:
 
 def looks_at_what_can_be_seen(subject: Subject) -> None:
     """``look`` asks for one view or more of one output or more, each named once."""
-    look = subject.make().look()
-    assert look.views >= 1, f"{look.views} views"
-    assert look.outputs, "no outputs"
-    assert len(set(look.outputs)) == len(look.outputs), f"outputs {look.outputs}"
+    spec = subject.make().view_spec()
+    assert spec.views >= 1, f"{spec.views} views"
+    assert spec.outputs, "no outputs"
+    assert len(set(spec.outputs)) == len(spec.outputs), f"outputs {spec.outputs}"
 
 
 def scores_each_image_once(subject: Subject) -> None:
@@ -101,7 +103,7 @@ def higher_is_more_anomalous(subject: Subject) -> None:
     fitted = _fitted(subject)
     normal, far = (fitted.scorer.score(fitted.features(2, normal)) for normal in (True, False))
     value = auroc({"inliers": normal, "far": far})["far"]
-    if value < 0.9 and set(fitted.scorer.look().outputs) != {"features"}:
+    if value < 0.9 and set(fitted.scorer.view_spec().outputs) != {"features"}:
         raise SkipTest(f"{subject} reads outputs whose meaning the kit does not know")
     assert value >= 0.9, f"AUROC {value:.2f} of images far off against images like the fitted ones"
 

@@ -11,7 +11,7 @@ from unittest import SkipTest
 import torch
 
 from adframe.config.describe import is_required, options_schema
-from adframe.config.schema import Spec, model_of, validate
+from adframe.config.schema import ComponentSpec, model_of, validate
 from adframe.errors import ConfigError
 from adframe.registry.registry import Entry, Registry
 
@@ -43,7 +43,7 @@ class Subject:
         """The class."""
         return self.entry.load()
 
-    def spec(self, **changes: Any) -> Spec:
+    def spec(self, **changes: Any) -> ComponentSpec:
         """The component, validated.
 
         Raises:
@@ -58,7 +58,7 @@ class Subject:
         ]
         if lacking:
             raise SkipTest(f"{self} needs options: {', '.join(lacking)}")
-        return Spec(self.entry, validate(model, options, self.registry))
+        return ComponentSpec(self.entry, validate(model, options, self.registry))
 
     def make(self, seed: int = 0) -> Any:
         """A new instance, its weights drawn from a seed.

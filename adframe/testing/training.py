@@ -9,7 +9,15 @@ from unittest import SkipTest
 import torch
 from torch import Tensor, nn
 
-from adframe.interfaces import Augmentation, Batch, Draws, Method, Objective, Optimizer, Parts
+from adframe.interfaces import (
+    Augmentation,
+    Batch,
+    LossTerm,
+    Method,
+    MethodParts,
+    Optimizer,
+    RandomKeys,
+)
 from adframe.testing.fakes import TURN, SmallNet, Spread, Still, WholeNet
 from adframe.testing.subject import Subject, close, devices
 
@@ -42,19 +50,19 @@ def schedule_trains_stages_that_exist(subject: Subject) -> None:
 def schedule_augments_each_image_by_itself(subject: Subject) -> None:
     """Each stage's augmentation gives images in 0..1, from their keys alone."""
     images = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    keys = Draws.of(0, torch.arange(4)).keys
+    keys = RandomKeys.from_index(0, torch.arange(4)).values
     for levels in range(1, LEVELS + 1):
         try:
             plan = subject.make().stages(levels, 0.5)
         except ValueError:
             continue
         for stage in plan:
-            made = stage.augmentation(images, Draws(keys))
+            made = stage.augmentation(images, RandomKeys(keys))
             no_larger = max(made.shape[2:]) <= 16
             assert made.shape[:2] == images.shape[:2], f"stage {stage.level}: {tuple(made.shape)}"
             assert no_larger, f"stage {stage.level}: {tuple(made.shape)} of 16 pixels a side"
             assert 0 <= made.min() <= made.max() <= 1, f"stage {stage.level}: range"
-            part = stage.augmentation(images[2:], Draws(keys[2:]))
+            part = stage.augmentation(images[2:], RandomKeys(keys[2:]))
             close(part, made[2:], f"stage {stage.level}: in company", 1e-5)
 
 
@@ -65,8 +73,8 @@ def _method(subject: Subject, seed: int = 0) -> Method:
     method: Method = subject.make(seed)
     augmentation: Augmentation = Still()
     torch.manual_seed(seed)
-    objective = [Objective(Spread, None, 1.0)]
-    parts = Parts(SmallNet(), [TURN], WholeNet(augmentation), objective, classes=1)
+    objective = [LossTerm(Spread, None, 1.0)]
+    parts = MethodParts(SmallNet(), [TURN], WholeNet(augmentation), objective, classes=1)
     try:
         method.setup(parts)
     except ValueError as error:
@@ -78,7 +86,7 @@ def _batch(device: torch.device | str = "cpu", count: int = 4) -> Batch:
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(256, (count, 3, 16, 16), generator=generator).byte().to(device)
     label = torch.full((count,), -1, device=device)
-    return Batch(pixels, label, Draws.of(0, torch.arange(count, device=device)))
+    return Batch(pixels, label, RandomKeys.from_index(0, torch.arange(count, device=device)))
 
 
 def _step(method: Method, batch: Batch) -> list[Tensor]:

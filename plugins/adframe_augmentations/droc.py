@@ -9,7 +9,7 @@ from annotated_types import Interval
 from torch import Tensor
 from torch.nn import functional as F
 
-from adframe.interfaces import Augmentation, Draws, Fraction
+from adframe.interfaces import Augmentation, Fraction, RandomKeys
 
 from .simclr import crop, jitter_colour, luma
 
@@ -23,7 +23,7 @@ class DROC(Augmentation):
     The crop's side is uniform. Jitter is for every image, in the order brightness, contrast,
     saturation, hue, where the public code draws one order when it starts; brightness is added, not
     multiplied. Blur is a Gaussian over a tenth of the image with a standard deviation of 0.1 to 2
-    pixels. Strength s draws the smallest side, the jitter's ranges and the chances of grayscale
+    pixels. Strength s scales the smallest side, the jitter's ranges and the chances of grayscale
     and of blur in a line from none to the values below.
 
     Args:
@@ -33,7 +33,7 @@ class DROC(Augmentation):
         grayscale_probability: [inferred: DROC's code, 0.2] Share of the images that lose colour.
         blur_probability: [inferred: DROC's code, 0.5] Share of the images that are blurred.
         flip_probability: [inferred: DROC's code, 0.5] Share of the images that are mirrored.
-        faithful: [inferred: DROC's code, true] Never blur: the public code lists a blur that
+        official_code: [inferred: DROC's code, true] Never blur: the public code lists a blur that
             returns training images as they are.
     """
 
@@ -44,31 +44,31 @@ class DROC(Augmentation):
         grayscale_probability: Fraction = 0.2,
         blur_probability: Fraction = 0.5,
         flip_probability: Fraction = 0.5,
-        faithful: bool = False,
+        official_code: bool = False,
     ) -> None:
         self.smallest = smallest
         self.jitter = jitter
         self.grayscale_probability = grayscale_probability
-        self.blur_probability = 0.0 if faithful else blur_probability
+        self.blur_probability = 0.0 if official_code else blur_probability
         self.flip_probability = flip_probability
 
-    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
+    def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         if not images.is_floating_point():
             images = images.float().div_(255)
-        side = 1 - draws.uniform() * strength * (1 - self.smallest)
-        left, top = draws.uniform() * (1 - side), draws.uniform() * (1 - side)
-        flip = draws.uniform() < self.flip_probability
+        side = 1 - keys.uniform() * strength * (1 - self.smallest)
+        left, top = keys.uniform() * (1 - side), keys.uniform() * (1 - side)
+        flip = keys.uniform() < self.flip_probability
         images = crop(images, left, top, side, side, flip)
 
         spread = torch.tensor(self.jitter, device=images.device) * strength
-        change = (2 * draws.uniform(4) - 1) * spread
+        change = (2 * keys.uniform(4) - 1) * spread
         brighter = change[:, 0, None, None, None].to(images.dtype)
         images = (images + brighter).clamp(0, 1)
         images = jitter_colour(images, change.index_fill(1, change.new_zeros(1).long(), 0))
-        gray = draws.uniform() < self.grayscale_probability * strength
+        gray = keys.uniform() < self.grayscale_probability * strength
         images = torch.where(gray[:, None, None, None], luma(images), images)
-        blurred = draws.uniform() < self.blur_probability * strength
-        sigma = 0.1 + 1.9 * draws.uniform()
+        blurred = keys.uniform() < self.blur_probability * strength
+        sigma = 0.1 + 1.9 * keys.uniform()
         if self.blur_probability and strength:
             images = torch.where(blurred[:, None, None, None], blur(images, sigma), images)
         return images

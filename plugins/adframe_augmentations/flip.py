@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from adframe.interfaces import Augmentation, Draws, Fraction
+from adframe.interfaces import Augmentation, Fraction, RandomKeys
 
 
 class Flip(Augmentation):
@@ -18,10 +18,10 @@ class Flip(Augmentation):
     def __init__(self, probability: Fraction = 0.5) -> None:
         self.probability = probability
 
-    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
+    def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         if not images.is_floating_point():
             images = images.float().div_(255)
         if not self.probability:
             return images
-        flip = draws.uniform() < self.probability
+        flip = keys.uniform() < self.probability
         return torch.where(flip[:, None, None, None], images.flip(-1), images)

@@ -8,7 +8,7 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from adframe.interfaces import Augmentation, Draws, Fraction
+from adframe.interfaces import Augmentation, Fraction, RandomKeys
 
 
 class PadCrop(Augmentation):
@@ -30,15 +30,15 @@ class PadCrop(Augmentation):
         self.padding = padding
         self.flip_probability = flip_probability
 
-    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
+    def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         if not images.is_floating_point():
             images = images.float().div_(255)
         reach = round(self.padding * strength)
         if reach:
-            moves = (draws.uniform(2) * (2 * reach + 1)).long() - reach  # (N, 2), -reach..reach
+            moves = (keys.uniform(2) * (2 * reach + 1)).long() - reach  # (N, 2), -reach..reach
             images = _moved(_moved(images, moves[:, 0], -1), moves[:, 1], -2)
         if self.flip_probability:
-            mirrored = draws.uniform() < self.flip_probability * strength
+            mirrored = keys.uniform() < self.flip_probability * strength
             images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
         return images
 

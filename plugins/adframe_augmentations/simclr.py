@@ -10,7 +10,7 @@ from annotated_types import Interval
 from torch import Tensor
 from torch.nn import functional as F
 
-from adframe.interfaces import Augmentation, Draws, Fraction, Positive
+from adframe.interfaces import Augmentation, Fraction, Positive, RandomKeys
 
 Share = Annotated[float, Interval(gt=0, le=1)]
 Turns = Annotated[float, Interval(ge=0, le=0.5)]
@@ -20,7 +20,7 @@ PIXELS = 1 << 15  # of a block on a CPU; measured: docs/performance/notes.md
 class SimCLR(Augmentation):
     """Random resized crop, horizontal flip, colour jitter and grayscale (Chen et al., ICML 2020).
 
-    Strength s draws the crop's smallest area, its ratio's range, the jitter's factors and the
+    Strength s scales the crop's smallest area, its ratio's range, the jitter's factors and the
     chance of grayscale in a line from none (s = 0: a flip only) to the values below (s = 1). That
     line is our guess: the paper's T_1..T_4 (section 4.1) are in a supplement not to be had.
 
@@ -58,24 +58,24 @@ class SimCLR(Augmentation):
             if low > high:
                 raise ValueError(f"{name} must rise: its first value {low} is above {high}")
 
-    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
+    def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         low, high = self.scale
         # At strength 0 the crop is the largest allowed, not the whole image: a fixed scale
         # (as at test time) stays fixed at every strength.
-        area = high - draws.uniform() * strength * (high - low)
+        area = high - keys.uniform() * strength * (high - low)
         logs = [math.log(value) * strength for value in self.ratio]
-        ratio = (logs[0] + draws.uniform() * (logs[1] - logs[0])).exp()
+        ratio = (logs[0] + keys.uniform() * (logs[1] - logs[0])).exp()
         width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
-        left, top = draws.uniform() * (1 - width), draws.uniform() * (1 - height)
-        flip = draws.uniform() < self.flip_probability
+        left, top = keys.uniform() * (1 - width), keys.uniform() * (1 - height)
+        flip = keys.uniform() < self.flip_probability
 
-        # One scalar at a time: a tensor of the four would make the device wait for the host.
+        # One scalar at a time: a tensor of the four would make the device wait for the loaded.
         spread = [amount * strength for amount in self.jitter]
-        signed = (2 * draws.uniform(4) - 1).unbind(1)
+        signed = (2 * keys.uniform(4) - 1).unbind(1)
         factors = torch.stack([s * most for s, most in zip(signed, spread, strict=True)], dim=1)
-        factors = factors * (draws.uniform() < self.jitter_probability)[:, None]
+        factors = factors * (keys.uniform() < self.jitter_probability)[:, None]
         jittered = self.jitter_probability and any(self.jitter) and strength
-        gray = draws.uniform() < self.grayscale_probability * strength
+        gray = keys.uniform() < self.grayscale_probability * strength
         grayed = self.grayscale_probability and strength
 
         def augment(rows: slice) -> Tensor:

@@ -29,10 +29,10 @@ class WideResNet(Backbone):
             code] Multiplies 16-32-64, the number of channels of the stages.
         dropout: [published: 0 for GEOM and GOAD, 0.3 in iDECODe's code] Share of the values that
             are dropped between the two convolutions of a block in training.
-        faithful: [inferred: GOAD's code has it true] Leaves out the second batch normalisation and
-            ReLU of every block, as GOAD's public network does: it computes the first convolution
-            again after them and goes on with that. Its doubled work, which changes no number, is
-            not reproduced.
+        official_code: [inferred: GOAD's code has it true] Leaves out the second batch normalisation
+            and ReLU of every block, as GOAD's public network does: it computes the first
+            convolution again after them and goes on with that. Its doubled work, which changes no
+            number, is not reproduced.
         size: Pixels a side that images are brought to before the first convolution, each the mean
             of what it covers; as they are by default.
     """
@@ -42,7 +42,7 @@ class WideResNet(Backbone):
         depth: Annotated[int, Interval(ge=10, le=1000)] = 10,
         widen_factor: Annotated[float, Interval(gt=0, le=32)] = 4.0,
         dropout: Dropout = 0.0,
-        faithful: bool = False,
+        official_code: bool = False,
         size: Side | None = None,
     ) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class WideResNet(Backbone):
         for level, channels in enumerate(self.widths):
             blocks = [
                 _Block(channels_in if i == 0 else channels, channels, 2 if level and i == 0 else 1,
-                       dropout, faithful)
+                       dropout, official_code)
                 for i in range((depth - 4) // 6)
             ]  # fmt: skip
             stages.append(nn.Sequential(*blocks))
@@ -80,12 +80,12 @@ class _Block(nn.Module):
     """Two 3x3 convolutions, each after batch normalisation and ReLU, added to the shortcut."""
 
     def __init__(
-        self, channels_in: int, channels: int, stride: int, dropout: float, faithful: bool
+        self, channels_in: int, channels: int, stride: int, dropout: float, official_code: bool
     ) -> None:
         super().__init__()
         self.norm1 = _norm_relu(channels_in)
         self.conv1 = nn.Conv2d(channels_in, channels, 3, stride=stride, padding=1, bias=False)
-        self.norm2 = nn.Identity() if faithful else _norm_relu(channels)
+        self.norm2 = nn.Identity() if official_code else _norm_relu(channels)
         self.dropout = nn.Dropout(dropout)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.shortcut = None

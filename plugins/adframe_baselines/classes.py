@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adframe.interfaces import Dims, Loss, Views
+from adframe.interfaces import Loss, LossDims, Views
 
 
 class Classification(Loss):
@@ -25,7 +25,7 @@ class Classification(Loss):
         super().__init__()
         self.frozen = frozen
 
-    def setup(self, dims: Dims) -> None:
+    def setup(self, dims: LossDims) -> None:
         self.classifier = nn.Linear(dims.embedding, dims.classes)
 
     def forward(self, embeddings: Tensor, views: Views) -> Tensor:
@@ -53,7 +53,7 @@ class JointClassification(Classification):
 
     outputs = ("joint_logits",)
 
-    def setup(self, dims: Dims) -> None:
+    def setup(self, dims: LossDims) -> None:
         self.classes = dims.classes
         self.classifier = nn.Linear(dims.embedding, dims.classes * dims.shifts)
 

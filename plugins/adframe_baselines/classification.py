@@ -9,7 +9,7 @@ from annotated_types import Interval
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adframe.interfaces import Count, Dims, Loss, Views
+from adframe.interfaces import Count, Loss, LossDims, Views
 
 Depth = Annotated[int, Interval(ge=0, le=64)]
 
@@ -35,7 +35,7 @@ class ShiftClassification(Loss):
         self.depth = depth
         self.hidden = hidden
 
-    def setup(self, dims: Dims) -> None:
+    def setup(self, dims: LossDims) -> None:
         widths = [dims.embedding, *[self.hidden] * self.depth]
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):

@@ -9,7 +9,7 @@ from adframe import group_contrast
 from adframe.interfaces import Loss, Positive, Views
 
 
-class SimCLR(Loss):
+class NTXent(Loss):
     """NT-Xent: an image's views attract each other, all else repels (Chen et al., ICML 2020).
 
     Every image under every shift is an instance of its own, as in CSI (Tack et al., NeurIPS 2020,
@@ -28,7 +28,7 @@ class SimCLR(Loss):
         return group_contrast(embeddings, views.instance(), self.temperature).mean()
 
 
-class SupCLR(Loss):
+class SupCon(Loss):
     """Supervised contrastive loss: views of one class attract each other (Khosla et al., 2020).
 
     A class under a shift is a class of its own, as in the labelled form of CSI (Tack et al.,

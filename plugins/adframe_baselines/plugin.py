@@ -5,8 +5,8 @@ from adframe import Add, hookimpl
 
 @hookimpl
 def adframe_register(add: Add) -> None:
-    add("loss", "simclr", ".contrastive:SimCLR")
-    add("loss", "supclr", ".contrastive:SupCLR")
+    add("loss", "nt_xent", ".contrastive:NTXent")
+    add("loss", "supcon", ".contrastive:SupCon")
     add("loss", "shift_classification", ".classification:ShiftClassification")
     add("loss", "classification", ".classes:Classification")
     add("loss", "joint_classification", ".classes:JointClassification")

@@ -21,7 +21,7 @@ class MetricLog:
     @hookimpl
     def adframe_epoch_end(self, run: Run, epoch: int) -> None:
         seconds = round(time.monotonic() - self.started, 2)
-        line = {"epoch": epoch, "step": run.step, "seconds": seconds, **run.means}
+        line = {"epoch": epoch, "step": run.step, "seconds": seconds, **run.epoch_metrics}
         try:
             if self.fresh:
                 self._forget(epoch)

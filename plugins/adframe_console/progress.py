@@ -34,7 +34,7 @@ class ProgressBar:
             TimeRemainingColumn(),
             console=Console(stderr=True),
         )
-        self.task = self.progress.add_task("epoch 1", total=run.total, loss="...", rate="...")
+        self.task = self.progress.add_task("epoch 1", total=run.total_steps, loss="...", rate="...")
         self.read = self.mark = time.monotonic()
         self.seen: int | None = None
         self.progress.start()
@@ -58,7 +58,7 @@ class ProgressBar:
 
     @hookimpl
     def adframe_epoch_end(self, run: Run, epoch: int) -> None:
-        self.progress.update(self.task, completed=run.step, loss=f"{run.means['loss']:.4f}")
+        self.progress.update(self.task, completed=run.step, loss=f"{run.epoch_metrics['loss']:.4f}")
         if epoch == run.config.train.epochs:
             self.progress.update(self.task, description="scoring")
 

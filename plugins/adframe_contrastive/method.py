@@ -13,11 +13,11 @@ from adframe.interfaces import (
     Augmentation,
     Batch,
     Count,
-    Dims,
-    Draws,
     Loss,
+    LossDims,
     Method,
-    Parts,
+    MethodParts,
+    RandomKeys,
     Update,
     Views,
     count_variants,
@@ -46,7 +46,7 @@ class Contrastive(Method):
         depth: [inferred: CSI's code] Number of the projection head's hidden layers; from 2 on
             each has batch normalisation, as in DROC.
         views: [published: 2] Augmented views of each image.
-        before: What makes a view before it is shifted, beside the schedule's augmentation after
+        pre_shift: What makes a view before it is shifted, beside the schedule's augmentation after
             it: a flip after a rotation would turn one class of rotations into another.
     """
 
@@ -58,16 +58,16 @@ class Contrastive(Method):
         hidden: Count | None = None,
         depth: Count = 1,
         views: Count = 2,
-        before: Augmentation | None = None,
+        pre_shift: Augmentation | None = None,
     ) -> None:
         super().__init__()
         self.projection = projection
         self.hidden = hidden
         self.depth = depth
         self.views = views
-        self.before = before
+        self.pre_shift = pre_shift
 
-    def setup(self, parts: Parts) -> None:
+    def setup(self, parts: MethodParts) -> None:
         self.backbone = parts.backbone
         self.shifts = parts.shifts
         self.schedule = parts.schedule
@@ -82,6 +82,7 @@ class Contrastive(Method):
         self.heads = nn.ModuleDict()
         self.terms = nn.ModuleDict()
         self.weights: dict[str, list[float]] = {}
+        self.names: dict[str, list[str]] = {}
         for term in parts.objective:
             levels = trained if term.stages is None else list(term.stages)
             if len(set(levels)) != len(levels):
@@ -93,6 +94,7 @@ class Contrastive(Method):
                     )
                 loss = term.loss()
                 self._attach(loss, level, weight, parts.classes)
+                self.names.setdefault(str(level), []).append(term.name)
         for percent, plan in enumerate(plans):
             if not any(str(level) in self.terms for level in plan):
                 when = f" at {percent} % of the run" if self.terms else ""
@@ -108,28 +110,29 @@ class Contrastive(Method):
                 self.heads[key] = ProjectionHead(
                     widths[level - 1 :], hidden, self.projection, self.depth
                 )
-        loss.setup(Dims(width, self.variants, classes))
+        loss.setup(LossDims(width, self.variants, classes))
         if key not in self.terms:
             self.terms[key], self.weights[key] = nn.ModuleList(), []
         self.terms[key].append(loss)
         self.weights[key].append(weight)
 
     def step(self, batch: Batch, progress: float) -> Iterator[Update]:
-        pixels, views, draws = self.shifted(batch)
+        pixels, views, keys = self.shifted_views(batch)
         total: Tensor | None = None
         metrics: dict[str, Tensor] = {}
         plan = self.schedule.stages(len(self.backbone.widths), progress)
         plan = [stage for stage in plan if str(stage.level) in self.terms]
         for stage in plan:
             key = str(stage.level)
-            images = stage.augmentation(pixels, draws.fork(stage.level).repeat(self.views))
+            images = stage.augmentation(pixels, keys.fold_in(stage.level).repeat(self.views))
             images = images.contiguous(memory_format=torch.channels_last)
             features = self.backbone(images, stage.level)[-1]
             seen = replace(views, images=images)
             read = self._read(features, key)
-            for loss, weight in zip(self.terms[key], self.weights[key], strict=True):
+            terms = zip(self.terms[key], self.weights[key], self.names[key], strict=True)
+            for loss, weight, term in terms:
                 value = loss(read[loss.reads], seen)
-                name = f"{type(loss).__name__.lower()}_{key}"
+                name = f"{term}_{key}"
                 metrics[name if name not in metrics else f"{name}_{len(metrics)}"] = value.detach()
                 value = value * (weight / len(plan))
                 total = value if total is None else total + value
@@ -137,27 +140,27 @@ class Contrastive(Method):
         metrics["loss"] = total.detach()
         yield Update(total, metrics=metrics)
 
-    def shifted(self, batch: Batch) -> tuple[Tensor, Views, Draws]:
+    def shifted_views(self, batch: Batch) -> tuple[Tensor, Views, RandomKeys]:
         """Every view of the batch under every variant of every shift, not yet augmented.
 
         Returns:
-            images, what is known of each row, and draws for the rows of one view.
+            images, what is known of each row, and keys for the rows of one view.
         """
         rows: list[Tensor] = []
         for view in range(self.views):
             rows += every_variant(self._early(batch, view), self.shifts)
             if batch.exposed is not None:
                 rows.append(self._early(batch.exposed, view))
-        keys = [batch.draws.repeat(self.variants).keys]
+        keys = [batch.keys.repeat(self.variants).values]
         if batch.exposed is not None:
-            keys.append(batch.exposed.draws.repeat(1).keys)
-        return torch.cat(rows), self._known(batch).repeat(self.views), Draws(torch.cat(keys))
+            keys.append(batch.exposed.keys.repeat(1).values)
+        return torch.cat(rows), self._known(batch).repeat(self.views), RandomKeys(torch.cat(keys))
 
     def _early(self, batch: Batch, view: int) -> Tensor:
         """A view's images as they are shifted."""
-        if self.before is None:
+        if self.pre_shift is None:
             return batch.pixels
-        return self.before(batch.pixels, batch.draws.fork(view))
+        return self.pre_shift(batch.pixels, batch.keys.fold_in(view))
 
     def _known(self, batch: Batch) -> Views:
         """What is known of the rows of one view."""

@@ -9,7 +9,7 @@ from itertools import pairwise
 from torch import Tensor
 from torch.nn import functional as F
 
-from adframe.interfaces import Augmentation, Count, Draws, Fraction, Schedule, Stage, Transform
+from adframe.interfaces import Augmentation, Count, Fraction, RandomKeys, Schedule, Stage, Transform
 
 
 class Uniform(Schedule):
@@ -81,8 +81,8 @@ class Downsized(Schedule):
         ]
 
 
-def _downsized(augmentation: Transform, size: int, images: Tensor, draws: Draws) -> Tensor:
-    views = augmentation(images, draws)
+def _downsized(augmentation: Transform, size: int, images: Tensor, keys: RandomKeys) -> Tensor:
+    views = augmentation(images, keys)
     sides = [min(size, side) for side in views.shape[-2:]]
     return F.interpolate(views, size=sides, mode="area")
 

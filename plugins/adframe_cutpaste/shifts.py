@@ -10,17 +10,17 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from adframe.interfaces import Augmentation, Draws, Positive, Shift
+from adframe.interfaces import Augmentation, Positive, RandomKeys, Shift
 
 Share = Annotated[float, Interval(gt=0, le=1)]
 Range = tuple[Share, Share]
 
 
 class _Paste(Shift):
-    """What both forms share: from draws to boxes, from boxes to pixels."""
+    """What both forms share: from keys to boxes, from boxes to pixels."""
 
     variants = 1
-    key: int  #: keeps the forms' draws for one image apart
+    key: int  #: keeps the forms' keys for one image apart
 
     def __init__(self, jitter: Augmentation | None) -> None:
         self.jitter = jitter
@@ -28,28 +28,28 @@ class _Paste(Shift):
     def __call__(self, images: Tensor, variant: int) -> Tensor:
         if variant == 0:
             return images
-        draws = Draws.by_content(self.key, images)
+        keys = RandomKeys.from_images(self.key, images)
         height, width = images.shape[-2:]
-        size, angle = self.patch(draws, height, width)
+        size, angle = self.patch(keys, height, width)
         # The box around the turned patch is within the image; the cut one is whole pixels.
         cos, sin = angle.cos().abs(), angle.sin().abs()
         box = torch.stack([size[:, 0] * cos + size[:, 1] * sin,
                            size[:, 0] * sin + size[:, 1] * cos], dim=1)  # fmt: skip
         image = torch.tensor([width, height], device=images.device)
         room = (image - size).clamp(min=0)
-        source = (draws.uniform(2) * room).floor() + size / 2
-        corner = (draws.uniform(2) * (image - box).clamp(min=0)).floor()
+        source = (keys.uniform(2) * room).floor() + size / 2
+        corner = (keys.uniform(2) * (image - box).clamp(min=0)).floor()
         target = torch.where((angle == 0)[:, None], corner + size / 2, corner + box / 2)
-        jittered = images if self.jitter is None else self._jittered(images, draws)
+        jittered = images if self.jitter is None else self._jittered(images, keys)
         return pasted(images, jittered, size, source, target, angle)
 
     @abstractmethod
-    def patch(self, draws: Draws, height: int, width: int) -> tuple[Tensor, Tensor]:
+    def patch(self, keys: RandomKeys, height: int, width: int) -> tuple[Tensor, Tensor]:
         """(N, 2) width and height in whole pixels, and (N,) angle in radians, of each patch."""
 
-    def _jittered(self, images: Tensor, draws: Draws) -> Tensor:
+    def _jittered(self, images: Tensor, keys: RandomKeys) -> Tensor:
         assert self.jitter is not None
-        changed = self.jitter(images, draws.fork(0))
+        changed = self.jitter(images, keys.fold_in(0))
         if images.is_floating_point():
             return changed.to(images.dtype)
         return (changed * 255).round().to(images.dtype)
@@ -82,10 +82,10 @@ class CutPaste(_Paste):
         self.area = rising("area", area)
         self.ratio = rising("ratio", ratio)
 
-    def patch(self, draws: Draws, height: int, width: int) -> tuple[Tensor, Tensor]:
-        area = _between(self.area, draws) * (height * width)
+    def patch(self, keys: RandomKeys, height: int, width: int) -> tuple[Tensor, Tensor]:
+        area = _between(self.area, keys) * (height * width)
         low, high = (math.log(value) for value in self.ratio)
-        ratio = _between((low, high), draws).exp()
+        ratio = _between((low, high), keys).exp()
         wide = (area * ratio).sqrt().round().clamp(1, width)
         tall = (area / ratio).sqrt().round().clamp(1, height)
         return torch.stack([wide, tall], dim=1), torch.zeros_like(wide)
@@ -118,10 +118,10 @@ class CutPasteScar(_Paste):
         self.height = rising("height", height)
         self.degrees = degrees
 
-    def patch(self, draws: Draws, height: int, width: int) -> tuple[Tensor, Tensor]:
-        wide = (_between(self.width, draws) * width).round().clamp(min=1)
-        tall = (_between(self.height, draws) * height).round().clamp(min=1)
-        angle = _between((-self.degrees, self.degrees), draws) * (math.pi / 180)
+    def patch(self, keys: RandomKeys, height: int, width: int) -> tuple[Tensor, Tensor]:
+        wide = (_between(self.width, keys) * width).round().clamp(min=1)
+        tall = (_between(self.height, keys) * height).round().clamp(min=1)
+        angle = _between((-self.degrees, self.degrees), keys) * (math.pi / 180)
         return torch.stack([wide, tall], dim=1), angle
 
 
@@ -132,9 +132,9 @@ def rising(name: str, bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
-def _between(bounds: tuple[float, float], draws: Draws) -> Tensor:
-    """(N,) uniform draws."""
-    return bounds[0] + draws.uniform() * (bounds[1] - bounds[0])
+def _between(bounds: tuple[float, float], keys: RandomKeys) -> Tensor:
+    """(N,) uniform random numbers."""
+    return bounds[0] + keys.uniform() * (bounds[1] - bounds[0])
 
 
 def pasted(

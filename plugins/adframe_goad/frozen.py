@@ -18,7 +18,7 @@ def freeze_after_first_epoch(run: Run) -> None:
     Only where a loss of the run asks for it.
     """
     modules = list(run.assembly.method.modules())
-    if not any(isinstance(module, TripletCentre) and module.faithful for module in modules):
+    if not any(isinstance(module, TripletCentre) and module.official_code for module in modules):
         return
 
     def freeze(module: nn.Module, _: tuple[Tensor, ...]) -> None:

@@ -18,17 +18,17 @@ class TripletCentre(Loss):
 
     Args:
         margin: [inferred: GOAD's README: 0.1] How much nearer, in squared distance.
-        faithful: [inferred: GOAD's code has it true] Trains with frozen batch normalisation from
-            the second epoch on: GOAD's public code calls ``train()`` once, before the first epoch,
-            and ``eval()`` at the end of each.
+        official_code: [inferred: GOAD's code has it true] Trains with frozen batch normalisation
+            from the second epoch on: GOAD's public code calls ``train()`` once, before the first
+            epoch, and ``eval()`` at the end of each.
     """
 
     reads = "features"
 
-    def __init__(self, margin: NonNegative = 0.1, faithful: bool = False) -> None:
+    def __init__(self, margin: NonNegative = 0.1, official_code: bool = False) -> None:
         super().__init__()
         self.margin = margin
-        self.faithful = faithful  # read by the plugin's hook
+        self.official_code = official_code  # read by the plugin's hook
 
     def forward(self, embeddings: Tensor, views: Views) -> Tensor:
         made = views.shown()

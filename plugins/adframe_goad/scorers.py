@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from adframe.interfaces import Features, Look, NonNegative, Scorer
+from adframe.interfaces import Features, NonNegative, Scorer, ViewSpec
 
 from .losses import squared_distances
 
@@ -24,8 +24,8 @@ class ShiftCentres(Scorer):
     def __init__(self, floor: NonNegative = 0.0) -> None:
         self.floor = floor
 
-    def look(self) -> Look:
-        return Look(shifted=True)
+    def view_spec(self) -> ViewSpec:
+        return ViewSpec(apply_shifts=True)
 
     def fit(self, features: Features) -> None:
         self.centres = features["features"].float().mean(dim=(0, 1))  # (shifts, D)

@@ -15,18 +15,18 @@ from adframe.interfaces import (
     Augmentation,
     Batch,
     Count,
-    Dims,
-    Draws,
     Loss,
+    LossDims,
     Method,
-    Parts,
+    MethodParts,
+    RandomKeys,
     Update,
     Views,
     count_variants,
     every_variant,
 )
 
-SPLIT, TEST = 1, 2  #: what the draws of the split and of the test-time views are keyed with
+SPLIT, TEST = 1, 2  #: what the keys of the split and of the test-time views are keyed with
 
 
 class Equivariance(Method):
@@ -53,7 +53,7 @@ class Equivariance(Method):
         jitter: What each image of a pair but the first one goes through; none by default.
         draws: [published: 5] Jittered pairs of each shift at test time.
         held_out: [published: 0.1] Share of the training images that calibrate and do not train.
-        faithful: [inferred: iDECODe's code has it true] Takes the rows of all pairs, which are
+        official_code: [inferred: iDECODe's code has it true] Takes the rows of all pairs, which are
             ordered by shift, for ordered by image, as the public code does. So each loss that is
             no classifier is told wrong shifts, and the errors of an image at test time are those
             of four neighbours in its block, all normal or all anomalous ones: that raises AUROC,
@@ -66,16 +66,16 @@ class Equivariance(Method):
         jitter: Augmentation | None = None,
         draws: Count = 5,
         held_out: Annotated[float, Interval(ge=0, lt=1)] = 0.1,
-        faithful: bool = False,
+        official_code: bool = False,
     ) -> None:
         super().__init__()
         self.hidden = hidden
         self.jitter = jitter
         self.draws = draws
         self.held_out = held_out
-        self.faithful = faithful
+        self.official_code = official_code
 
-    def setup(self, parts: Parts) -> None:
+    def setup(self, parts: MethodParts) -> None:
         self.backbone = parts.backbone
         self.shifts = parts.shifts
         self.schedule = parts.schedule
@@ -86,6 +86,7 @@ class Equivariance(Method):
         self.pair = nn.Linear(2 * self.backbone.widths[-1], self.hidden)
         self.terms = nn.ModuleList()
         self.weights: list[float] = []
+        self.names: list[str] = []
         for term in parts.objective:
             stages = [last] if term.stages is None else list(term.stages)
             given = term.weight
@@ -93,9 +94,10 @@ class Equivariance(Method):
             if stages != [last] or len(weights) != 1:
                 raise ValueError(f"equivariance has terms for stage {last} alone, of one weight")
             loss = term.loss()
-            loss.setup(Dims(self.hidden, self.variants, parts.classes))
+            loss.setup(LossDims(self.hidden, self.variants, parts.classes))
             self.terms.append(loss)
             self.weights.append(float(weights[0]))
+            self.names.append(f"{term.name}_{last}")
         if not any("shift_logits" in loss.outputs for loss in self._losses()):
             raise ValueError("equivariance needs a loss that says which shift it was")
 
@@ -103,17 +105,17 @@ class Equivariance(Method):
         kept = ~self._is_held_out(batch.pixels)
         if not bool(kept.any()):
             return
-        draws = Draws(batch.draws.keys[kept])
+        keys = RandomKeys(batch.keys.values[kept])
         (stage,) = self.schedule.stages(len(self.backbone.widths), progress)
-        images = stage.augmentation(batch.pixels[kept], draws.fork(0))
-        pairs = self._pairs(images, self._pooled(images), draws.fork(1))
+        images = stage.augmentation(batch.pixels[kept], keys.fold_in(0))
+        pairs = self._pairs(images, self._pooled(images), keys.fold_in(1))
         views = self._known(batch.label[kept])
         total = pairs.new_zeros(())
         metrics: dict[str, Tensor] = {}
-        for loss, weight in zip(self._losses(), self.weights, strict=True):
-            told = views if loss.outputs or not self.faithful else self._misread(views)
+        for loss, weight, name in zip(self._losses(), self.weights, self.names, strict=True):
+            told = views if loss.outputs or not self.official_code else self._misread(views)
             value = loss(pairs, told)
-            metrics[f"{type(loss).__name__.lower()}_{len(metrics)}"] = value.detach()
+            metrics[name if name not in metrics else f"{name}_{len(metrics)}"] = value.detach()
             total = total + weight * value
         metrics["loss"] = total.detach()
         yield Update(total, metrics=metrics)
@@ -126,26 +128,26 @@ class Equivariance(Method):
 
     def embed(self, images: Tensor) -> dict[str, Tensor]:
         pixels = (images * 255).round().to(torch.uint8)  # as step() gets them
-        draws, features = Draws.by_content(TEST, pixels), self._pooled(images)
-        errors = [self._errors(images, features, draws.fork(draw)) for draw in range(self.draws)]
+        keys, features = RandomKeys.from_images(TEST, pixels), self._pooled(images)
+        errors = [self._errors(images, features, keys.fold_in(draw)) for draw in range(self.draws)]
         held_out = self._is_held_out(pixels)[:, None].to(features.dtype)
         return {"features": features, "pair_error": torch.cat(errors, 1), "held_out": held_out}
 
-    def _errors(self, images: Tensor, features: Tensor, draws: Draws) -> Tensor:
+    def _errors(self, images: Tensor, features: Tensor, keys: RandomKeys) -> Tensor:
         """(N, shifts) cross-entropy of the true shift, of one jittered pair for each."""
-        pairs = self._pairs(images, features, draws)
+        pairs = self._pairs(images, features, keys)
         telling = next(loss for loss in self._losses() if "shift_logits" in loss.outputs)
         logits = telling.predict(pairs)["shift_logits"]
         shift = torch.arange(self.variants, device=images.device).repeat_interleave(len(images))
         errors = F.cross_entropy(logits, shift, reduction="none")  # ordered by shift
         count = len(images), self.variants
-        return errors.view(count) if self.faithful else errors.view(count[::-1]).T
+        return errors.view(count) if self.official_code else errors.view(count[::-1]).T
 
-    def _pairs(self, images: Tensor, features: Tensor, draws: Draws) -> Tensor:
+    def _pairs(self, images: Tensor, features: Tensor, keys: RandomKeys) -> Tensor:
         """(shifts x N, hidden) of every image beside each of its shifted selves, by shift."""
         shifted = every_variant(images, self.shifts)
         if self.jitter is not None:
-            shifted = [self.jitter(x, draws.fork(which)) for which, x in enumerate(shifted)]
+            shifted = [self.jitter(x, keys.fold_in(which)) for which, x in enumerate(shifted)]
         beside = self._pooled(torch.cat(shifted))
         pairs = torch.cat([features.repeat(self.variants, 1), beside], dim=1)
         hidden: Tensor = F.relu(self.pair(pairs))
@@ -167,4 +169,4 @@ class Equivariance(Method):
 
     def _is_held_out(self, pixels: Tensor) -> Tensor:
         """(N,) bool, of (N, 3, H, W) uint8 images."""
-        return Draws.by_content(SPLIT, pixels).uniform() < self.held_out
+        return RandomKeys.from_images(SPLIT, pixels).uniform() < self.held_out

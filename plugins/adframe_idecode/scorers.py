@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from adframe import UserError
-from adframe.interfaces import Features, Look, Scorer
+from adframe.interfaces import Features, Scorer, ViewSpec
 
 
 class PairError(Scorer):
@@ -19,8 +19,8 @@ class PairError(Scorer):
     fitted.
     """
 
-    def look(self) -> Look:
-        return Look(outputs=("pair_error",))
+    def view_spec(self) -> ViewSpec:
+        return ViewSpec(outputs=("pair_error",))
 
     def fit(self, features: Features) -> None:
         pass
@@ -44,13 +44,13 @@ class Conformal(Scorer):
 
     def __init__(self, of: Scorer) -> None:
         self.of = of
-        if of.look().transform is not None or of.look().before is not None:
+        if of.view_spec().transform is not None or of.view_spec().pre_shift is not None:
             raise ValueError("conformal needs a score that looks at images without augmenting them")
         self.needs_exposed, self.needs_classes = of.needs_exposed, of.needs_classes
 
-    def look(self) -> Look:
-        look = self.of.look()
-        return replace(look, outputs=(*look.outputs, "held_out"))
+    def view_spec(self) -> ViewSpec:
+        spec = self.of.view_spec()
+        return replace(spec, outputs=(*spec.outputs, "held_out"))
 
     def fit(self, features: Features) -> None:
         held_out = features["held_out"].flatten(1)[:, 0] > 0

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adframe import max_cosine
-from adframe.interfaces import Augmentation, Count, Features, Look, Scorer
+from adframe.interfaces import Augmentation, Count, Features, Scorer, ViewSpec
 
 
 class CSI(Scorer):
@@ -25,8 +25,8 @@ class CSI(Scorer):
     Args:
         augmentation: What makes the test-time views after the shift; the image as it is by default.
         views: [published: 10] Number of test-time views.
-        before: What makes a view before it is shifted, the same under all shifts: in CSI's code a
-            flip.
+        pre_shift: What makes a view before it is shifted, the same under all shifts: in CSI's code
+            a flip.
         form: [published: both] ``con`` for the nearest training image alone, ``cls`` for the shift
             classifier alone, ``both`` for their sum.
         length: [published: true] Whether the length of f_k(x) counts; without, its direction alone
@@ -38,25 +38,25 @@ class CSI(Scorer):
         self,
         augmentation: Augmentation | None = None,
         views: Count = 10,
-        before: Augmentation | None = None,
+        pre_shift: Augmentation | None = None,
         form: Literal["both", "con", "cls"] = "both",
         length: bool = True,
     ) -> None:
         self.augmentation = augmentation
-        self.views = views if augmentation is not None or before is not None else 1
-        self.before = before
+        self.views = views if augmentation is not None or pre_shift is not None else 1
+        self.pre_shift = pre_shift
         self.form = form
         self.length = length
 
-    def look(self) -> Look:
-        return Look(
+    def view_spec(self) -> ViewSpec:
+        return ViewSpec(
             views=self.views,
             transform=self.augmentation,
-            shifted=True,
+            apply_shifts=True,
             outputs={"con": ("projection",), "cls": ("shift_logits",)}.get(
                 self.form, ("projection", "shift_logits")
             ),
-            before=self.before,
+            pre_shift=self.pre_shift,
         )
 
     def fit(self, features: Features) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from adframe.interfaces import Augmentation, Count, Features, Look
+from adframe.interfaces import Augmentation, Count, Features, ViewSpec
 
 from .rows import Output, VectorScorer, unit_rows
 from .search import Neighbours, Search, Searching
@@ -22,26 +22,28 @@ class NearestCosine(Searching):
         augmentation: What makes the test-time views, at full strength; none scores the image as
             it is. The paper uses test-time augmentation and does not say which.
         views: [inferred: CSI's code] How many test-time views are averaged.
-        shifted: [guess: false] Also compares the image under each shift with the training images
-            under the same shift, and averages, as CSI's score does. Costs as many views again for
-            each variant.
+        apply_shifts: [guess: false] Also compares the image under each shift with the training
+            images under the same shift, and averages, as CSI's score does. Costs as many views
+            again for each variant.
     """
 
     def __init__(
         self,
         augmentation: Augmentation | None = None,
         views: Count = 10,
-        shifted: bool = False,
+        apply_shifts: bool = False,
         search: Search = "exact",
         probes: Count = 32,
     ) -> None:
         self.neighbours = Neighbours(search, probes)
         self.augmentation = augmentation
         self.views = views if augmentation is not None else 1
-        self.shifted = shifted
+        self.apply_shifts = apply_shifts
 
-    def look(self) -> Look:
-        return Look(views=self.views, transform=self.augmentation, shifted=self.shifted)
+    def view_spec(self) -> ViewSpec:
+        return ViewSpec(
+            views=self.views, transform=self.augmentation, apply_shifts=self.apply_shifts
+        )
 
     def fit(self, features: Features) -> None:
         self.bank = torch.stack(_by_shift(features))  # (shifts + 1 or 1, M, D)

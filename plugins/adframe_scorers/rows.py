@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adframe.interfaces import Features, Look, Scorer
+from adframe.interfaces import Features, Scorer, ViewSpec
 
 Output = Literal["features", "projection"]
 Covariance = Literal["empirical", "ledoit_wolf"]
@@ -23,8 +23,8 @@ class VectorScorer(Scorer):
 
     output: Output
 
-    def look(self) -> Look:
-        return Look(outputs=(self.output,))
+    def view_spec(self) -> ViewSpec:
+        return ViewSpec(outputs=(self.output,))
 
 
 def unit_rows(features: Features, output: str = "features") -> Tensor:

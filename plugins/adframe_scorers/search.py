@@ -16,7 +16,7 @@ from adframe.interfaces import Scorer
 Search = Literal["exact", "faiss"]
 
 BUDGET, COLUMNS = 16 << 20, 4096  # bytes of a block and rows of the bank in it, as max_cosine's
-FEW = 16  # queries at a time: from 20 on faiss finds cells otherwise, with other rounding
+MIN_BATCH = 16  # queries at a time: from 20 on faiss finds cells otherwise, with other rounding
 CELLS = 4.0  # times the root of the bank's rows: of faiss's guidelines, the cheapest
 SAMPLE, ROUNDS = 32, 4  # rows per cell and rounds of k-means; measured: docs/performance/notes.md
 
@@ -111,7 +111,7 @@ def _index(rows: Tensor, probes: int) -> Any:
 def _found(queries: Tensor, bank: Tensor, index: Any, k: int) -> Tensor:
     """The mean cosine to the k nearest in the cells; of all, where those hold fewer."""
     means = queries.new_empty(len(queries))
-    for block, mean in zip(queries.split(FEW), means.split(FEW), strict=True):
+    for block, mean in zip(queries.split(MIN_BATCH), means.split(MIN_BATCH), strict=True):
         cosine, place = map(torch.from_numpy, index.search(block.numpy(), k))
         torch.mean(cosine, dim=1, out=mean)
         lacking = place[:, -1] < 0

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from adframe import UserError
-from adframe.interfaces import Augmentation, Count, Features, Look, Positive, Scorer
+from adframe.interfaces import Augmentation, Count, Features, Positive, Scorer, ViewSpec
 
 from .rows import Output, spread_of
 
@@ -23,8 +23,8 @@ class MaxSoftmax(Scorer):
 
     Args:
         output: [published: class_logits] Which logits a loss predicts.
-        shifted: [published: false] Whether class logits are averaged over the shifts too; joint
-            ones always are.
+        apply_shifts: [published: false] Whether class logits are averaged over the shifts too;
+            joint ones always are.
         augmentation: What makes test-time views; the image as it is by default.
         views: [guess: 10] Number of test-time views.
     """
@@ -32,17 +32,17 @@ class MaxSoftmax(Scorer):
     def __init__(
         self,
         output: Literal["class_logits", "joint_logits"] = "class_logits",
-        shifted: bool = False,
+        apply_shifts: bool = False,
         augmentation: Augmentation | None = None,
         views: Count = 10,
     ) -> None:
         self.output = output
-        self.shifted = shifted or output == "joint_logits"
+        self.apply_shifts = apply_shifts or output == "joint_logits"
         self.augmentation = augmentation
         self.views = views if augmentation is not None else 1
 
-    def look(self) -> Look:
-        return Look(self.views, self.augmentation, self.shifted, (self.output,))
+    def view_spec(self) -> ViewSpec:
+        return ViewSpec(self.views, self.augmentation, self.apply_shifts, (self.output,))
 
     def fit(self, features: Features) -> None:
         pass
@@ -63,7 +63,7 @@ class LinearProbe(Scorer):
 
     Args:
         output: [published: features] What is classified.
-        shifted: [published: true for CSI, false for SupCLR] Whether shifts are classes too.
+        apply_shifts: [published: true for CSI, false for SupCLR] Whether shifts are classes too.
         penalty: [guess: 1] L2 penalty of the weights, in units of one image's loss.
         augmentation: What makes the views, to learn from and at test time; the image as it is by
             default.
@@ -75,19 +75,19 @@ class LinearProbe(Scorer):
     def __init__(
         self,
         output: Output = "features",
-        shifted: bool = False,
+        apply_shifts: bool = False,
         penalty: Positive = 1.0,
         augmentation: Augmentation | None = None,
         views: Count = 10,
     ) -> None:
         self.output = output
-        self.shifted = shifted
+        self.apply_shifts = apply_shifts
         self.penalty = penalty
         self.augmentation = augmentation
         self.views = views if augmentation is not None else 1
 
-    def look(self) -> Look:
-        return Look(self.views, self.augmentation, self.shifted, (self.output,))
+    def view_spec(self) -> ViewSpec:
+        return ViewSpec(self.views, self.augmentation, self.apply_shifts, (self.output,))
 
     def fit(self, features: Features) -> None:
         from sklearn.exceptions import ConvergenceWarning

@@ -12,7 +12,7 @@ from annotated_types import Interval
 from torch import Tensor
 from torch.nn import functional as F
 
-from adframe.interfaces import Draws, Positive, Shift
+from adframe.interfaces import Positive, RandomKeys, Shift
 
 
 class GaussianBlur(Shift):
@@ -65,7 +65,7 @@ class GaussianNoise(Shift):
     def __call__(self, images: Tensor, variant: int) -> Tensor:
         if variant == 0:
             return images
-        noise = Draws.by_content(0, images).normal(*images.shape[1:])
+        noise = RandomKeys.from_images(0, images).normal(*images.shape[1:])
         values = as_float(images)
         return as_before((values + self.std * noise.to(values.dtype)).clamp(0, 1), images)
 

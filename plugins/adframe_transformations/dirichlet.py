@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from adframe import UserError
-from adframe.interfaces import Count, Features, Look, Positive, Scorer
+from adframe.interfaces import Count, Features, Positive, Scorer, ViewSpec
 
 NEWTON_STEPS = 5
 EULER = 0.5772156649015329  # -digamma(1)
@@ -29,8 +29,8 @@ class Dirichlet(Scorer):
         self.iterations = iterations
         self.tolerance = tolerance
 
-    def look(self) -> Look:
-        return Look(shifted=True, outputs=("shift_logits",))
+    def view_spec(self) -> ViewSpec:
+        return ViewSpec(apply_shifts=True, outputs=("shift_logits",))
 
     def fit(self, features: Features) -> None:
         log_p = _log_p(features)

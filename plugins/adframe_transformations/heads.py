@@ -11,7 +11,7 @@ from annotated_types import Ge
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adframe.interfaces import Dims, Loss, Views
+from adframe.interfaces import Loss, LossDims, Views
 
 
 class ShiftHeads(Loss):
@@ -41,7 +41,7 @@ class ShiftHeads(Loss):
             raise ValueError("heads: name at least one")
         self.heads = list(heads)
 
-    def setup(self, dims: Dims) -> None:
+    def setup(self, dims: LossDims) -> None:
         if math.prod(self.heads) != dims.shifts:
             product = " x ".join(map(str, self.heads))
             raise ValueError(f"heads {product} do not make the {dims.shifts} shifts of the run")

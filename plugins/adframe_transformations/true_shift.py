@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from adframe.interfaces import Features, Look, Scorer
+from adframe.interfaces import Features, Scorer, ViewSpec
 
 
 class TrueShift(Scorer):
@@ -25,8 +25,8 @@ class TrueShift(Scorer):
     def __init__(self, of: Literal["shift_logits", "head_probability"] = "shift_logits") -> None:
         self.of = of
 
-    def look(self) -> Look:
-        return Look(shifted=True, outputs=(self.of,))
+    def view_spec(self) -> ViewSpec:
+        return ViewSpec(apply_shifts=True, outputs=(self.of,))
 
     def fit(self, features: Features) -> None:
         pass

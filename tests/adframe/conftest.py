@@ -28,7 +28,7 @@ from adframe.interfaces import (
     Shift,
     Stage,
 )
-from adframe.registry.loading import Host, Source, load_plugins
+from adframe.registry.loading import LoadedPlugins, Source, load_plugins
 from adframe.registry.registry import Plugin
 
 Component = tuple[Any, ...]  # kind, name, target, and True for the kind's default
@@ -75,7 +75,7 @@ class ToyAugmentation(Augmentation):
             raise ValueError("a quarter is refused")
         self.chance = chance
 
-    def __call__(self, images, draws, strength=1.0):
+    def __call__(self, images, keys, strength=1.0):
         return images
 
 
@@ -204,8 +204,8 @@ def source_of() -> Callable[..., Source]:
 
 
 @pytest.fixture(scope="session")
-def host_of() -> Callable[..., Host]:
-    """``host_of((kind, name, target), ...)``: a host of one plugin, called ``test``."""
+def host_of() -> Callable[..., LoadedPlugins]:
+    """``host_of((kind, name, target), ...)``: a loaded of one plugin, called ``test``."""
     return lambda *components: load_plugins(sources=[_source("test", *components)])
 
 
@@ -216,8 +216,8 @@ def toy_source() -> Source:
 
 
 @pytest.fixture(scope="session")
-def toys(toy_source: Source) -> Host:
-    """A host of toys alone."""
+def toys(toy_source: Source) -> LoadedPlugins:
+    """A loaded of toys alone."""
     return load_plugins(sources=[toy_source])
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from adframe.config.compose import merge, set_value
 from adframe.config.model import from_mapping, load_config
-from adframe.config.yaml_tree import Node, parse
+from adframe.config.yaml_tree import ConfigNode, parse
 from adframe.io.tensors import read_tensors, write_tensors
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks/fuzz.py"
@@ -58,7 +58,7 @@ def test_json_is_read_as_it_was_written(table):
 def test_merging_replaces_what_it_names_and_keeps_the_rest(base, over):
     one, two = _node(base), _node(over)
     assert merge(one, one).plain() == base
-    assert merge(one, Node({}, "t")).plain() == base
+    assert merge(one, ConfigNode({}, "t")).plain() == base
     merged = merge(one, two).plain()
     assert merged.keys() == {*base, *over}
     for key in merged:
@@ -83,7 +83,7 @@ def test_a_setting_changes_its_key_alone(table, value, data):
     weight=st.floats(0, 1e6),
 )
 def test_a_config_that_is_written_is_read_back_the_same(
-    host, tmp_path_factory, train, seed, temperature, weight
+    loaded, tmp_path_factory, train, seed, temperature, weight
 ):
     table = {
         "seed": seed,
@@ -91,10 +91,10 @@ def test_a_config_that_is_written_is_read_back_the_same(
         "objective": [{"loss": {"name": "uniclr", "temperature": temperature}, "weight": weight}],
         "train": {"epochs": 1, **train},
     }
-    config = from_mapping(table, host)
+    config = from_mapping(table, loaded)
     path = tmp_path_factory.getbasetemp() / "again.yaml"
     path.write_text(config.yaml(), encoding="utf-8")
-    assert load_config(path, host=host).dump() == config.dump()
+    assert load_config(path, loaded=loaded).dump() == config.dump()
 
 
 DTYPES = [

@@ -1,4 +1,4 @@
-"""Draws against SplitMix64 in plain Python, and against what random numbers should be."""
+"""RandomKeys against SplitMix64 in plain Python, and against what random numbers should be."""
 
 import math
 
@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from adframe.random import Draws, seed_of
+from adframe.random import RandomKeys, seed_of
 
 GOLDEN = 0x9E3779B97F4A7C15
 MASK = (1 << 64) - 1
@@ -30,8 +30,8 @@ def fraction(bits: int) -> float:
     return (bits >> 40) / 2**24
 
 
-def many(count: int = 20_000, seed: int = 3) -> Draws:
-    return Draws.of(seed, torch.arange(count))
+def many(count: int = 20_000, seed: int = 3) -> RandomKeys:
+    return RandomKeys.from_index(seed, torch.arange(count))
 
 
 def assert_uniform(values: Tensor) -> None:
@@ -60,25 +60,28 @@ def test_draws_splitmix64s_published_numbers() -> None:
         4593380528125082431,
         16408922859458223821,
     ]
-    drawn = Draws(torch.tensor([1234567])).uniform(5)
+    drawn = RandomKeys(torch.tensor([1234567])).uniform(5)
     assert drawn.tolist() == [[fraction(number) for number in published]]
 
 
 @pytest.mark.parametrize("key", [0, 1, -1, 2**63 - 1, -(2**63), 0x123456789ABCDEF])
 def test_equals_splitmix64_in_plain_python(key: int) -> None:
-    drawn = Draws(torch.tensor([key])).uniform(200)[0].tolist()
+    drawn = RandomKeys(torch.tensor([key])).uniform(200)[0].tolist()
     assert drawn == [fraction(mix((key + n * GOLDEN) & MASK)) for n in range(1, 201)]
 
 
 @pytest.mark.parametrize("seed", [0, 7, -(2**63), 2**63 - 1])
 def test_keys_of_images_equal_plain_python(seed: int) -> None:
     index = [0, 1, 2, 49_999, 2**40]
-    keys = Draws.of(seed, torch.tensor(index)).keys.tolist()
+    keys = RandomKeys.from_index(seed, torch.tensor(index)).values.tolist()
     assert keys == [signed(mix((mix((i * GOLDEN + seed) & MASK) + GOLDEN) & MASK)) for i in index]
 
 
 def test_keys_do_not_depend_on_the_integer_type_of_the_index() -> None:
-    narrow, wide = (Draws.of(5, torch.arange(9, dtype=t)).keys for t in (torch.int32, torch.int64))
+    narrow, wide = (
+        RandomKeys.from_index(5, torch.arange(9, dtype=t)).values
+        for t in (torch.int32, torch.int64)
+    )
     assert torch.equal(narrow, wide)
 
 
@@ -91,12 +94,12 @@ def test_uniform_is_float32_within_zero_and_one_exclusive() -> None:
 
 
 def test_shapes_are_one_number_an_image_or_as_asked() -> None:
-    draws = many(5)
-    assert len(draws) == 5
-    assert draws.uniform().shape == (5,)
-    assert draws.uniform(3).shape == (5, 3)
-    assert draws.uniform(2, 4).shape == (5, 2, 4)
-    assert draws.normal(2, 4).shape == (5, 2, 4)
+    keys = many(5)
+    assert len(keys) == 5
+    assert keys.uniform().shape == (5,)
+    assert keys.uniform(3).shape == (5, 3)
+    assert keys.uniform(2, 4).shape == (5, 2, 4)
+    assert keys.normal(2, 4).shape == (5, 2, 4)
 
 
 def test_two_calls_draw_what_one_larger_call_draws() -> None:
@@ -117,14 +120,14 @@ def test_is_the_same_again_from_the_same_keys() -> None:
 def test_an_images_numbers_do_not_depend_on_its_batch(kind: str) -> None:
     index = torch.tensor([5, 3, 800, 41])
     together = getattr(many(1000), kind)(4)
-    apart = getattr(Draws.of(3, index), kind)(4)
+    apart = getattr(RandomKeys.from_index(3, index), kind)(4)
     assert torch.equal(apart, together[index])
 
 
 def test_forks_and_copies_do_not_depend_on_the_batch() -> None:
     rows = torch.tensor([9, 2, 2])
-    whole, part = many(10), Draws(many(10).keys[rows])
-    assert torch.equal(part.fork(4).uniform(3), whole.fork(4).uniform(3)[rows])
+    whole, part = many(10), RandomKeys(many(10).values[rows])
+    assert torch.equal(part.fold_in(4).uniform(3), whole.fold_in(4).uniform(3)[rows])
     copies = whole.repeat(2).uniform(3).view(2, 10, 3)[:, rows].flatten(0, 1)
     assert torch.equal(part.repeat(2).uniform(3), copies)
 
@@ -133,13 +136,13 @@ def test_forks_and_copies_do_not_depend_on_the_batch() -> None:
 
 
 def test_numbers_of_one_draw_over_many_images_are_uniform() -> None:
-    draws = many(100_000)
+    keys = many(100_000)
     for _ in range(3):
-        assert_uniform(draws.uniform())
+        assert_uniform(keys.uniform())
 
 
 def test_numbers_of_one_image_are_uniform() -> None:
-    assert_uniform(Draws.of(3, torch.tensor([17])).uniform(100_000))
+    assert_uniform(RandomKeys.from_index(3, torch.tensor([17])).uniform(100_000))
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -174,8 +177,8 @@ def test_one_images_stream_is_not_anothers_shifted(step: int) -> None:
 
 
 def test_forks_are_uniform_and_independent_of_each_other_and_of_their_origin() -> None:
-    draws = many(100_000)
-    origin, *forks = (each.uniform() for each in (draws, draws.fork(1), draws.fork(2)))
+    keys = many(100_000)
+    origin, *forks = (each.uniform() for each in (keys, keys.fold_in(1), keys.fold_in(2)))
     for fork in forks:
         assert_uniform(fork)
         assert_independent(origin, fork)
@@ -183,42 +186,42 @@ def test_forks_are_uniform_and_independent_of_each_other_and_of_their_origin() -
 
 
 def test_every_tag_makes_its_own_fork() -> None:
-    forks = torch.cat([many(100).fork(tag).keys for tag in range(-20, 21)])
+    forks = torch.cat([many(100).fold_in(tag).values for tag in range(-20, 21)])
     assert len(forks.unique()) == 41 * 100
 
 
 def test_forks_of_forks_do_not_commute() -> None:
-    draws = many(100)
-    assert not (draws.fork(1).fork(2).keys == draws.fork(2).fork(1).keys).any()
+    keys = many(100)
+    assert not (keys.fold_in(1).fold_in(2).values == keys.fold_in(2).fold_in(1).values).any()
 
 
 def test_a_fork_does_not_depend_on_what_was_drawn_before() -> None:
     early, late = many(9), many(9)
     late.uniform(100)
-    assert torch.equal(early.fork(1).uniform(), late.fork(1).uniform())
+    assert torch.equal(early.fold_in(1).uniform(), late.fold_in(1).uniform())
 
 
 def test_a_fork_leaves_its_origin_as_it_was() -> None:
-    draws = many(9)
-    draws.fork(1).uniform(5)
-    draws.repeat(2).uniform(5)
-    assert torch.equal(draws.uniform(4), many(9).uniform(4))
+    keys = many(9)
+    keys.fold_in(1).uniform(5)
+    keys.repeat(2).uniform(5)
+    assert torch.equal(keys.uniform(4), many(9).uniform(4))
 
 
 def test_copies_come_in_order_and_each_row_is_its_own() -> None:
-    draws = many(50_000)
-    copies = draws.repeat(3)
+    keys = many(50_000)
+    copies = keys.repeat(3)
     assert len(copies) == 150_000
-    assert len(copies.keys.unique()) == 150_000
+    assert len(copies.values.unique()) == 150_000
     one, two, three = copies.uniform().chunk(3)
     assert_independent(one, two)
     assert_independent(two, three)
-    assert torch.equal(draws.repeat(2).uniform(), torch.cat([one, two]))
+    assert torch.equal(keys.repeat(2).uniform(), torch.cat([one, two]))
 
 
 def test_stages_and_views_of_a_step_never_share_a_key() -> None:
     rows = many(500).repeat(4)
-    keys = torch.cat([rows.fork(level).repeat(2).keys for level in range(1, 5)])
+    keys = torch.cat([rows.fold_in(level).repeat(2).values for level in range(1, 5)])
     assert len(keys.unique()) == 500 * 4 * 4 * 2
 
 
@@ -243,7 +246,7 @@ def test_normal_is_normal_and_successive_ones_are_independent() -> None:
 
 
 def test_normal_is_finite_at_both_ends_of_uniform() -> None:
-    class Ends(Draws):
+    class Ends(RandomKeys):
         def uniform(self, *shape: int) -> Tensor:
             return torch.tensor([0.0, 1 - 2**-24])
 

@@ -66,7 +66,7 @@ def runs_and_is_restored(config: RunConfig, out: Path) -> adframe.Report:
         ),
         (
             "droc/rotation",
-            ["objective.0.loss.depth=2", "method.before.faithful=true", "scorer=[kde]"],
+            ["objective.0.loss.depth=2", "method.before.official_code=true", "scorer=[kde]"],
             ["kde"],
         ),
         ("ssd/cifar10", ["scorer.clusters=2"], ["mahalanobis"]),
@@ -97,8 +97,8 @@ def test_classifiers_trained_beside_a_loss_give_max_softmax_scores(tmp_path: Pat
     settings = [
         f"dataset={table}",
         "outliers=[]",
-        f"objective=[{{loss: supclr}}, {probes}]",
-        f"scorer=[max_softmax, {joint}, {{name: linear_probe, shifted: true}}]",
+        f"objective=[{{loss: supcon}}, {probes}]",
+        f"scorer=[max_softmax, {joint}, {{name: linear_probe, apply_shifts: true}}]",
     ]
     config = load_config(CONFIGS / "csi/cifar10_labelled.yaml", [*SMALL, *settings])
     report = runs_and_is_restored(config, tmp_path / "run")

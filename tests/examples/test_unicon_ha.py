@@ -41,9 +41,9 @@ class Step:
 
     Attributes:
         pixels: (N, 3, H, W) float64 images in 0..1.
-        shifted: (8 N, 3, H, W) what each stage's augmentation is given.
+        apply_shifts: (8 N, 3, H, W) what each stage's augmentation is given.
         views: (8 N, 3, H, W) for each stage, what the network sees.
-        before: parameters and buffers before the step.
+        pre_shift: parameters and buffers before the step.
         after: the same after the backward pass; no optimiser step is taken.
         gradients: of every parameter.
     """
@@ -51,9 +51,9 @@ class Step:
     method: Any
     scorer: Any
     pixels: Tensor
-    shifted: list[Tensor]
+    apply_shifts: list[Tensor]
     views: list[Tensor]
-    before: dict[str, Tensor]
+    pre_shift: dict[str, Tensor]
     after: dict[str, Tensor]
     gradients: dict[str, Tensor]
     loss: float
@@ -62,7 +62,7 @@ class Step:
 @pytest.fixture(scope="module")
 def step(tmp_path_factory: pytest.TempPathFactory) -> Step:
     """The only place that knows how the framework is put together."""
-    from adframe.interfaces import Batch, Draws, Objective, Parts
+    from adframe.interfaces import Batch, LossTerm, MethodParts, RandomKeys
 
     settings = ["dataset=lfw_faces", "train.epochs=1", f"backbone.width={WIDTH / 64}"]
     config = adframe.load_config(ROOT / "configs/base/unicon_ha.yaml", settings).dump()
@@ -72,19 +72,21 @@ def step(tmp_path_factory: pytest.TempPathFactory) -> Step:
 
     torch.manual_seed(0)
     shifts = [adframe.build("shift", table) for table in config["shifts"]]
-    terms = [Objective(loss(t["loss"]), t["stages"], t["weight"]) for t in config["objective"]]
+    terms = [LossTerm(loss(t["loss"]), t["stages"], t["weight"]) for t in config["objective"]]
     schedule = adframe.build("schedule", config["schedule"])
     augmentation = schedule.augmentation
     shifted, views = [], []
 
-    def recorded(images: Tensor, draws: Draws, strength: float) -> Tensor:
+    def recorded(images: Tensor, keys: RandomKeys, strength: float) -> Tensor:
         shifted.append(images.double() / 255)
-        views.append(augmentation(images, draws, strength).double())
+        views.append(augmentation(images, keys, strength).double())
         return views[-1]
 
     schedule.augmentation = recorded
     method = adframe.build("method", config["method"])
-    method.setup(Parts(adframe.build("backbone", config["backbone"]), shifts, schedule, terms, 1))
+    method.setup(
+        MethodParts(adframe.build("backbone", config["backbone"]), shifts, schedule, terms, 1)
+    )
     method.double()
     with torch.no_grad():  # embeddings of a fresh network are almost parallel
         for parameter in method.parameters():
@@ -92,8 +94,8 @@ def step(tmp_path_factory: pytest.TempPathFactory) -> Step:
     before = {name: value.clone() for name, value in method.state_dict().items()}
 
     pixels = torch.randint(0, 256, (IMAGES, 3, SIDE, SIDE), dtype=torch.uint8)
-    draws = Draws.of(0, torch.arange(IMAGES))
-    (update,) = method.step(Batch(pixels, torch.full((IMAGES,), -1), draws), 0.0)
+    keys = RandomKeys.from_index(0, torch.arange(IMAGES))
+    (update,) = method.step(Batch(pixels, torch.full((IMAGES,), -1), keys), 0.0)
     update.loss.backward()
     (scorer,) = (adframe.build("scorer", table) for table in config["scorer"])
     after = {name: value.clone() for name, value in method.state_dict().items()}

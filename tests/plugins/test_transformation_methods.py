@@ -26,7 +26,7 @@ CASES = {
     ],
     "geom/cifar10": [*SMALL, *EIGHT],
     "goad/cifar10": [*SMALL, *EIGHT],
-    "goad/cifar10_faithful": [*SMALL, *EIGHT, "train.epochs=2"],
+    "goad/cifar10_official_code": [*SMALL, *EIGHT, "train.epochs=2"],
     "idecode/cifar10": [*SMALL, "method.draws=2", "method.held_out=0.2"],
     "cutpaste/three_way": ["backbone.width=0.0625"],
 }

@@ -11,11 +11,11 @@ from typing import Any
 
 from adframe.config.bundled import configs_folder
 from adframe.errors import PluginFault, UserError, did_you_mean
-from adframe.registry.loading import Host, load_plugins
+from adframe.registry.loading import LoadedPlugins, load_plugins
 from adframe.registry.registry import KINDS
 
 
-def _host(arguments: argparse.Namespace) -> Host:
+def _loaded(arguments: argparse.Namespace) -> LoadedPlugins:
     return load_plugins(arguments.plugin, arguments.without)
 
 
@@ -30,8 +30,8 @@ def _wrapped(text: str, margin: str) -> str:
     return fill(text, 100, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False)
 
 
-def _warn(host: Host) -> None:
-    for plugin in host.registry.plugins:
+def _warn(loaded: LoadedPlugins) -> None:
+    for plugin in loaded.registry.plugins:
         if plugin.error:
             print(plugin.note, file=sys.stderr)
 
@@ -41,10 +41,10 @@ def list_components(arguments: argparse.Namespace) -> int:
     wanted = arguments.kind or "*"
     if not set(wanted) & set("*?["):
         wanted = f"{_kind(wanted)}/*"
-    host = _host(arguments)
+    loaded = _loaded(arguments)
     entries = [
         entry
-        for entry in host.registry
+        for entry in loaded.registry
         if fnmatchcase(entry.name, wanted) or fnmatchcase(f"{entry.kind}/{entry.name}", wanted)
     ]
     rows: list[dict[str, Any]] = [
@@ -57,7 +57,7 @@ def list_components(arguments: argparse.Namespace) -> int:
         }
         for entry in entries
     ]
-    _warn(host)
+    _warn(loaded)
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return 0
@@ -76,17 +76,17 @@ def list_components(arguments: argparse.Namespace) -> int:
 
 def show(arguments: argparse.Namespace) -> int:
     """One component: what it is, its options, where it is from."""
-    host = _host(arguments)
-    entry = host.registry.get(_kind(arguments.kind), arguments.name)
+    loaded = _loaded(arguments)
+    entry = loaded.registry.get(_kind(arguments.kind), arguments.name)
 
     from adframe.config.describe import describe, used_by
 
     try:
-        facts = describe(entry, host.registry)
+        facts = describe(entry, loaded.registry)
     except PluginFault as error:
         print(error, file=sys.stderr)
         return 1
-    facts["used_by"] = used_by(entry, configs_folder(), host)
+    facts["used_by"] = used_by(entry, configs_folder(), loaded)
     if arguments.json:
         print(json.dumps(facts, indent=2))
         return 0
@@ -112,9 +112,9 @@ def show(arguments: argparse.Namespace) -> int:
 
 def plugins(arguments: argparse.Namespace) -> int:
     """Every plugin found, with what it brings or why it did not load."""
-    host = _host(arguments)
-    brings: dict[str, list[str]] = {plugin.key: [] for plugin in host.registry.plugins}
-    for entry in host.registry:
+    loaded = _loaded(arguments)
+    brings: dict[str, list[str]] = {plugin.key: [] for plugin in loaded.registry.plugins}
+    for entry in loaded.registry:
         brings[entry.plugin.key].append(f"{entry.kind} {entry.name}")
     rows: list[dict[str, Any]] = [
         {
@@ -124,10 +124,10 @@ def plugins(arguments: argparse.Namespace) -> int:
             "from": "entry point" if plugin.owner else "file",
             "bundled": plugin.bundled,
             "components": brings[plugin.key],
-            "hooks": host.hooks(plugin),
+            "hooks": loaded.hooks(plugin),
             "error": plugin.error,
         }
-        for plugin in host.registry.plugins
+        for plugin in loaded.registry.plugins
     ]
     if arguments.json:
         print(json.dumps(rows, indent=2))
@@ -145,10 +145,10 @@ def plugins(arguments: argparse.Namespace) -> int:
 
 def schema(arguments: argparse.Namespace) -> int:
     """The JSON Schema of configs, with every installed component's options."""
-    host = _host(arguments)
+    loaded = _loaded(arguments)
 
     from adframe.config.json_schema import json_schema
 
-    _warn(host)
-    print(json.dumps(json_schema(host.registry), indent=2))
+    _warn(loaded)
+    print(json.dumps(json_schema(loaded.registry), indent=2))
     return 0

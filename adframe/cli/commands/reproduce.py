@@ -25,14 +25,14 @@ def reproduce(arguments: argparse.Namespace) -> int:
         raise UserError("--seeds: at least 1")
     table = read_table(find_table(arguments.table))
     table.budget(arguments.budget)  # before anything costly
-    host = load_plugins(arguments.plugin, arguments.without)
+    loaded = load_plugins(arguments.plugin, arguments.without)
     out = arguments.out or Path("runs") / f"{table.name}-{arguments.budget}"
     grid = make_grid(
         table,
         arguments.budget,
         out,
         arguments.data,
-        host,
+        loaded,
         arguments.seeds,
         arguments.only,
         arguments.plugin,

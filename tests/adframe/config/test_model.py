@@ -14,7 +14,7 @@ def refusal(write, toys):
     """The message with which a config text is refused."""
 
     def refusal(text, *settings, **options):
-        options.setdefault("host", toys)
+        options.setdefault("loaded", toys)
         with pytest.raises(UserError) as caught:
             load_config(write(text), settings, **options)
         return str(caught.value)
@@ -147,10 +147,10 @@ def test_a_long_value_is_shortened(refusal):
 
 
 def test_a_kind_without_a_default_must_be_named(refusal, host_of, toys):
-    host = host_of(*[
+    loaded = host_of(*[
         (entry.kind, entry.name, entry.target) for entry in toys.registry
     ])  # fmt: skip
-    lines = refusal(MINIMAL, host=host).splitlines()
+    lines = refusal(MINIMAL, loaded=loaded).splitlines()
     assert sorted(lines) == [
         f"x.yaml:1: {kind}: missing"
         for kind in ["backbone", "method", "optimizer", "schedule", "scorer"]
@@ -175,8 +175,8 @@ def test_an_error_in_a_setting_quotes_the_setting(refusal):
 
 
 def test_a_component_of_a_broken_plugin_says_what_broke(refusal, source_of, toy_source):
-    host = load_plugins(sources=[toy_source, source_of("bad", ("shift", "Bad Name", "a:B"))])
-    message = refusal(MINIMAL + "shifts: [bad]", host=host)
+    loaded = load_plugins(sources=[toy_source, source_of("bad", ("shift", "Bad Name", "a:B"))])
+    message = refusal(MINIMAL + "shifts: [bad]", loaded=loaded)
     assert message == (
         "x.yaml:4: shifts.0: no shift named 'bad' (plugin 'bad' did not load: "
         "'Bad Name' is no component name: use lower_case_words)"
@@ -186,10 +186,10 @@ def test_a_component_of_a_broken_plugin_says_what_broke(refusal, source_of, toy_
 def test_contested_names_and_defaults_are_located(refusal, source_of, toy_source, toys):
     target = toys.registry.get("scorer", "toy_scorer").target
     second = source_of("second", ("scorer", "toy_scorer", target), ("scorer", "x", target, True))
-    host = load_plugins(sources=[toy_source, second])
-    message = refusal(MINIMAL, host=host)
+    loaded = load_plugins(sources=[toy_source, second])
+    message = refusal(MINIMAL, loaded=loaded)
     assert message.startswith("x.yaml:1: scorer: the default scorer is claimed by plugins 'toys'")
-    message = refusal(MINIMAL + "scorer: toy_scorer\nshifts: [nope]", host=host)
+    message = refusal(MINIMAL + "scorer: toy_scorer\nshifts: [nope]", loaded=loaded)
     first, second_line = message.splitlines()
     assert first.startswith("x.yaml:4: scorer: scorer 'toy_scorer' is claimed by plugins")
     assert second_line.startswith("x.yaml:5: shifts.0: no shift named 'nope'")
@@ -199,7 +199,7 @@ def test_contested_names_and_defaults_are_located(refusal, source_of, toy_source
 
 
 def test_defaults_are_filled_in_at_every_depth(write, toys):
-    config = load_config(write(MINIMAL), host=toys)
+    config = load_config(write(MINIMAL), loaded=toys)
     dump = config.dump()
     assert dump["schedule"] == {
         "name": "toy_schedule",
@@ -222,23 +222,23 @@ objective: [{loss: {name: toy_loss}, weight: 1}]
 train: {epochs: 1}
 scorer: [{name: toy_scorer}]
 """
-    dumps = [load_config(write(text), host=toys).dump() for text in (short, long)]
+    dumps = [load_config(write(text), loaded=toys).dump() for text in (short, long)]
     assert dumps[0] == dumps[1]
 
 
 def test_options_reach_the_component(write, toys):
     settings = ["dataset.root=some/where", "objective.0.loss.scale=[1, 2]", "scorer.views=3"]
     text = MINIMAL + "scorer: toy_scorer"
-    config = load_config(write(text), settings, host=toys)
+    config = load_config(write(text), settings, loaded=toys)
     assert str(config.dataset.build().root) == "some/where"
     assert config.objective[0].loss.build().scale == (1, 2)
     assert config.scorer[0].build().views == 3
 
 
 def test_a_json_file_is_a_config(write, toys):
-    path = write(json.dumps(load_config(write(MINIMAL), host=toys).dump()), "x.json")
+    path = write(json.dumps(load_config(write(MINIMAL), loaded=toys).dump()), "x.json")
     assert (
-        load_config(path, host=toys).dump() == from_mapping(json.loads(MINIMAL_JSON), toys).dump()
+        load_config(path, loaded=toys).dump() == from_mapping(json.loads(MINIMAL_JSON), toys).dump()
     )
 
 
@@ -248,7 +248,7 @@ MINIMAL_JSON = (
 
 
 def test_a_config_cannot_be_changed(write, toys):
-    config = load_config(write(MINIMAL), host=toys)
+    config = load_config(write(MINIMAL), loaded=toys)
     with pytest.raises(ValueError, match="frozen"):
         config.seed = 3
     with pytest.raises(ValueError, match="frozen"):
@@ -279,14 +279,14 @@ def test_a_resolved_config_reads_back_the_same(write, toys):
         table["objective"][0]["loss"] = {"name": "toy_loss", "label": text, "temperature": 1e-7}
         config = from_mapping(table, toys)
         assert config.objective[0].loss.options["label"] == text
-        again = load_config(write(config.yaml()), host=toys)
+        again = load_config(write(config.yaml()), loaded=toys)
         assert again.dump() == config.dump()
         assert again.yaml() == config.yaml()
 
 
 def test_a_resolved_config_of_bundled_components_reads_back_the_same(write, source_of, toys):
     data = toys.registry.get("dataset", "toy_data").target
-    host = load_plugins(sources=[*installed(), source_of("test", ("dataset", "toy_data", data))])
+    loaded = load_plugins(sources=[*installed(), source_of("test", ("dataset", "toy_data", data))])
     text = """
 dataset: toy_data
 backbone: resnet18
@@ -300,8 +300,8 @@ scorer: nearest_cosine
 optimizer: sgd
 train: {epochs: 2}
 """
-    config = load_config(write(text), host=host)
-    again = load_config(write(config.yaml()), host=host)
+    config = load_config(write(text), loaded=loaded)
+    again = load_config(write(config.yaml()), loaded=loaded)
     assert again.dump() == config.dump()
     assert config.dump()["backbone"]["name"] == "resnet18"
 
@@ -354,8 +354,8 @@ def test_a_plugin_file_is_found_beside_the_config_that_names_it(with_plugin, tmp
 
 def test_a_plugin_given_with_the_call_needs_no_leave_and_is_loaded_once(with_plugin):
     config = load_config(with_plugin, plugins=["code/mine.py", "code/../code/mine.py"])
-    assert [plugin.name for plugin in config.host.registry.plugins] == ["toys", "mine"]
-    assert config.host.registry.names("shift") == ["mirror", "toy_shift"]
+    assert [plugin.name for plugin in config.loaded.registry.plugins] == ["toys", "mine"]
+    assert config.loaded.registry.names("shift") == ["mirror", "toy_shift"]
 
 
 def test_a_plugin_file_that_is_not_there_is_located(with_plugin, write):
@@ -376,7 +376,7 @@ def test_a_plugin_file_that_breaks_is_the_users_error(with_plugin, write):
 
 def test_a_host_passed_in_is_taken_as_it_is(with_plugin, toys):
     with pytest.raises(ConfigError, match="no shift named 'mirror'"):
-        load_config(with_plugin, host=toys)
+        load_config(with_plugin, loaded=toys)
 
 
 def test_plugins_may_be_left_out(write, toy_source, source_of, monkeypatch):

@@ -8,7 +8,7 @@ from annotated_types import Ge, Len
 from pydantic import BaseModel
 from torch import Tensor, nn
 
-from adframe.config.schema import Spec, model_of, resolve
+from adframe.config.schema import ComponentSpec, model_of, resolve
 from adframe.errors import ConfigError, PluginFault
 from adframe.interfaces import Count, Scorer
 
@@ -34,8 +34,8 @@ def resolved(host_of, toys):
     def resolved(constructor, **options):
         others = [(e.kind, e.name, e.target, e.default) for e in toys.registry]
         others = [other if other[3] else other[:3] for other in others]
-        host = host_of(*others, ("scorer", "given", scorer_with(constructor)))
-        return resolve("scorer", {"name": "given", **options}, host.registry)
+        loaded = host_of(*others, ("scorer", "given", scorer_with(constructor)))
+        return resolve("scorer", {"name": "given", **options}, loaded.registry)
 
     return resolved
 
@@ -307,10 +307,10 @@ def test_problems_of_several_options_come_together(toys):
 
 def test_only_the_component_that_is_named_is_imported(host_of, toys):
     target = toys.registry.get("shift", "toy_shift").target
-    host = host_of(("shift", "good", target), ("shift", "bad", "no_such_module:A"))
-    assert isinstance(resolve("shift", "good", host.registry), Spec)
+    loaded = host_of(("shift", "good", target), ("shift", "bad", "no_such_module:A"))
+    assert isinstance(resolve("shift", "good", loaded.registry), ComponentSpec)
     with pytest.raises(ConfigError, match="shift 'bad' of plugin 'test' cannot be imported from"):
-        resolve("shift", "bad", host.registry)
+        resolve("shift", "bad", loaded.registry)
 
 
 def test_a_refusal_of_a_nested_constructor_is_located(toys):

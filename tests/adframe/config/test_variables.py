@@ -23,7 +23,7 @@ def _variables(monkeypatch):
 
 @pytest.fixture
 def load(write, toys):
-    return lambda text, *settings: load_config(write(TOY + text), settings, host=toys)
+    return lambda text, *settings: load_config(write(TOY + text), settings, loaded=toys)
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,11 @@ def test_a_variable_alone_is_read_as_yaml_so_that_numbers_work(load):
 
 def test_the_folder_of_a_config_is_a_variable(write, toys):
     write(TOY + "outliers: [{name: toy_data, root: '${CONFIG_DIR}/data'}]\n", "deep/base.yaml")
-    config = load_config(write("extends: deep/base.yaml\n"), host=toys)
+    config = load_config(write("extends: deep/base.yaml\n"), loaded=toys)
     assert config.dump()["outliers"][0]["root"] == str(Path("deep/data").resolve())
     assert (
         load_config(
-            write("extends: ['${CONFIG_DIR}/deep/base.yaml']\n", "y.yaml"), host=toys
+            write("extends: ['${CONFIG_DIR}/deep/base.yaml']\n", "y.yaml"), loaded=toys
         ).dump()
         == config.dump()
     )
@@ -90,7 +90,7 @@ def test_what_a_variable_is_wrong_for_is_told_as_any_value_is(load):
 def test_a_resolved_config_means_what_it_says(load, write, toys):
     config = load('backbone: toy_net\noutliers: [{name: toy_data, root: "$${AF_ROOT}"}]\n')
     for text in (config.yaml(), resolved(config)):
-        assert load_config(write(text, "again.yaml"), host=toys).dump() == config.dump()
+        assert load_config(write(text, "again.yaml"), loaded=toys).dump() == config.dump()
 
 
 # --- settings ------------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ def test_the_last_of_several_bases_wins_and_the_file_over_all(write, toys):
     write("seed: 2\nshifts: [toy_shift]\n", "deep/two.yaml")
     write("extends: deep/two.yaml\nseed: 3\n", "three.yaml")
     config = load_config(
-        write("extends: [one.yaml, three.yaml]\nbackbone: {stages: 3}\n"), host=toys
+        write("extends: [one.yaml, three.yaml]\nbackbone: {stages: 3}\n"), loaded=toys
     )
     assert (config.seed, config.dump()["backbone"]["stages"]) == (3, 3)
     assert len(config.shifts) == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from adframe.config.compose import compose, merge, set_value
-from adframe.config.yaml_tree import Node, parse, read_file
+from adframe.config.yaml_tree import ConfigNode, parse, read_file
 from adframe.errors import ConfigError, UserError
 
 
@@ -258,7 +258,7 @@ def test_a_setting_is_the_origin_of_what_it_sets_and_of_nothing_else(write):
     assert tree.origin_of(["a", "c"]) == "x.yaml:3"
     assert tree.origin_of(["a"]) == "x.yaml:1"
     assert tree.origin_of([]) == "x.yaml:1"
-    assert set_value(Node({}, "x.yaml:1"), "d.e=1").origin_of(["d"]) == "--set d.e=1"
+    assert set_value(ConfigNode({}, "x.yaml:1"), "d.e=1").origin_of(["d"]) == "--set d.e=1"
 
 
 # --- extends ------------------------------------------------------------------------------------

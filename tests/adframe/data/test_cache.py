@@ -38,7 +38,7 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def undecoded(monkeypatch):
+def on_demand(monkeypatch):
     """From when it is called, no image may be decoded."""
     return lambda: monkeypatch.setattr(
         decode, "read_image", lambda *_: pytest.fail("it was decoded")
@@ -56,12 +56,12 @@ def file_of(folder):
     return path
 
 
-def test_it_holds_the_pixels_and_is_not_decoded_again(paths, folder, undecoded):
+def test_it_holds_the_pixels_and_is_not_decoded_again(paths, folder, on_demand):
     expected = read_images(paths, 8)
     pixels, kept = open_(paths, folder)
     assert torch.equal(pixels, expected)
     assert kept == list(range(40))
-    undecoded()
+    on_demand()
     assert torch.equal(open_(paths, folder)[0], expected)
     assert torch.equal(load_file(file_of(folder))["pixels"], expected)
 
@@ -146,7 +146,7 @@ def _spoil(path, old, new):
     lambda path: _spoil(path, b"made_of", b"made_by"),
     lambda path: path.write_bytes(path.read_bytes()[:-1] + b"\0"),
 ])  # fmt: skip
-def test_a_damaged_one_is_made_anew_with_a_line(paths, folder, undecoded, damage):
+def test_a_damaged_one_is_made_anew_with_a_line(paths, folder, on_demand, damage):
     open_(paths, folder)
     path = file_of(folder)
     whole = path.read_bytes()
@@ -155,7 +155,7 @@ def test_a_damaged_one_is_made_anew_with_a_line(paths, folder, undecoded, damage
         pixels, _ = open_(paths, folder)
     assert torch.equal(pixels, read_images(paths, 8))
     assert file_of(folder).read_bytes() == whole
-    undecoded()
+    on_demand()
     open_(paths, folder)
 
 

@@ -151,7 +151,7 @@ def test_a_large_image_is_refused_without_a_second_warning(tmp_path):
         with pytest.raises(ImageError, match=r"large\.png: 10000x10000 pixels are too many"):
             read_image(tmp_path / "large.png")
     assert told == []
-    assert decode.MOST_PIXELS == Image.MAX_IMAGE_PIXELS
+    assert decode.MAX_PIXELS == Image.MAX_IMAGE_PIXELS
 
 
 def test_a_decoder_that_fails_anyhow_names_the_file(tmp_path, rgb, monkeypatch):
@@ -226,7 +226,7 @@ def test_a_jpeg_file_of_another_kind_is_left_to_pillow(tmp_path, rgb, monkeypatc
         with pytest.raises(ImageError, match="cut.jpg"):
             read_image(tmp_path / "cut.jpg")
     assert decode._plain_jpeg(tmp_path / "plain.jpg") is not None
-    monkeypatch.setattr(decode, "MOST_PIXELS", 5)
+    monkeypatch.setattr(decode, "MAX_PIXELS", 5)
     assert decode._plain_jpeg(tmp_path / "plain.jpg") is None
 
 

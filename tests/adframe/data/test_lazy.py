@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from adframe.data import lazy
-from adframe.data.lazy import blocks, choose, feed, onto, sha256
+from adframe.data.lazy import iter_batches, iter_chunks, sha256, subset, to_device
 
 PIXELS = torch.randint(0, 256, (30, 3, 4, 4), generator=torch.Generator().manual_seed(0)).byte()
-ROWS = torch.tensor([5, 2, 9, 9, 0, 29])
+MAX_ROWS_PER_PASS = torch.tensor([5, 2, 9, 9, 0, 29])
 
 
 def test_some_of_a_tensor_behave_as_their_copy_does():
-    some, copy = choose(PIXELS, ROWS), PIXELS[ROWS]
+    some, copy = subset(PIXELS, MAX_ROWS_PER_PASS), PIXELS[MAX_ROWS_PER_PASS]
     assert (len(some), some.shape, some.dtype, some.ndim) == (6, copy.shape, copy.dtype, copy.ndim)
     mask = torch.tensor([True, False, True, False, False, True])
     for index in (2, -1, slice(1, 4), slice(None), slice(0, 0), [3, 1], mask, torch.tensor([4])):
@@ -21,14 +21,14 @@ def test_some_of_a_tensor_behave_as_their_copy_does():
     assert torch.equal(torch.stack(list(some)), copy)
     with pytest.raises(IndexError):
         some[6]
-    assert torch.equal(choose(some, torch.tensor([4, 0]))[:], copy[[4, 0]])
-    assert torch.equal(PIXELS[ROWS], copy)
+    assert torch.equal(subset(some, torch.tensor([4, 0]))[:], copy[[4, 0]])
+    assert torch.equal(PIXELS[MAX_ROWS_PER_PASS], copy)
 
 
 def test_batches_come_in_the_order_asked_for():
     order = [torch.tensor([3, 1]), torch.tensor([], dtype=torch.long), torch.tensor([2])]
-    for of in (PIXELS, choose(PIXELS, torch.arange(30))):
-        found = list(feed(of, order))
+    for of in (PIXELS, subset(PIXELS, torch.arange(30))):
+        found = list(iter_batches(of, order))
         assert len(found) == 3
         assert all(torch.equal(b, PIXELS[rows]) for b, rows in zip(found, order, strict=True))
 
@@ -37,8 +37,8 @@ def test_the_digest_is_that_of_all_bytes(monkeypatch):
     expected = hashlib.sha256(PIXELS.numpy().tobytes()).hexdigest()
     for size in (1, 48 * 7, lazy.BLOCK):
         monkeypatch.setattr(lazy, "BLOCK", size)
-        assert sha256(PIXELS) == sha256(choose(PIXELS, torch.arange(30))) == expected
-    assert [len(block) for block in blocks(PIXELS, 20)] == [20, 10]
+        assert sha256(PIXELS) == sha256(subset(PIXELS, torch.arange(30))) == expected
+    assert [len(block) for block in iter_chunks(PIXELS, 20)] == [20, 10]
     turned = PIXELS.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
     assert sha256(turned) == expected
 
@@ -49,7 +49,7 @@ def test_what_goes_to_cuda_is_pinned_first(monkeypatch):
     monkeypatch.setattr(
         torch.Tensor, "to", lambda self, device, **how: (done.append((device.type, how)), self)[1]
     )
-    onto(torch.device("cpu"), PIXELS)
-    onto(torch.device("cuda"), PIXELS)
+    to_device(torch.device("cpu"), PIXELS)
+    to_device(torch.device("cuda"), PIXELS)
     how = {"non_blocking": True}
     assert done == [("cpu", how), "pin", ("cuda", how)]

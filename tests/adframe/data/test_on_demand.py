@@ -14,7 +14,7 @@ import adframe
 from adframe.cli.main import main
 from adframe.data import decode, lazy, on_demand
 from adframe.data.decode import ImageError
-from adframe.data.lazy import choose, sha256
+from adframe.data.lazy import sha256, subset
 from adframe.data.load import open_images, read_images
 from adframe.engine.interrupt import Stopped
 from adframe.errors import Note, UserError
@@ -43,7 +43,7 @@ def test_what_is_asked_for_is_what_memory_would_hold(paths, size):
     for index in (3, -1, slice(5), slice(0, 0), [4, 4, 1], torch.tensor([9, 2]), mask):
         assert torch.equal(files[index], expected[index])
     rows = torch.tensor([7, 3, 3])
-    assert torch.equal(choose(files, rows)[:], expected[rows])
+    assert torch.equal(subset(files, rows)[:], expected[rows])
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -52,16 +52,16 @@ def test_batches_come_in_order_and_draw_nothing(paths, workers):
     files, _ = open_images(paths, 8, workers=workers)
     order = [torch.tensor(rows, dtype=torch.long) for rows in ([3, 19], [], [0], [5, 5, 4], [1])]
     state = torch.get_rng_state()
-    found = list(lazy.feed(files, order))
+    found = list(lazy.iter_batches(files, order))
     assert torch.equal(torch.get_rng_state(), state)
     assert len(found) == 5
     assert all(torch.equal(b, expected[rows]) for b, rows in zip(found, order, strict=True))
-    assert list(lazy.feed(files, [])) == []
+    assert list(lazy.iter_batches(files, [])) == []
 
 
 def test_the_digest_is_that_of_the_pixels_and_taken_once(paths, monkeypatch):
     files, _ = open_images(paths, 8, workers=0)
-    some = choose(files, torch.arange(5, 20))
+    some = subset(files, torch.arange(5, 20))
     assert sha256(some) == sha256(read_images(paths[5:], 8))
     monkeypatch.setattr(decode, "read_image", lambda *_: pytest.fail("it was decoded"))
     digest = sha256(files)
@@ -77,11 +77,11 @@ def test_a_file_that_goes_bad_later_is_named_in_a_line(paths, workers):
     paths[13].unlink()
     said = r"^\S*09\.png: is of another size than when it was first read$"
     with pytest.raises(ImageError, match=said):
-        list(lazy.feed(files, order))
+        list(lazy.iter_batches(files, order))
     with pytest.raises(ImageError, match=said):
         files[9]
     with pytest.raises(ImageError, match=r"^\S*13\.png: unreadable image: No such file\S*"):
-        list(lazy.feed(files, order[3:]))
+        list(lazy.iter_batches(files, order[3:]))
 
 
 def test_bad_files_are_found_before_they_are_needed(paths):
@@ -166,19 +166,21 @@ def test_a_run_with_workers_is_the_run_in_memory_and_so_is_one_resumed(toy, tmp_
 def test_no_more_than_a_part_is_asked_for_at_once(toy, monkeypatch):
     """In no phase of a run, though it has 8 images to train on and 20 to test with."""
     most = []
-    decode, select = on_demand.ImageFiles._decode, on_demand.ImageFiles.index_select
+    decode, select = on_demand.LazyImageFiles._decode, on_demand.LazyImageFiles.index_select
     monkeypatch.setattr(
-        on_demand.ImageFiles, "_decode", lambda self, p: (most.append(len(p)), decode(self, p))[1]
+        on_demand.LazyImageFiles,
+        "_decode",
+        lambda self, p: (most.append(len(p)), decode(self, p))[1],
     )
     monkeypatch.setattr(
-        on_demand.ImageFiles,
+        on_demand.LazyImageFiles,
         "index_select",
         lambda self, dim, rows: (most.append(len(rows)), select(self, dim, rows))[1],
     )
-    monkeypatch.setattr("adframe.engine.features.ROWS", 4)
+    monkeypatch.setattr("adframe.engine.features.MAX_ROWS_PER_PASS", 4)
     monkeypatch.setattr("adframe.engine.metrics.COLUMNS", 4)
-    monkeypatch.setattr("adframe.engine.metrics.ROWS", 4)
-    monkeypatch.setattr("adframe.engine.features.FEW", 2)
+    monkeypatch.setattr("adframe.engine.metrics.MAX_ROWS_PER_PASS", 4)
+    monkeypatch.setattr("adframe.engine.features.MIN_BATCH", 2)
     monkeypatch.setattr("adframe.engine.monitor.SAMPLE", 4)
     adframe.run(toy("dataset.workers=0", "train.epochs=1", "scorer=nearest_cosine"))
     assert max(most) == 4

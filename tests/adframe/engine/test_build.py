@@ -31,8 +31,8 @@ def real(source_of, toys):
 def refusal(write, toys):
     """The message with which a config that is valid by itself is refused."""
 
-    def refusal(text, *settings, host=toys):
-        config = load_config(write(text), settings, host=host)
+    def refusal(text, *settings, loaded=toys):
+        config = load_config(write(text), settings, loaded=loaded)
         with pytest.raises(ConfigError) as caught:
             assemble(config)
         return str(caught.value)
@@ -42,7 +42,7 @@ def refusal(write, toys):
 
 def test_everything_is_built_and_the_method_set_up(write, toys):
     text = TOY + "outliers: [{name: toy_data, size: 3}]\nshifts: [toy_shift, toy_shift]\n"
-    parts = assemble(load_config(write(text), ["scorer=[toy_scorer, toy_wrap]"], host=toys))
+    parts = assemble(load_config(write(text), ["scorer=[toy_scorer, toy_wrap]"], loaded=toys))
     assert (parts.dataset.size, [data.size for data in parts.outliers]) == (8, [3])
     assert len(parts.shifts) == 2
     assert [type(scorer).__name__ for scorer in parts.scorers] == ["ToyScorer", "ToyWrap"]
@@ -105,20 +105,20 @@ def test_an_objective_needs_a_term(refusal):
 
 
 def test_a_scorer_must_be_given_what_it_looks_at(refusal, source_of, toy_source, toys):
-    from adframe.interfaces import Look
+    from adframe.interfaces import ViewSpec
 
     toy = toys.registry.get("scorer", "toy_scorer").target
 
     class Greedy(toy):
         """Wants more."""
 
-        def look(self):
-            return Look(outputs=("features", "logits"))
+        def view_spec(self):
+            return ViewSpec(outputs=("features", "logits"))
 
-    host = load_plugins(sources=[toy_source, source_of("more", ("scorer", "greedy", Greedy))])
+    loaded = load_plugins(sources=[toy_source, source_of("more", ("scorer", "greedy", Greedy))])
     problem = "greedy needs 'logits', which is not trained; there is: features"
-    assert refusal(TOY + "scorer: greedy", host=host) == f"x.yaml:4: scorer: {problem}"
-    message = refusal(TOY + "scorer: [toy_scorer, greedy]", host=host)
+    assert refusal(TOY + "scorer: greedy", loaded=loaded) == f"x.yaml:4: scorer: {problem}"
+    message = refusal(TOY + "scorer: [toy_scorer, greedy]", loaded=loaded)
     assert message == f"x.yaml:4: scorer.1: {problem}"
 
 
@@ -137,7 +137,7 @@ def test_a_scorer_must_be_given_what_it_looks_at(refusal, source_of, toy_source,
     ],
 )
 def test_misfits_of_bundled_components_are_located(refusal, real, setting, line, key):
-    message = refusal(REAL, setting, host=real)
+    message = refusal(REAL, setting, loaded=real)
     origins = (f"x.yaml:{line}", f"--set {setting}")
     assert message.startswith(tuple(f"{origin}: {key}: " for origin in origins))
     assert "\n" not in message
@@ -146,7 +146,7 @@ def test_misfits_of_bundled_components_are_located(refusal, real, setting, line,
 def test_weights_depend_on_the_seed_and_on_nothing_else(write, real):
     def weights(*settings):
         torch.rand(3)  # whatever was drawn before
-        method = assemble(load_config(write(REAL), settings, host=real)).method
+        method = assemble(load_config(write(REAL), settings, loaded=real)).method
         return torch.cat([parameter.detach().flatten() for parameter in method.parameters()])
 
     assert torch.equal(weights(), weights())
@@ -186,7 +186,7 @@ def test_exposure_is_refused_by_a_method_that_would_ignore_it(refusal):
 
 def test_exposure_of_no_ratio_is_not_for_the_method(write, toys):
     text = TOY + "exposure: {dataset: toy_data, ratio: 0}\n"
-    assert assemble(load_config(write(text), host=toys)).exposure is not None
+    assert assemble(load_config(write(text), loaded=toys)).exposure is not None
 
 
 def test_a_scorer_that_needs_known_outliers_is_refused_without(refusal, source_of, toy_source):
@@ -202,6 +202,6 @@ def test_a_scorer_that_needs_known_outliers_is_refused_without(refusal, source_o
 
         score = fit
 
-    host = load_plugins(sources=[toy_source, source_of("test", ("scorer", "knowing", Knowing))])
+    loaded = load_plugins(sources=[toy_source, source_of("test", ("scorer", "knowing", Knowing))])
     said = "scorer: knowing compares with known outliers; set exposure"
-    assert said in refusal(TOY + "scorer: knowing\n", host=host)
+    assert said in refusal(TOY + "scorer: knowing\n", loaded=loaded)

@@ -9,21 +9,21 @@ import torch
 import adframe
 from adframe.cli.main import _as_a_line, main
 from adframe.engine import monitor
-from adframe.engine.monitor import Fault, Watch
+from adframe.engine.monitor import MetricAccumulator, NonFiniteError
 from adframe.errors import Note, TrainingError
 from adframe.io.tensors import read_tensors
 
 
 def test_a_watch_sums_what_it_sees_whenever_it_looks():
     values = [0.1 * n for n in range(30)]
-    often, seldom = Watch({}), Watch({})
+    often, seldom = MetricAccumulator({}), MetricAccumulator({})
     for step, value in enumerate(values):
         metrics = {"loss": torch.tensor(value), "term_1": torch.tensor(-value)}
-        often.see(step, metrics)
-        seldom.see(step, metrics)
-        often.settle()
+        often.add(step, metrics)
+        seldom.add(step, metrics)
+        often.flush()
     assert often.sums == {} or often.sums["loss"] == pytest.approx(sum(values))
-    halves = Watch(often.sums)
+    halves = MetricAccumulator(often.sums)
     assert halves.means(30) == seldom.means(30) == often.means(30)
     assert often.sums == {}
     assert seldom.means(30) == {}
@@ -37,12 +37,12 @@ def test_a_watch_sums_what_it_sees_whenever_it_looks():
     ({"a_1": 1, "loss": -math.inf}, "the loss"),
 ])  # fmt: skip
 def test_the_first_step_that_is_not_finite_is_named_with_its_terms(metrics, said):
-    seen = Watch({})
-    seen.see(6, {name: torch.tensor(1.0) for name in metrics})
-    seen.see(7, {name: torch.tensor(float(value)) for name, value in metrics.items()})
-    seen.see(8, {name: torch.tensor(math.nan) for name in metrics})
-    with pytest.raises(Fault) as caught:
-        seen.settle()
+    seen = MetricAccumulator({})
+    seen.add(6, {name: torch.tensor(1.0) for name in metrics})
+    seen.add(7, {name: torch.tensor(float(value)) for name, value in metrics.items()})
+    seen.add(8, {name: torch.tensor(math.nan) for name in metrics})
+    with pytest.raises(NonFiniteError) as caught:
+        seen.flush()
     assert (caught.value.step, str(caught.value)) == (8, f"{said} is not finite")
 
 
@@ -136,16 +136,18 @@ def test_a_warning_is_one_line_on_the_command_line():
 
 
 def test_spread_is_the_variance_of_unit_features(toy):
-    from adframe.engine.features import look_at
+    from adframe.engine.features import extract_features
     from adframe.engine.runner import prepare
-    from adframe.interfaces import Look
+    from adframe.interfaces import ViewSpec
 
     run = prepare(toy(), None)
     method, pixels = run.assembly.method, run.data.train.pixels
-    (seen,) = look_at(method, [], pixels, Look(), 0)
+    (seen,) = extract_features(method, [], pixels, ViewSpec(), 0)
     unit = [row / row.norm() for row in seen["features"].flatten(1).double()]
     count = len(unit)
     pairs = sum(float((a - b).square().sum()) for a in unit for b in unit)
-    assert monitor.spread(method, pixels) == pytest.approx(pairs / (2 * count * count), rel=1e-6)
-    assert monitor.spread(method, pixels[:1].repeat(5, 1, 1, 1)) < monitor.COLLAPSED
+    assert monitor.feature_variance(method, pixels) == pytest.approx(
+        pairs / (2 * count * count), rel=1e-6
+    )
+    assert monitor.feature_variance(method, pixels[:1].repeat(5, 1, 1, 1)) < monitor.COLLAPSED
     assert issubclass(Note, UserWarning)

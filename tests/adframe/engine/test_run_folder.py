@@ -12,13 +12,13 @@ import pytest
 import adframe
 from adframe.cli.main import main
 from adframe.errors import UserError
-from adframe.io.locks import held
+from adframe.io.locks import lock_folder
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from adframe.io.locks import held
-with held(Path(sys.argv[1])):
+from adframe.io.locks import lock_folder
+with lock_folder(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -36,7 +36,7 @@ def test_a_lock_held_by_another_process_refuses_and_ends_with_it(tmp_path, toy_f
         assert list(out.iterdir()) == []
         os.kill(other.pid, signal.SIGKILL)
         other.wait()
-        with held(out):
+        with lock_folder(out):
             pass
     finally:
         other.kill()
@@ -46,27 +46,27 @@ def test_a_lock_held_by_another_process_refuses_and_ends_with_it(tmp_path, toy_f
 
 
 def test_two_runs_of_one_process_are_kept_apart_too(toy, tmp_path):
-    with held(tmp_path), pytest.raises(UserError, match="another process is at work"):
+    with lock_folder(tmp_path), pytest.raises(UserError, match="another process is at work"):
         adframe.run(toy(), tmp_path)
-    with held(tmp_path), held(tmp_path / "other"):
+    with lock_folder(tmp_path), lock_folder(tmp_path / "other"):
         pass
 
 
 def test_folders_made_in_vain_are_taken_away(tmp_path):
-    with pytest.raises(RuntimeError), held(tmp_path / "a/b/c"):
+    with pytest.raises(RuntimeError), lock_folder(tmp_path / "a/b/c"):
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
-    with held(tmp_path / "a/b"):
+    with lock_folder(tmp_path / "a/b"):
         (tmp_path / "a/b/file").write_text("x")
     assert (tmp_path / "a/b/file").exists()
-    with held(None):
+    with lock_folder(None):
         pass
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "file").write_text("x")
     for path in (tmp_path / "file", tmp_path / "file/below"):
-        with pytest.raises(UserError, match=r"file.*: cannot be made: "), held(path):
+        with pytest.raises(UserError, match=r"file.*: cannot be made: "), lock_folder(path):
             pass
     assert (tmp_path / "file").read_text() == "x"
 
@@ -78,7 +78,7 @@ def test_a_file_system_without_locks_is_used_without(tmp_path, monkeypatch):
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", unable)
-    with held(tmp_path):
+    with lock_folder(tmp_path):
         pass
 
 
@@ -88,11 +88,11 @@ def test_a_process_that_a_run_forks_does_not_hold_its_folder(tmp_path):
     fork = multiprocessing.get_context("fork")
     here, there = fork.Pipe()
     child = fork.Process(target=lambda: (there.send("at work"), time.sleep(600)))
-    with held(tmp_path / "run"):
+    with lock_folder(tmp_path / "run"):
         child.start()
         assert here.recv() == "at work"
     try:
-        with held(tmp_path / "run"):
+        with lock_folder(tmp_path / "run"):
             assert child.is_alive()
     finally:
         child.kill()

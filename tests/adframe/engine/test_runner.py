@@ -67,12 +67,12 @@ def test_the_pixel_floor_is_the_nearest_training_image(toy, tmp_path):
 
 def test_the_pixel_floor_is_the_same_in_blocks_of_any_size(toy, monkeypatch):
     run = prepare(toy(), None)
-    whole = metrics.pixel_floor(run.data.train, run.parts)
+    whole = metrics.pixel_floor(run.data.train, run.test_sets)
     image = 4 * 3 * 16 * 16
     for columns, floats in ((3, 1 << 30), (4096, 5 * image), (4096, 1)):
         monkeypatch.setattr(metrics, "COLUMNS", columns)
-        monkeypatch.setattr(metrics, "FLOATS", floats)
-        blocks = metrics.pixel_floor(run.data.train, run.parts)
+        monkeypatch.setattr(metrics, "MAX_FLOAT_BYTES", floats)
+        blocks = metrics.pixel_floor(run.data.train, run.test_sets)
         for measure, outcome in whole.items():
             assert blocks[measure].auroc == outcome.auroc
             for part, scores in outcome.scores.items():
@@ -175,7 +175,7 @@ def test_scorers_that_share_a_look_score_as_each_does_alone(toy):
 
 def _seen(config):
     """What the one-file plugin of a test noted."""
-    return next(p.seen for p in config.host.manager.get_plugins() if hasattr(p, "seen"))
+    return next(p.seen for p in config.loaded.manager.get_plugins() if hasattr(p, "seen"))
 
 
 def test_hooks_see_every_update_and_epoch(toy, tmp_path):
@@ -185,7 +185,7 @@ def test_hooks_see_every_update_and_epoch(toy, tmp_path):
 from adframe import hookimpl
 seen = []
 
-class Watch:
+class MetricAccumulator:
     @hookimpl
     def adframe_update(self, run, group, metrics):
         seen.append((group, run.step, sorted(metrics)))
@@ -198,7 +198,7 @@ class Watch:
 
 @hookimpl
 def adframe_run_start(run):
-    run.attach(Watch())
+    run.attach(MetricAccumulator())
 """,
         encoding="utf-8",
     )
@@ -280,7 +280,7 @@ def test_exposed_outliers_are_trained_beside_the_inliers(toy, shapes):
     counts, seen = [], []
     for batch in train._batches(run, epoch=0):
         counts.append(len(batch.exposed.pixels))
-        seen += batch.exposed.draws.keys.tolist()
+        seen += batch.exposed.keys.values.tolist()
     assert counts == [3] * run.batches_per_epoch
     assert len(set(seen)) == len(seen)  # all are seen before one comes again
     report = adframe.run(toy(exposed))

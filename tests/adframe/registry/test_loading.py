@@ -112,15 +112,15 @@ def test_a_broken_plugin_is_told_of_and_harms_no_other(source_of, toys, source, 
     target = toys.registry.get("shift", "toy_shift").target
     before = source_of("before", ("shift", "first", target))
     after = source_of("after", ("shift", "last", target))
-    host = load_plugins(sources=[before, source, after])
-    errors = {plugin.name: plugin.error for plugin in host.registry.plugins}
+    loaded = load_plugins(sources=[before, source, after])
+    errors = {plugin.name: plugin.error for plugin in loaded.registry.plugins}
     assert errors["bad"].startswith(reason)
     assert "\n" not in errors["bad"]
     assert errors["before"] is errors["after"] is None
-    assert host.registry.names("shift") == ["first", "last"]
-    assert len(host.manager.get_plugins()) == 2
+    assert loaded.registry.names("shift") == ["first", "last"]
+    assert len(loaded.manager.get_plugins()) == 2
     with pytest.raises(UnknownComponent) as caught:
-        host.registry.get("shift", "half_done")
+        loaded.registry.get("shift", "half_done")
     assert f"plugin 'bad' did not load: {reason}" in str(caught.value)
 
 
@@ -145,10 +145,10 @@ def test_a_fault_is_forgotten_by_the_next_call():
 def test_one_module_under_two_names_stays_loaded_once(source_of):
     first = source_of("first", ("shift", "a", "a.b:C"))
     second = Source(Plugin("second", "1", "elsewhere"), first.load)
-    host = load_plugins(sources=[first, second])
-    assert [plugin.error is None for plugin in host.registry.plugins] == [True, False]
-    assert host.registry.names("shift") == ["a"]
-    assert len(host.manager.get_plugins()) == 1
+    loaded = load_plugins(sources=[first, second])
+    assert [plugin.error is None for plugin in loaded.registry.plugins] == [True, False]
+    assert loaded.registry.names("shift") == ["a"]
+    assert len(loaded.manager.get_plugins()) == 1
 
 
 def test_plugins_of_one_name_may_both_load(source_of):
@@ -159,9 +159,9 @@ def test_plugins_of_one_name_may_both_load(source_of):
 
 def test_plugins_may_be_left_out(source_of):
     sources = [source_of("one", ("shift", "a", "a:A")), source_of("two", ("shift", "a", "b:B"))]
-    host = load_plugins(sources=sources, without=["two"])
-    assert host.registry.get("shift", "a").plugin.name == "one"
-    assert [plugin.name for plugin in host.registry.plugins] == ["one"]
+    loaded = load_plugins(sources=sources, without=["two"])
+    assert loaded.registry.get("shift", "a").plugin.name == "one"
+    assert [plugin.name for plugin in loaded.registry.plugins] == ["one"]
     with pytest.raises(UserError) as caught:
         load_plugins(sources=sources, without=["tow"])
     assert str(caught.value) == "--without tow: no such plugin; did you mean 'two'?"
@@ -170,8 +170,8 @@ def test_plugins_may_be_left_out(source_of):
 def test_a_relative_target_is_completed_with_the_plugins_package(source_of):
     plain, package = source_of("plain", ("shift", "a", ".b.c:D")), ModuleType("pack")
     vars(package).update(vars(plain.load()), __package__="pack")
-    host = load_plugins(sources=[Source(Plugin("p", "1", "here"), lambda: package)])
-    assert host.registry.get("shift", "a").target == "pack.b.c:D"
+    loaded = load_plugins(sources=[Source(Plugin("p", "1", "here"), lambda: package)])
+    assert loaded.registry.get("shift", "a").target == "pack.b.c:D"
     named = Source(Plugin("p", "1", "here", package="other"), lambda: plain.load())
     assert load_plugins(sources=[named]).registry.get("shift", "a").target == "other.b.c:D"
 
@@ -210,10 +210,10 @@ def test_an_entry_point_to_nothing_is_recorded(monkeypatch, tmp_path):
 
 def test_a_file_is_a_plugin(write):
     path = write(FILE, "my plugin.py")
-    host = load_plugins([path], sources=[])
-    (plugin,) = host.registry.plugins
+    loaded = load_plugins([path], sources=[])
+    (plugin,) = loaded.registry.plugins
     assert (plugin.name, plugin.origin, plugin.error) == ("my plugin", str(path), None)
-    entry = host.registry.get("shift", "mirror")
+    entry = loaded.registry.get("shift", "mirror")
     assert entry.load().__name__ == "Mirror"
     assert entry.summary() == "Mirrors."
 

@@ -228,8 +228,8 @@ assert all(summary for *_, summary in lines), lines
     assert done.returncode == 0, done.stderr
 
 
-def test_every_bundled_component_is_imported_and_has_a_schema(host):
-    for each in host.registry:
+def test_every_bundled_component_is_imported_and_has_a_schema(loaded):
+    for each in loaded.registry:
         component = each.load()
         assert each.summary() == (component.__doc__ or "").partition("\n")[0] != ""
         assert model_of(component)

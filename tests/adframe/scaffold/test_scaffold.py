@@ -53,7 +53,7 @@ def test_one_shell_line_from_nothing_to_a_tested_and_finished_run(shell, tmp_pat
     (result,) = (tmp_path / "my_idea/runs").glob("*/result.json")
     assert 0 <= json.loads(result.read_text())["mean_auroc"] <= 1
     (metrics,) = (tmp_path / "my_idea/runs").glob("*/metrics.jsonl")
-    assert '"myidealoss_4"' in metrics.read_text()
+    assert '"my_idea_4"' in metrics.read_text()
 
 
 def test_a_package_is_clean_for_ruff_and_mypy(package):

@@ -57,12 +57,12 @@ def table_file(toy_file: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def grid_of(host: Any, tmp_path: Path) -> Callable[..., Grid]:
+def grid_of(loaded: Any, tmp_path: Path) -> Callable[..., Grid]:
     """``grid_of(file, budget, ...)``: the grid of a table file, its cells below ``out``."""
 
     def grid_of(path: Path, budget: str = "smoke", **options: Any) -> Grid:
         root = options.pop("root", tmp_path)
-        return make_grid(read_table(path), budget, tmp_path / "out", root, host, **options)
+        return make_grid(read_table(path), budget, tmp_path / "out", root, loaded, **options)
 
     return grid_of
 

@@ -9,7 +9,7 @@ from adframe.tables.definition import read_table
 from adframe.tables.files import configs_folder, find_table
 
 ROOT = Path(__file__).parents[3]
-TABLES = [*(f"table{number}" for number in range(1, 7)), "multi_class_jpeg", "rivals"]
+TABLES = [*(f"table{number}" for number in range(1, 7)), "multi_class_jpeg", "baselines"]
 
 
 def test_the_configs_are_found_from_the_package_and_ship_with_it():
@@ -38,7 +38,7 @@ def test_bundled_tables_are_valid_at_every_budget(name, grid_of):
     for budget in table.file.budgets:
         grid = grid_of(path, budget, need_data=False)
         assert len(grid.cells) == len(grid.chosen)
-        if table.published and name != "rivals":  # where each method has epochs of its own
+        if table.published and name != "baselines":  # where each method has epochs of its own
             epochs = {cell.config.train.epochs for cell in grid.cells}
             assert epochs in ({"smoke": {1}, "short": {4}, "full": {2048}}[budget], set())
 

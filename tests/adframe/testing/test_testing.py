@@ -15,7 +15,6 @@ from adframe import hookimpl
 from adframe.interfaces import (
     Dataset,
     Images,
-    Look,
     Method,
     Optimizer,
     Positive,
@@ -24,6 +23,7 @@ from adframe.interfaces import (
     Splits,
     Stage,
     Update,
+    ViewSpec,
 )
 from adframe.testing import CHECKS, cases, check
 from adframe.testing.fakes import SmallNet, Spread, Still, UpsideDown, WholeNet
@@ -276,7 +276,7 @@ class Relative(GoodScorer):
 
 
 class Chancy(GoodScorer):
-    """Draws when it is fitted."""
+    """RandomKeys when it is fitted."""
 
     def fit(self, features):
         super().fit(features)
@@ -297,8 +297,8 @@ class Lossy(GoodScorer):
 class Blind(GoodScorer):
     """Asks for nothing."""
 
-    def look(self):
-        return Look(outputs=())
+    def view_spec(self):
+        return ViewSpec(outputs=())
 
 
 # --- images --------------------------------------------------------------------------------------
@@ -335,25 +335,25 @@ class Mixing(UpsideDown):
 
 
 class Global(Still):
-    """Draws from PyTorch's generator."""
+    """RandomKeys from PyTorch's generator."""
 
-    def __call__(self, images, draws, strength=1.0):
-        images = super().__call__(images, draws)
+    def __call__(self, images, keys, strength=1.0):
+        images = super().__call__(images, keys)
         return images * torch.rand(1, dtype=images.dtype)
 
 
 class Bright(Still):
     """Leaves the range."""
 
-    def __call__(self, images, draws, strength=1.0):
-        return super().__call__(images, draws) * 1.5
+    def __call__(self, images, keys, strength=1.0):
+        return super().__call__(images, keys) * 1.5
 
 
 class Weak(Still):
     """Is mild by default."""
 
-    def __call__(self, images, draws, strength=0.5):
-        return super().__call__(images, draws) * strength
+    def __call__(self, images, keys, strength=0.5):
+        return super().__call__(images, keys) * strength
 
 
 class Deep(SmallNet):
@@ -403,7 +403,7 @@ class Loud(Beyond):
     """Its augmentation leaves the range."""
 
     def stages(self, levels, progress):
-        return [Stage(levels, lambda images, draws: images * 2)]
+        return [Stage(levels, lambda images, keys: images * 2)]
 
 
 class Ungrouped(GoodMethod):

@@ -6,14 +6,14 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as T
 
-from adframe.interfaces import Draws
+from adframe.interfaces import RandomKeys
 from adframe_augmentations.droc import DROC, blur
 
 PLAIN = {"grayscale_probability": 0.0, "blur_probability": 0.0, "flip_probability": 0.0}
 STILL = {**PLAIN, "jitter": (0.0, 0.0, 0.0, 0.0)}
 
 
-class Constant(Draws):
+class Constant(RandomKeys):
     """Every draw is the same number."""
 
     def __init__(self, value: float, count: int) -> None:
@@ -24,8 +24,8 @@ class Constant(Draws):
         return torch.full((len(self), *shape), self.value)
 
 
-def draws(count: int, seed: int = 0) -> Draws:
-    return Draws.of(seed, torch.arange(count))
+def keys(count: int, seed: int = 0) -> RandomKeys:
+    return RandomKeys.from_index(seed, torch.arange(count))
 
 
 def noise(count: int = 4, size: int = 32) -> Tensor:
@@ -58,14 +58,14 @@ def test_the_pipeline_is_torchvisions_at_the_same_parameters() -> None:
 def test_faithful_never_blurs() -> None:
     images = noise()
     crop_only = {**STILL, "blur_probability": 1.0}
-    faithful = DROC(**crop_only, faithful=True)(images, draws(4))
-    torch.testing.assert_close(faithful, DROC(**STILL)(images, draws(4)))
-    assert (DROC(**crop_only)(images, draws(4)) - faithful).abs().max() > 0.05
+    official_code = DROC(**crop_only, official_code=True)(images, keys(4))
+    torch.testing.assert_close(official_code, DROC(**STILL)(images, keys(4)))
+    assert (DROC(**crop_only)(images, keys(4)) - official_code).abs().max() > 0.05
 
 
 def test_the_side_of_the_crop_is_uniform() -> None:
     ramp = torch.linspace(1 / 64, 63 / 64, 32).expand(4000, 3, 32, 32)
-    out = DROC(**STILL)(ramp, draws(4000))
+    out = DROC(**STILL)(ramp, keys(4000))
     side = (out[:, 0, 0, -1] - out[:, 0, 0, 0]) * 32 / 31
     deviation = 0.5 / math.sqrt(12) / math.sqrt(4000)
     assert side.mean().item() == pytest.approx(0.75, abs=5 * deviation + 0.01)
@@ -74,16 +74,16 @@ def test_the_side_of_the_crop_is_uniform() -> None:
 
 def test_strength_zero_is_the_image_with_a_flip() -> None:
     images = noise(16, 8)
-    out = DROC()(images, draws(16), strength=0.0)
+    out = DROC()(images, keys(16), strength=0.0)
     kept = (out - images).abs().amax((1, 2, 3)) < 1e-5
     assert (kept ^ ((out - images.flip(-1)).abs().amax((1, 2, 3)) < 1e-5)).all()
     assert 0 < kept.sum() < 16
 
 
 def test_an_images_result_does_not_depend_on_its_batch_and_stays_in_range() -> None:
-    images, together = noise(8), draws(8)
+    images, together = noise(8), keys(8)
     whole, rows = DROC()(images, together), torch.tensor([5, 5, 0])
-    part = DROC()(images[rows], Draws(together.keys[rows]))
+    part = DROC()(images[rows], RandomKeys(together.keys[rows]))
     torch.testing.assert_close(part, whole[rows], atol=1e-6, rtol=0)
     assert whole.min() >= 0
     assert whole.max() <= 1
@@ -91,5 +91,5 @@ def test_an_images_result_does_not_depend_on_its_batch_and_stays_in_range() -> N
 
 def test_bytes_become_floating_point() -> None:
     images = (noise() * 255).round().byte()
-    expected = DROC()(v2.functional.to_dtype(images, torch.float32, scale=True), draws(4))
-    torch.testing.assert_close(DROC()(images, draws(4)), expected, atol=1e-6, rtol=0)
+    expected = DROC()(v2.functional.to_dtype(images, torch.float32, scale=True), keys(4))
+    torch.testing.assert_close(DROC()(images, keys(4)), expected, atol=1e-6, rtol=0)

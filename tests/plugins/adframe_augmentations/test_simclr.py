@@ -11,8 +11,8 @@ from torch import Tensor
 
 from adframe import build
 from adframe.errors import ConfigError
-from adframe.interfaces import Draws
-from adframe.registry.loading import Host
+from adframe.interfaces import RandomKeys
+from adframe.registry.loading import LoadedPlugins
 from adframe_augmentations.simclr import SimCLR, crop, jitter_colour, luma, turn_hue
 
 STEP = 1 / 255
@@ -21,8 +21,8 @@ WHOLE = {"scale": (1.0, 1.0), "ratio": (1.0, 1.0)}
 STILL = {**OFF, **WHOLE}
 
 
-class Constant(Draws):
-    """Draws one and the same number, so that a test knows the parameters of the pipeline."""
+class Constant(RandomKeys):
+    """RandomKeys one and the same number, so that a test knows the parameters of the pipeline."""
 
     def __init__(self, value: float, count: int) -> None:
         super().__init__(torch.arange(count))
@@ -51,8 +51,8 @@ def ramp(count: int, size: int = 16) -> Tensor:
     return torch.stack([across, down, torch.full((size, size), 0.5)]).expand(count, -1, -1, -1)
 
 
-def draws(count: int, seed: int = 0) -> Draws:
-    return Draws.of(seed, torch.arange(count))
+def keys(count: int, seed: int = 0) -> RandomKeys:
+    return RandomKeys.from_index(seed, torch.arange(count))
 
 
 def close(ours: Tensor, theirs: Tensor, atol: float = STEP) -> None:
@@ -204,7 +204,7 @@ def test_strength_scales_the_ratio_in_its_logarithm() -> None:
 
 def test_strength_zero_is_a_flip_only() -> None:
     images = noise(64, 8, 8)
-    out = SimCLR()(images, draws(64), strength=0.0)
+    out = SimCLR()(images, keys(64), strength=0.0)
     kept = (out - images).abs().amax((1, 2, 3)) < 1e-5
     mirrored = (out - images.flip(-1)).abs().amax((1, 2, 3)) < 1e-5
     assert (kept ^ mirrored).all()
@@ -215,7 +215,7 @@ def test_strength_zero_is_a_flip_only() -> None:
 def test_a_stronger_pipeline_changes_images_more() -> None:
     images = noise(300, 12, 12)
     change = [
-        (SimCLR(flip_probability=0.0)(images, draws(300), strength) - images).abs().mean().item()
+        (SimCLR(flip_probability=0.0)(images, keys(300), strength) - images).abs().mean().item()
         for strength in (0.0, 0.25, 0.5, 0.75, 1.0)
     ]
     assert change == sorted(change)
@@ -226,7 +226,7 @@ def test_a_stronger_pipeline_changes_images_more() -> None:
 def test_a_fixed_crop_is_as_large_at_every_strength() -> None:
     augment = SimCLR(**{**OFF, "scale": (0.25, 0.25), "ratio": (1.0, 1.0)})
     for strength in (0.0, 0.5, 1.0):
-        left, _, width, height = boxes(augment(ramp(50), draws(50), strength))
+        left, _, width, height = boxes(augment(ramp(50), keys(50), strength))
         close(width, torch.full((50,), 0.5), 1e-5)
         close(height, torch.full((50,), 0.5), 1e-5)
         assert left.std() > 0.1
@@ -234,7 +234,7 @@ def test_a_fixed_crop_is_as_large_at_every_strength() -> None:
 
 def test_the_default_strength_is_the_full_pipeline() -> None:
     images = noise()
-    assert torch.equal(SimCLR()(images, draws(4)), SimCLR()(images, draws(4), 1.0))
+    assert torch.equal(SimCLR()(images, keys(4)), SimCLR()(images, keys(4), 1.0))
 
 
 # --- each image by itself -------------------------------------------------------------------------
@@ -242,13 +242,13 @@ def test_the_default_strength_is_the_full_pipeline() -> None:
 
 def test_the_same_keys_give_the_same_views_and_others_give_others() -> None:
     images = noise()
-    first, again, other = (SimCLR()(images, draws(4, seed)) for seed in (0, 0, 1))
+    first, again, other = (SimCLR()(images, keys(4, seed)) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert ((first - other).abs().amax((1, 2, 3)) > STEP).all()
 
 
 def test_equal_images_with_different_keys_get_different_views() -> None:
-    out = SimCLR()(noise(1).expand(16, -1, -1, -1), draws(16))
+    out = SimCLR()(noise(1).expand(16, -1, -1, -1), keys(16))
     distance = torch.cdist(out.flatten(1), out.flatten(1)) + torch.eye(16) * 99
     assert distance.min() > 0.5
 
@@ -258,27 +258,27 @@ def test_equal_images_with_different_keys_get_different_views() -> None:
 
 @pytest.mark.parametrize("images", [noise(64, 8, 8), colours()], ids=["noise", "colours"])
 def test_the_result_is_within_zero_and_one(images: Tensor) -> None:
-    out = SimCLR(jitter=(0.9, 0.9, 0.9, 0.5))(images, draws(len(images)))
+    out = SimCLR(jitter=(0.9, 0.9, 0.9, 0.5))(images, keys(len(images)))
     assert out.min() >= 0
     assert out.max() <= 1
 
 
 def test_bytes_become_float32_in_zero_to_one() -> None:
     images = (noise() * 255).round().byte()
-    out = SimCLR()(images, draws(4))
+    out = SimCLR()(images, keys(4))
     assert out.dtype == torch.float32
-    close(out, SimCLR()(images.float() / 255, draws(4)), atol=1e-6)
+    close(out, SimCLR()(images.float() / 255, keys(4)), atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
 def test_floating_point_keeps_its_type(dtype: torch.dtype) -> None:
-    out = SimCLR()(noise().to(dtype), draws(4))
+    out = SimCLR()(noise().to(dtype), keys(4))
     assert out.dtype == dtype
-    close(out.float(), SimCLR()(noise(), draws(4)), atol=0.1)
+    close(out.float(), SimCLR()(noise(), keys(4)), atol=0.1)
 
 
 def test_images_need_not_be_square() -> None:
-    assert SimCLR()(noise(4, 16, 24), draws(4)).shape == (4, 3, 16, 24)
+    assert SimCLR()(noise(4, 16, 24), keys(4)).shape == (4, 3, 16, 24)
 
 
 # --- how often, and how much ----------------------------------------------------------------------
@@ -303,26 +303,26 @@ def often(hits: Tensor, probability: float) -> None:
 
 @pytest.mark.parametrize("probability", [0.0, 0.3, 0.5, 1.0])
 def test_as_many_images_are_mirrored_as_asked(probability: float) -> None:
-    out = SimCLR(**{**STILL, "flip_probability": probability})(ramp(MANY, 2), draws(MANY))
+    out = SimCLR(**{**STILL, "flip_probability": probability})(ramp(MANY, 2), keys(MANY))
     often(out[:, 0, 0, 0] > out[:, 0, 0, 1], probability)
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.2, 0.8, 1.0])
 def test_as_many_images_are_jittered_as_asked(probability: float) -> None:
-    out = SimCLR(**{**STILL, "jitter_probability": probability})(ramp(MANY, 2), draws(MANY))
+    out = SimCLR(**{**STILL, "jitter_probability": probability})(ramp(MANY, 2), keys(MANY))
     often((out - ramp(MANY, 2)).abs().amax((1, 2, 3)) > 1e-4, probability)
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])
 def test_the_share_of_gray_images_is_the_probability_times_strength(strength: float) -> None:
     augment = SimCLR(**{**STILL, "grayscale_probability": 0.2})
-    out = augment(ramp(MANY, 2), draws(MANY), strength)
+    out = augment(ramp(MANY, 2), keys(MANY), strength)
     often((out.amax(1) - out.amin(1)).amax((1, 2)) < 1e-4, 0.2 * strength)
 
 
 def test_crops_are_uniform_in_area_log_ratio_and_place() -> None:
     augment = SimCLR(**{**OFF, "scale": (0.08, 0.5)})  # small enough for every ratio to fit
-    left, top, width, height = (v.double() for v in boxes(augment(ramp(MANY), draws(MANY))))
+    left, top, width, height = (v.double() for v in boxes(augment(ramp(MANY), keys(MANY))))
     assert min(left.min(), top.min()) > -1e-6
     assert max((left + width).max(), (top + height).max()) < 1 + 1e-6
     for values, low, high in [
@@ -335,7 +335,7 @@ def test_crops_are_uniform_in_area_log_ratio_and_place() -> None:
 
 
 def test_crops_of_the_default_pipeline_stay_within_the_image() -> None:
-    left, top, width, height = boxes(SimCLR(**OFF)(ramp(MANY), draws(MANY)))
+    left, top, width, height = boxes(SimCLR(**OFF)(ramp(MANY), keys(MANY)))
     assert min(left.min(), top.min()) > -1e-5
     assert max((left + width).max(), (top + height).max()) < 1 + 1e-5
     area = width * height
@@ -347,13 +347,13 @@ def test_crops_of_the_default_pipeline_stay_within_the_image() -> None:
 def test_brightness_factors_are_uniform_over_their_range() -> None:
     augment = SimCLR(**{**STILL, "jitter_probability": 1.0, "jitter": (0.4, 0.0, 0.0, 0.0)})
     gray = torch.full((MANY, 3, 1, 1), 0.5)
-    factors = augment(gray, draws(MANY))[:, 0, 0, 0].double() / 0.5
+    factors = augment(gray, keys(MANY))[:, 0, 0, 0].double() / 0.5
     assert stats.kstest(factors.numpy(), "uniform", args=(0.6, 0.8)).pvalue > 1e-3
 
 
 def test_flip_jitter_and_gray_are_drawn_independently() -> None:
     augment = SimCLR(**WHOLE, jitter=(0.4, 0.0, 0.0, 0.0), grayscale_probability=0.5)
-    out = augment(ramp(MANY, 2), draws(MANY))
+    out = augment(ramp(MANY, 2), keys(MANY))
     gray = (out.amax(1) - out.amin(1)).amax((1, 2)) < 1e-4
     mirrored = out[:, 0, 0, 0] > out[:, 0, 0, 1]
     often(gray & mirrored, 0.25)
@@ -385,12 +385,12 @@ def test_a_range_that_falls_is_refused(options: dict) -> None:
         ("grayscale_probability", -0.1),
     ],
 )
-def test_options_out_of_bounds_are_refused(key: str, value: object, host: Host) -> None:
+def test_options_out_of_bounds_are_refused(key: str, value: object, loaded: LoadedPlugins) -> None:
     with pytest.raises(ConfigError, match=key):
-        build("augmentation", {"name": "simclr", key: value}, host)
+        build("augmentation", {"name": "simclr", key: value}, loaded)
 
 
-def test_options_at_their_bounds_are_taken(host: Host) -> None:
+def test_options_at_their_bounds_are_taken(loaded: LoadedPlugins) -> None:
     options = {"scale": [1.0, 1.0], "ratio": [1.0, 1.0], "jitter": [0.0, 0.0, 0.0, 0.5]}
-    built = build("augmentation", {"name": "simclr", **options}, host)
+    built = build("augmentation", {"name": "simclr", **options}, loaded)
     assert {key: list(getattr(built, key)) for key in options} == options

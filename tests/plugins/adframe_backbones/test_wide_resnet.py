@@ -30,7 +30,7 @@ def norm_relu(x: Tensor, state: dict[str, Tensor], name: str) -> Tensor:
     return ((x - mean) / (var + 1e-5).sqrt() * weight + bias).clamp(min=0)
 
 
-def by_hand(state: dict[str, Tensor], x: Tensor, blocks: int, faithful: bool) -> list[Tensor]:
+def by_hand(state: dict[str, Tensor], x: Tensor, blocks: int, official_code: bool) -> list[Tensor]:
     x, maps = F.conv2d(x * 2 - 1, state["conv1.weight"], padding=1), []
     for stage in range(3):
         for block in range(blocks):
@@ -38,7 +38,7 @@ def by_hand(state: dict[str, Tensor], x: Tensor, blocks: int, faithful: bool) ->
             stride = 2 if stage and not block else 1
             active = norm_relu(x, state, f"{name}.norm1")
             out = F.conv2d(active, state[f"{name}.conv1.weight"], stride=stride, padding=1)
-            if not faithful:
+            if not official_code:
                 out = norm_relu(out, state, f"{name}.norm2")
             out = F.conv2d(out, state[f"{name}.conv2.weight"], padding=1)
             if f"{name}.shortcut.weight" in state:
@@ -49,12 +49,12 @@ def by_hand(state: dict[str, Tensor], x: Tensor, blocks: int, faithful: bool) ->
     return maps
 
 
-@pytest.mark.parametrize("faithful", [False, True])
+@pytest.mark.parametrize("official_code", [False, True])
 @pytest.mark.parametrize(("depth", "widen"), [(10, 1), (16, 0.5)])
-def test_equals_the_blocks_written_out(depth: int, widen: float, faithful: bool) -> None:
-    net = trained(depth=depth, widen_factor=widen, faithful=faithful).eval()
+def test_equals_the_blocks_written_out(depth: int, widen: float, official_code: bool) -> None:
+    net = trained(depth=depth, widen_factor=widen, official_code=official_code).eval()
     with torch.no_grad():
-        expected = by_hand(net.state_dict(), images(), (depth - 4) // 6, faithful)
+        expected = by_hand(net.state_dict(), images(), (depth - 4) // 6, official_code)
         for mine, other in zip(net(images()), expected, strict=True):
             torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-4)
 

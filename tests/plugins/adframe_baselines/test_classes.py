@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adframe.interfaces import Dims, Views
+from adframe.interfaces import LossDims, Views
 from adframe_baselines.classes import Classification, JointClassification
 
 LABEL = torch.tensor([0, 1, 2, 0, 1, 2, -1])
@@ -13,7 +13,7 @@ SHIFT = torch.tensor([0, 0, 0, 1, 1, 1, 0])
 def made(kind: type[Classification], frozen: bool = False) -> Classification:
     torch.manual_seed(0)
     loss = kind(frozen)
-    loss.setup(Dims(embedding=6, shifts=2, classes=3))
+    loss.setup(LossDims(embedding=6, shifts=2, classes=3))
     return loss
 
 

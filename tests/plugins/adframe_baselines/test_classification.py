@@ -1,14 +1,14 @@
 import torch
 from torch.nn import functional as F
 
-from adframe.interfaces import Dims, Views
+from adframe.interfaces import LossDims, Views
 from adframe_baselines.classification import ShiftClassification
 
 
 def made() -> ShiftClassification:
     torch.manual_seed(0)
     loss = ShiftClassification()
-    loss.setup(Dims(embedding=6, shifts=4, classes=1))
+    loss.setup(LossDims(embedding=6, shifts=4, classes=1))
     return loss
 
 
@@ -50,7 +50,7 @@ def test_only_exposed_outliers_give_zero() -> None:
 def test_a_deeper_head_is_as_drocs() -> None:
     torch.manual_seed(0)
     loss = ShiftClassification(depth=2, hidden=5)
-    loss.setup(Dims(embedding=6, shifts=4, classes=1))
+    loss.setup(LossDims(embedding=6, shifts=4, classes=1))
     kinds = [type(layer).__name__ for layer in loss.classifier]
     assert kinds == [*["Linear", "BatchNorm1d", "ReLU"] * 2, "Linear"]
     shapes = [tuple(p.shape) for p in loss.parameters() if p.ndim == 2]

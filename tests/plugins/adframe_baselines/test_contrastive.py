@@ -6,7 +6,7 @@ from pytorch_metric_learning.losses import NTXentLoss, SupConLoss
 from torch import Tensor
 
 from adframe.interfaces import Loss, Views
-from adframe_baselines.contrastive import SimCLR, SupCLR
+from adframe_baselines.contrastive import NTXent, SupCon
 
 
 def rows(images: int = 6, shifts: int = 3, labels: int = 0) -> tuple[Tensor, Views]:
@@ -32,9 +32,9 @@ def loops(z: Tensor, same: list[list[bool]], temperature: float) -> float:
 
 
 @pytest.mark.parametrize("temperature", [0.07, 0.5])
-def test_simclr_is_nt_xent_over_instances(temperature: float) -> None:
+def test_nt_xent_is_the_loss_over_instances(temperature: float) -> None:
     z, views = rows()
-    value = SimCLR(temperature)(z, views).item()
+    value = NTXent(temperature)(z, views).item()
     instance = list(zip(views.source.tolist(), views.shift.tolist(), strict=True))
     same = [[a == b for b in instance] for a in instance]
     assert value == pytest.approx(loops(z, same, temperature), abs=1e-9)
@@ -43,9 +43,9 @@ def test_simclr_is_nt_xent_over_instances(temperature: float) -> None:
 
 
 @pytest.mark.parametrize("temperature", [0.07, 0.5])
-def test_supclr_is_supcon_over_classes_under_shifts(temperature: float) -> None:
+def test_supcon_is_the_loss_over_classes_under_shifts(temperature: float) -> None:
     z, views = rows(labels=2)
-    value = SupCLR(temperature)(z, views).item()
+    value = SupCon(temperature)(z, views).item()
     label = list(zip(views.label.tolist(), views.shift.tolist(), strict=True))
     same = [[a == b for b in label] for a in label]
     assert value == pytest.approx(loops(z, same, temperature), abs=1e-9)
@@ -53,19 +53,19 @@ def test_supclr_is_supcon_over_classes_under_shifts(temperature: float) -> None:
     assert value == pytest.approx(SupConLoss(temperature)(z, labels).item(), abs=1e-6)
 
 
-def test_supclr_of_what_has_no_label_is_simclr() -> None:
+def test_supcon_of_what_has_no_label_is_nt_xent() -> None:
     z, views = rows()
-    assert SupCLR(0.5)(z, views) == SimCLR(0.5)(z, views)
+    assert SupCon(0.5)(z, views) == NTXent(0.5)(z, views)
 
 
-@pytest.mark.parametrize("loss", [SimCLR(), SupCLR()])
+@pytest.mark.parametrize("loss", [NTXent(), SupCon()])
 def test_the_order_of_rows_means_nothing(loss: Loss) -> None:
     z, views = rows(labels=3)
     order = torch.randperm(len(z), generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(loss(z[order], views[order]), loss(z, views))
 
 
-@pytest.mark.parametrize("loss", [SimCLR(), SupCLR()])
+@pytest.mark.parametrize("loss", [NTXent(), SupCon()])
 def test_a_row_without_a_positive_adds_nothing_and_gradients_are_finite(loss: Loss) -> None:
     z, views = rows(images=2, shifts=1)
     z = z[:2].requires_grad_()

@@ -10,11 +10,11 @@ from adframe.interfaces import (
     Augmentation,
     Backbone,
     Batch,
-    Dims,
-    Draws,
     Loss,
-    Objective,
-    Parts,
+    LossDims,
+    LossTerm,
+    MethodParts,
+    RandomKeys,
     Schedule,
     Shift,
     Update,
@@ -57,15 +57,15 @@ class AsFloat(Augmentation):
     def __init__(self) -> None:
         self.called: list[tuple[float, int]] = []
 
-    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
-        assert len(images) == len(draws)
+    def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
+        assert len(images) == len(keys)
         self.called.append((strength, len(images)))
         return images / 255
 
 
 class Noise(AsFloat):
-    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
-        return super().__call__(images, draws, strength) * draws.uniform(3, 8, 8)
+    def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
+        return super().__call__(images, keys, strength) * keys.uniform(3, 8, 8)
 
 
 class Invert(Shift):
@@ -85,7 +85,7 @@ class Recorder(Loss):
         self.calls: list[tuple[Tensor, Views, float]] = []
         self.made.append(self)
 
-    def setup(self, dims: Dims) -> None:
+    def setup(self, dims: LossDims) -> None:
         self.dims = dims
 
     def forward(self, embeddings: Tensor, views: Views) -> Tensor:
@@ -103,7 +103,7 @@ class ShiftClassifier(Recorder):
 
     reads = "features"
 
-    def setup(self, dims: Dims) -> None:
+    def setup(self, dims: LossDims) -> None:
         super().setup(dims)
         self.layer = nn.Linear(dims.embedding, dims.shifts)
 
@@ -122,7 +122,7 @@ def batch(images: int = 5, labels: list[int] | None = None) -> Batch:
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(256, (images, 3, 8, 8), generator=generator, dtype=torch.uint8)
     label = torch.tensor(labels or [-1] * images)
-    return Batch(pixels, label, Draws.of(0, torch.arange(images)))
+    return Batch(pixels, label, RandomKeys.from_index(0, torch.arange(images)))
 
 
 Term = tuple[type[Loss], Sequence[int] | None, float | Sequence[float]]
@@ -138,8 +138,8 @@ def method(
     made = Contrastive(projection=7)
     shifts = [Rotation()] if shifts is None else shifts
     schedule = schedule or Hierarchical(AsFloat())
-    objective = [Objective(*term) for term in terms]
-    made.setup(Parts(backbone or Chain(), shifts, schedule, objective, classes))
+    objective = [LossTerm(*term, name=term[0].__name__.lower()) for term in terms]
+    made.setup(MethodParts(backbone or Chain(), shifts, schedule, objective, classes))
     return made
 
 
@@ -204,7 +204,7 @@ def test_without_shifts_every_row_is_an_inlier() -> None:
 
 
 def test_all_views_of_a_batch_are_augmented_differently() -> None:
-    same = Batch(torch.full((5, 3, 8, 8), 200, dtype=torch.uint8), batch().label, batch().draws)
+    same = Batch(torch.full((5, 3, 8, 8), 200, dtype=torch.uint8), batch().label, batch().keys)
     one(method((Recorder, None, 1.0), schedule=Hierarchical(Noise())), same)
     seen = torch.cat([recorder.calls[0][1].images for recorder in Recorder.made])
     assert len(seen) == 4 * 2 * 4 * 5
@@ -215,7 +215,10 @@ def test_an_images_views_do_not_depend_on_its_batch() -> None:
     contrastive, whole = method((Recorder, [3], 1.0), schedule=Hierarchical(Noise())), batch(6)
     rows = torch.tensor([4, 1])
     one(contrastive, whole)
-    one(contrastive, Batch(whole.pixels[rows], whole.label[rows], Draws(whole.draws.keys[rows])))
+    one(
+        contrastive,
+        Batch(whole.pixels[rows], whole.label[rows], RandomKeys(whole.keys.values[rows])),
+    )
     (_, full, _), (_, part, _) = Recorder.made[0].calls
     for place, row in enumerate(rows):
         torch.testing.assert_close(
@@ -317,9 +320,9 @@ def test_a_loss_learns_its_dimensions_at_its_stage() -> None:
         classes=9,
     )
     assert [recorder.dims for recorder in Recorder.made] == [
-        Dims(embedding=3, shifts=4, classes=9),
-        Dims(embedding=5, shifts=4, classes=9),
-        Dims(embedding=7, shifts=4, classes=9),
+        LossDims(embedding=3, shifts=4, classes=9),
+        LossDims(embedding=5, shifts=4, classes=9),
+        LossDims(embedding=7, shifts=4, classes=9),
     ]
 
 
@@ -365,7 +368,9 @@ def test_only_stages_whose_projection_is_read_have_a_head() -> None:
 def test_the_hidden_width_is_the_last_stages_unless_given() -> None:
     assert method((Recorder, [1], 1.0)).heads["1"].project[0].out_features == WIDTHS[-1]
     given = Contrastive(projection=7, hidden=11)
-    given.setup(Parts(Chain(), [], Uniform(AsFloat()), [Objective(Recorder, None, 1.0)], 1))
+    given.setup(
+        MethodParts(Chain(), [], Uniform(AsFloat()), [LossTerm(Recorder, None, 1.0, "recorder")], 1)
+    )
     assert given.heads["4"].project[0].out_features == 11
 
 
@@ -451,8 +456,8 @@ def exposing(images: int = 5, others: int = 2) -> Batch:
     generator = torch.Generator().manual_seed(1)
     pixels = torch.randint(256, (others, 3, 8, 8), generator=generator, dtype=torch.uint8)
     made = batch(images, [1] * images)
-    draws = Draws.of(1, torch.arange(others))
-    made.exposed = Batch(pixels, torch.zeros(others, dtype=torch.int64), draws)
+    keys = RandomKeys.from_index(1, torch.arange(others))
+    made.exposed = Batch(pixels, torch.zeros(others, dtype=torch.int64), keys)
     return made
 
 
@@ -489,9 +494,9 @@ def test_the_view_of_each_row_is_counted() -> None:
 
 
 def test_an_early_view_is_shared_by_its_shifts_and_by_no_other_view() -> None:
-    contrastive = Contrastive(projection=7, views=3, before=Noise())
-    objective = [Objective(Recorder, [4], 1.0)]
-    contrastive.setup(Parts(Chain(), [Rotation()], Hierarchical(AsFloat()), objective, 1))
+    contrastive = Contrastive(projection=7, views=3, pre_shift=Noise())
+    objective = [LossTerm(Recorder, [4], 1.0, "recorder")]
+    contrastive.setup(MethodParts(Chain(), [Rotation()], Hierarchical(AsFloat()), objective, 1))
     one(contrastive)
     ((_, views, _),) = Recorder.made[0].calls
     assert len(views) == 3 * 4 * 5
@@ -507,7 +512,7 @@ class Classifier(Loss):
     reads = "features"
     outputs = ("shift_logits",)
 
-    def setup(self, dims: Dims) -> None:
+    def setup(self, dims: LossDims) -> None:
         self.layer = nn.Linear(dims.embedding, dims.shifts)
 
     def forward(self, embeddings: Tensor, views: Views) -> Tensor:
@@ -535,6 +540,8 @@ def test_what_is_predicted_at_an_earlier_stage_is_not() -> None:
 
 def test_a_deep_head_has_normalised_hidden_layers() -> None:
     deep = Contrastive(projection=7, hidden=6, depth=3)
-    deep.setup(Parts(Chain(), [], Uniform(AsFloat()), [Objective(Recorder, None, 1.0)], 1))
+    deep.setup(
+        MethodParts(Chain(), [], Uniform(AsFloat()), [LossTerm(Recorder, None, 1.0, "recorder")], 1)
+    )
     kinds = [type(layer).__name__ for layer in deep.heads["4"].project]
     assert kinds == ["Linear", "BatchNorm1d", "ReLU"] * 3 + ["Linear"]

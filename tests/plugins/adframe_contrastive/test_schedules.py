@@ -3,14 +3,14 @@ import torch
 from torch import Tensor
 
 import adframe
-from adframe.interfaces import Augmentation, Draws, Schedule
+from adframe.interfaces import Augmentation, RandomKeys, Schedule
 from adframe_contrastive.schedules import Curriculum, Downsized, Phases, Uniform
 
 
 class Echo(Augmentation):
     """Returns the strength it was called with, as an image's every value."""
 
-    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
+    def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         return torch.full_like(images, strength)
 
 
@@ -21,14 +21,14 @@ def test_only_the_last_stage_is_trained_at_the_one_strength(
     strength: float, levels: int, progress: float
 ) -> None:
     (stage,) = Uniform(Echo(), strength).stages(levels, progress)
-    out = stage.augmentation(torch.zeros(1, 3, 2, 2), Draws(torch.zeros(1, dtype=torch.int64)))
+    out = stage.augmentation(torch.zeros(1, 3, 2, 2), RandomKeys(torch.zeros(1, dtype=torch.int64)))
     assert stage.level == levels
     assert out.unique().item() == strength
 
 
 def test_the_default_is_full_strength() -> None:
     (stage,) = Uniform(Echo()).stages(4, 0.0)
-    out = stage.augmentation(torch.zeros(1, 3, 2, 2), Draws(torch.zeros(1, dtype=torch.int64)))
+    out = stage.augmentation(torch.zeros(1, 3, 2, 2), RandomKeys(torch.zeros(1, dtype=torch.int64)))
     assert out.unique().item() == 1.0
 
 
@@ -48,9 +48,9 @@ def test_a_curriculum_that_is_over_at_once_has_full_strength() -> None:
 
 def views_of(schedule: Schedule, progress: float, images: Tensor) -> dict[int, Tensor]:
     """Stage -> what it sees."""
-    draws = Draws.of(0, torch.arange(len(images)))
+    keys = RandomKeys.from_index(0, torch.arange(len(images)))
     return {
-        stage.level: stage.augmentation(images, Draws(draws.keys))
+        stage.level: stage.augmentation(images, RandomKeys(keys.values))
         for stage in schedule.stages(4, progress)
     }
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from adframe.interfaces import Augmentation, Draws
+from adframe.interfaces import Augmentation, RandomKeys
 from adframe_cutpaste.shifts import CutPaste, CutPasteScar, pasted
 
 BOTH = [CutPaste, CutPasteScar]
@@ -16,7 +16,7 @@ def noise(count: int = 40, height: int = 16, width: int = 16) -> Tensor:
 
 
 class Darker(Augmentation):
-    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
+    def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         values = images if images.is_floating_point() else images.float() / 255
         return values / 2
 

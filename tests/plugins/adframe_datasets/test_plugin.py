@@ -10,8 +10,8 @@ UNLABELLED = {"lsun_resize", "lsun_fix", "imagenet_resize", "imagenet_fix"}
 
 
 @pytest.mark.parametrize("name", sorted(set(DATASETS) - ALONE))
-def test_options_have_the_same_names_everywhere_and_are_described(name, host):
-    told = describe(host.registry.get("dataset", name))
+def test_options_have_the_same_names_everywhere_and_are_described(name, loaded):
+    told = describe(loaded.registry.get("dataset", name))
     options = {option["name"] for option in told["options"]}
     expected = {"root", "test_limit"}
     if name not in UNLABELLED:

@@ -5,7 +5,7 @@ import torch
 
 import adframe
 
-CONFIG = Path(__file__).parents[3] / "configs/goad/cifar10_faithful.yaml"
+CONFIG = Path(__file__).parents[3] / "configs/goad/cifar10_official_code.yaml"
 TOY = ["backbone.widen_factor=0.25", "shifts=[rotation]", "train.batch_size=4"]
 
 
@@ -37,7 +37,7 @@ def watched(toy_settings: list[str], out: Path | None = None, resume: bool = Fal
         def adframe_epoch_end(self, run: adframe.Run) -> None:
             seen[0].after()
 
-    config.host.manager.register(Observer())
+    config.loaded.manager.register(Observer())
     adframe.run(config, out=out, resume=resume)
     return seen[0]
 
@@ -57,7 +57,7 @@ def test_statistics_stay_from_the_second_epoch_on_while_weights_move(settings: l
 
 
 def test_by_default_they_go_on_moving(settings: list[str]) -> None:
-    watch = watched([*settings, "objective.1.loss.faithful=false"])
+    watch = watched([*settings, "objective.1.loss.official_code=false"])
     assert not torch.equal(watch.means[1], watch.means[0])
 
 

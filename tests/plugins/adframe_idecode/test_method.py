@@ -10,17 +10,17 @@ from adframe.interfaces import (
     Augmentation,
     Backbone,
     Batch,
-    Dims,
-    Draws,
     Loss,
-    Objective,
-    Parts,
+    LossDims,
+    LossTerm,
+    MethodParts,
+    RandomKeys,
     Views,
 )
 from adframe_baselines.classification import ShiftClassification
 from adframe_contrastive.schedules import Uniform
 from adframe_idecode.method import Equivariance
-from adframe_idecode.tilt import Tilt
+from adframe_idecode.small_rotation import SmallRotation
 from adframe_shifts.geometric import Rotation
 from adframe_unicon.schedules import Hierarchical
 
@@ -39,7 +39,7 @@ class Net(Backbone):
 
 
 class Plain(Augmentation):
-    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
+    def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         return images.float() / 255
 
 
@@ -48,7 +48,7 @@ class Keep(Loss):
 
     reads = "features"
 
-    def setup(self, dims: Dims) -> None:
+    def setup(self, dims: LossDims) -> None:
         self.dims = dims
         self.seen: list[tuple[Tensor, Views]] = []
 
@@ -62,10 +62,8 @@ def method(
 ) -> Equivariance:
     torch.manual_seed(0)
     made = Equivariance(hidden=5, **options)
-    terms = [
-        Objective(loss, None, weight) for loss, weight in zip(losses, (1.0, 3.0), strict=False)
-    ]
-    made.setup(Parts(Net(), [Rotation()], Uniform(Plain()), terms, 1))
+    terms = [LossTerm(loss, None, weight) for loss, weight in zip(losses, (1.0, 3.0), strict=False)]
+    made.setup(MethodParts(Net(), [Rotation()], Uniform(Plain()), terms, 1))
     return made
 
 
@@ -76,7 +74,7 @@ def pixels(count: int = 12) -> Tensor:
 
 def batch(images: Tensor) -> Batch:
     keys = torch.arange(len(images))
-    return Batch(images, torch.full_like(keys, -1), Draws.of(0, keys))
+    return Batch(images, torch.full_like(keys, -1), RandomKeys.from_index(0, keys))
 
 
 def hidden(made: Equivariance, first: Tensor, second: Tensor) -> Tensor:
@@ -90,7 +88,7 @@ def test_losses_see_the_pair_of_every_image_and_each_of_its_shifted_selves() -> 
     (update,) = made.step(batch(images), 0.5)
     keep = made.terms[1]
     embeddings, views = keep.seen[0]
-    assert keep.dims == Dims(embedding=5, shifts=4, classes=1)
+    assert keep.dims == LossDims(embedding=5, shifts=4, classes=1)
     assert len(embeddings) == len(views) == 12
     for row, source, shift in zip(embeddings, views.source, views.shift, strict=True):
         image = images[source].float() / 255
@@ -105,7 +103,7 @@ def test_losses_see_the_pair_of_every_image_and_each_of_its_shifted_selves() -> 
 
 
 def test_errors_are_those_of_the_true_shift_one_a_pair() -> None:
-    made, images = method(draws=1).eval(), pixels(5).float() / 255
+    made, images = method(keys=1).eval(), pixels(5).float() / 255
     found = made.embed(images)
     assert found["pair_error"].shape == (5, 4)
     torch.testing.assert_close(found["features"], made.backbone(images)[-1].mean((2, 3)))
@@ -118,7 +116,7 @@ def test_errors_are_those_of_the_true_shift_one_a_pair() -> None:
 
 
 def test_test_time_jitter_varies_from_draw_to_draw_and_belongs_to_the_image() -> None:
-    made, images = method(draws=3, jitter=Tilt(10)).eval(), pixels(6).float() / 255
+    made, images = method(keys=3, jitter=SmallRotation(10)).eval(), pixels(6).float() / 255
     whole = made.embed(images)["pair_error"]
     assert whole.shape == (6, 12)
     assert not torch.allclose(whole[:, :4], whole[:, 4:8])
@@ -140,8 +138,8 @@ def test_held_out_images_are_a_share_and_never_train() -> None:
 
 def test_faithful_it_averages_the_errors_of_neighbours_as_the_public_code_does() -> None:
     images = pixels(8).float() / 255
-    right = method(draws=2).eval().embed(images)["pair_error"].view(8, 2, 4)
-    wrong = method(draws=2, faithful=True).eval().embed(images)["pair_error"].view(8, 2, 4)
+    right = method(keys=2).eval().embed(images)["pair_error"].view(8, 2, 4)
+    wrong = method(keys=2, official_code=True).eval().embed(images)["pair_error"].view(8, 2, 4)
     for draw in range(2):
         by_shift = np.concatenate([right[:, draw, shift].detach().numpy() for shift in range(4)])
         np.testing.assert_allclose(
@@ -150,7 +148,7 @@ def test_faithful_it_averages_the_errors_of_neighbours_as_the_public_code_does()
 
 
 def test_faithful_it_tells_a_loss_that_is_no_classifier_wrong_shifts() -> None:
-    made = method(faithful=True, held_out=0.0)
+    made = method(official_code=True, held_out=0.0)
     (update,) = made.step(batch(pixels(8)), 0.0)
     embeddings, views = made.terms[1].seen[0]
     assert views.shift.tolist() == [0, 1, 2, 3] * 8
@@ -169,13 +167,13 @@ def test_the_classifier_is_saved_once() -> None:
     ("parts", "say"),
     [
         ({"schedule": Hierarchical(Plain())}, "last stage alone"),
-        ({"objective": [Objective(Keep, None, 1.0)]}, "says which shift"),
-        ({"objective": [Objective(ShiftClassification, [1], 1.0)]}, "stage 2 alone"),
-        ({"objective": [Objective(ShiftClassification, None, [1.0, 2.0])]}, "of one weight"),
+        ({"objective": [LossTerm(Keep, None, 1.0)]}, "says which shift"),
+        ({"objective": [LossTerm(ShiftClassification, [1], 1.0)]}, "stage 2 alone"),
+        ({"objective": [LossTerm(ShiftClassification, None, [1.0, 2.0])]}, "of one weight"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(parts: dict, say: str) -> None:
-    terms = [Objective(ShiftClassification, None, 1.0)]
+    terms = [LossTerm(ShiftClassification, None, 1.0)]
     given = {"schedule": Uniform(Plain()), "objective": terms, **parts}
     with pytest.raises(ValueError, match=say):
-        Equivariance().setup(Parts(Net(), [Rotation()], classes=1, **given))
+        Equivariance().setup(MethodParts(Net(), [Rotation()], classes=1, **given))

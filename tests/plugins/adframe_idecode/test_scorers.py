@@ -4,7 +4,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from adframe import UserError
-from adframe.interfaces import Augmentation, Draws
+from adframe.interfaces import Augmentation, RandomKeys
 from adframe_idecode.scorers import Conformal, PairError, p_values
 from adframe_scorers.mahalanobis import FewShotMahalanobis
 from adframe_scorers.nearest import NearestCosine
@@ -12,7 +12,7 @@ from adframe_scorers.softmax import LinearProbe
 
 
 class Nothing(Augmentation):
-    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
+    def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         return images
 
 
@@ -102,7 +102,7 @@ def test_known_outliers_reach_the_inner_score_before_it_is_calibrated() -> None:
 
 
 def test_it_asks_for_what_the_inner_score_asks_and_who_was_held_out() -> None:
-    assert Conformal(PairError()).look().outputs == ("pair_error", "held_out")
+    assert Conformal(PairError()).view_spec().outputs == ("pair_error", "held_out")
 
 
 @pytest.mark.parametrize(("flags", "say"), [([0, 0, 0], "none of 3"), ([1, 1, 1], "all of 3")])

@@ -2,14 +2,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from adframe.interfaces import Augmentation, Draws
+from adframe.interfaces import Augmentation, RandomKeys
 from adframe_scorers.csi import CSI
 
 SHIFTS = 3
 
 
 class Nothing(Augmentation):
-    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
+    def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         return images
 
 
@@ -87,9 +87,14 @@ def test_it_is_restored_and_each_image_scored_by_itself(form: str) -> None:
 
 def test_it_looks_at_what_its_form_needs_under_every_shift() -> None:
     after, before = Nothing(), Nothing()
-    look = CSI(after, views=10, before=before).look()
-    assert (look.views, look.transform, look.before, look.shifted) == (10, after, before, True)
-    assert look.outputs == ("projection", "shift_logits")
-    assert CSI(form="con").look().outputs == ("projection",)
-    assert CSI(form="cls").look().outputs == ("shift_logits",)
-    assert CSI().look().views == 1
+    spec = CSI(after, views=10, pre_shift=before).view_spec()
+    assert (spec.views, spec.transform, spec.pre_shift, spec.apply_shifts) == (
+        10,
+        after,
+        before,
+        True,
+    )
+    assert spec.outputs == ("projection", "shift_logits")
+    assert CSI(form="con").view_spec().outputs == ("projection",)
+    assert CSI(form="cls").view_spec().outputs == ("shift_logits",)
+    assert CSI().view_spec().views == 1

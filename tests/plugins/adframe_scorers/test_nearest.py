@@ -4,12 +4,12 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 from torch import Tensor
 
-from adframe.interfaces import Augmentation, Draws
+from adframe.interfaces import Augmentation, RandomKeys
 from adframe_scorers.nearest import KNN, NearestCosine
 
 
 class Nothing(Augmentation):
-    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
+    def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         return images
 
 
@@ -54,8 +54,8 @@ def test_under_shifts_it_is_the_mean_of_the_scores_under_each() -> None:
     train, test = (
         [features(count, seed=seed)["features"] for seed in (1, 2, 3)] for count in (9, 5)
     )
-    scorer = NearestCosine(Nothing(), views=4, shifted=True)
-    assert scorer.look().shifted
+    scorer = NearestCosine(Nothing(), views=4, apply_shifts=True)
+    assert scorer.view_spec().apply_shifts
     scorer.fit({"features": torch.cat(train, dim=2)})
     alone = [
         fitted({"features": bank}).score({"features": seen})
@@ -88,14 +88,14 @@ def test_the_score_is_float32_of_half_precision_features_too() -> None:
 
 
 def test_without_an_augmentation_the_image_is_seen_once_as_it_is() -> None:
-    look = NearestCosine(views=10).look()
-    assert (look.views, look.transform, look.shifted) == (1, None, False)
+    spec = NearestCosine(views=10).view_spec()
+    assert (spec.views, spec.transform, spec.apply_shifts) == (1, None, False)
 
 
 def test_with_an_augmentation_it_is_seen_so_many_times() -> None:
     augmentation = Nothing()
-    look = NearestCosine(augmentation, views=7).look()
-    assert (look.views, look.transform, look.outputs) == (7, augmentation, ("features",))
+    spec = NearestCosine(augmentation, views=7).view_spec()
+    assert (spec.views, spec.transform, spec.outputs) == (7, augmentation, ("features",))
 
 
 @pytest.mark.parametrize("k", [1, 3, 200])

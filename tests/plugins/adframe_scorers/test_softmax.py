@@ -7,12 +7,12 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from adframe import UserError
-from adframe.interfaces import Augmentation, Draws
+from adframe.interfaces import Augmentation, RandomKeys
 from adframe_scorers.softmax import LinearProbe, MaxSoftmax
 
 
 class Nothing(Augmentation):
-    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
+    def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         return images
 
 
@@ -38,12 +38,12 @@ def test_joint_logits_are_read_at_the_shift_that_made_the_image() -> None:
 
 
 def test_what_it_looks_at() -> None:
-    look = MaxSoftmax().look()
-    assert (look.views, look.shifted, look.outputs) == (1, False, ("class_logits",))
-    assert MaxSoftmax("joint_logits").look().shifted
+    spec = MaxSoftmax().view_spec()
+    assert (spec.views, spec.apply_shifts, spec.outputs) == (1, False, ("class_logits",))
+    assert MaxSoftmax("joint_logits").view_spec().apply_shifts
     augmentation = Nothing()
-    look = LinearProbe(shifted=True, augmentation=augmentation, views=3).look()
-    assert (look.views, look.transform, look.shifted) == (3, augmentation, True)
+    spec = LinearProbe(apply_shifts=True, augmentation=augmentation, views=3).view_spec()
+    assert (spec.views, spec.transform, spec.apply_shifts) == (3, augmentation, True)
 
 
 def labelled(count: int, classes: int, shifts: int = 1, seed: int = 0) -> dict[str, Tensor]:
@@ -58,7 +58,7 @@ def labelled(count: int, classes: int, shifts: int = 1, seed: int = 0) -> dict[s
 @pytest.mark.parametrize(("classes", "shifts"), [(3, 1), (2, 1), (2, 3)])
 def test_linear_probe_is_scikit_learns_classifier(classes: int, shifts: int) -> None:
     train, test = labelled(60, classes, shifts), labelled(9, classes, shifts, seed=1)
-    probe = LinearProbe(shifted=shifts > 1)
+    probe = LinearProbe(apply_shifts=shifts > 1)
     probe.fit(train)
 
     rows, target = [], []

@@ -25,8 +25,8 @@ def features(count: int = 60, seed: int = 0, centre: float = 1.0) -> dict[str, T
 
 
 @pytest.fixture(params=TABLES, ids=str)
-def scorer(request: pytest.FixtureRequest, host: object) -> Scorer:
-    built: Scorer = build("scorer", request.param, host)
+def scorer(request: pytest.FixtureRequest, loaded: object) -> Scorer:
+    built: Scorer = build("scorer", request.param, loaded)
     built.fit(features())
     return built
 
@@ -46,9 +46,9 @@ def test_an_images_score_does_not_depend_on_what_else_is_scored(scorer: Scorer) 
 
 
 def test_a_fitted_scorer_is_restored_from_its_state(
-    scorer: Scorer, request: pytest.FixtureRequest, host: object
+    scorer: Scorer, request: pytest.FixtureRequest, loaded: object
 ) -> None:
-    restored: Scorer = build("scorer", request.node.callspec.params["scorer"], host)
+    restored: Scorer = build("scorer", request.node.callspec.params["scorer"], loaded)
     assert not restored.state()
     restored.restore({name: value.clone() for name, value in scorer.state().items()})
     test = features(30, seed=1)
@@ -56,10 +56,10 @@ def test_a_fitted_scorer_is_restored_from_its_state(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_looks_at_the_output_it_is_told_to(name: str, host: object) -> None:
-    scorer: Scorer = build("scorer", {"name": name, "output": "projection"}, host)
-    look = scorer.look()
-    assert (look.views, look.shifted, look.outputs) == (1, False, ("projection",))
+def test_it_looks_at_the_output_it_is_told_to(name: str, loaded: object) -> None:
+    scorer: Scorer = build("scorer", {"name": name, "output": "projection"}, loaded)
+    spec = scorer.view_spec()
+    assert (spec.views, spec.apply_shifts, spec.outputs) == (1, False, ("projection",))
     scorer.fit({"projection": features()["projection"]})
     assert scorer.score({"projection": features(5, 1)["projection"]}).shape == (5,)
 

@@ -12,7 +12,7 @@ from adframe_transformations.dirichlet import Dirichlet, fit_dirichlet, inverse_
 ALPHAS = [[2.0, 3.0, 5.0], [0.3, 0.8, 0.1], [40.0, 1.0, 0.5]]
 
 
-def draws(alpha: list[float], count: int = 400) -> np.ndarray:
+def keys(alpha: list[float], count: int = 400) -> np.ndarray:
     return np.random.default_rng(0).dirichlet(alpha, count)
 
 
@@ -39,14 +39,14 @@ def by_scipy(p: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_the_fit_is_the_maximum_that_scipy_finds(alpha: list[float]) -> None:
-    p = draws(alpha)
+    p = keys(alpha)
     found = fitted(p)
     np.testing.assert_allclose(found, by_scipy(p), rtol=1e-4)
     np.testing.assert_allclose(found, alpha, rtol=0.25)  # what the draws came from
 
 
 def test_several_are_fitted_at_once_as_one_by_one() -> None:
-    p = np.stack([draws(alpha) for alpha in ALPHAS], axis=1)  # (400, 3, 3)
+    p = np.stack([keys(alpha) for alpha in ALPHAS], axis=1)  # (400, 3, 3)
     apart = np.stack([fitted(p[:, index]) for index in range(3)])
     np.testing.assert_allclose(fitted(p), apart, rtol=1e-6)
 

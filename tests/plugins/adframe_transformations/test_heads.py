@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adframe.interfaces import Dims, Views
+from adframe.interfaces import LossDims, Views
 from adframe_shifts.compose import Compose
 from adframe_shifts.geometric import Rotation, Translation
 from adframe_transformations.heads import ShiftHeads
@@ -15,7 +15,7 @@ PARTS = [SHIFT.parts(variant) for variant in range(36)]
 def made() -> ShiftHeads:
     torch.manual_seed(0)
     loss = ShiftHeads([3, 3, 4])
-    loss.setup(Dims(embedding=5, shifts=36, classes=1))
+    loss.setup(LossDims(embedding=5, shifts=36, classes=1))
     return loss
 
 
@@ -64,7 +64,7 @@ def test_exposed_outliers_are_left_out_and_order_means_nothing() -> None:
 
 def test_one_head_is_an_ordinary_classifier() -> None:
     loss = ShiftHeads([4])
-    loss.setup(Dims(5, 4, 1))
+    loss.setup(LossDims(5, 4, 1))
     features, shift = torch.randn(8, 5), torch.arange(4).repeat(2)
     expected = F.cross_entropy(loss.classifier(features), shift)
     torch.testing.assert_close(loss(features, views(shift)), expected)
@@ -72,6 +72,6 @@ def test_one_head_is_an_ordinary_classifier() -> None:
 
 def test_heads_that_do_not_make_the_shifts_of_the_run_are_refused() -> None:
     with pytest.raises(ValueError, match="heads 3 x 4 do not make the 36 shifts"):
-        ShiftHeads([3, 4]).setup(Dims(5, 36, 1))
+        ShiftHeads([3, 4]).setup(LossDims(5, 36, 1))
     with pytest.raises(ValueError, match="at least one"):
         ShiftHeads([])

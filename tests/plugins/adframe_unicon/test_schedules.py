@@ -2,22 +2,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from adframe.interfaces import Augmentation, Draws
+from adframe.interfaces import Augmentation, RandomKeys
 from adframe_unicon.schedules import Hierarchical
 
 
 class Echo(Augmentation):
     """Returns the strength it was called with, as an image's every value."""
 
-    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
+    def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         return torch.full_like(images, strength)
 
 
 def plan(schedule: Hierarchical, levels: int = 4) -> list[tuple[int, float]]:
     """(level, strength) of each stage, the strength as the augmentation is told it."""
-    image, draws = torch.zeros(1, 3, 2, 2), Draws(torch.zeros(1, dtype=torch.int64))
+    image, keys = torch.zeros(1, 3, 2, 2), RandomKeys(torch.zeros(1, dtype=torch.int64))
     return [
-        (stage.level, stage.augmentation(image, draws).unique().item())
+        (stage.level, stage.augmentation(image, keys).unique().item())
         for stage in schedule.stages(levels, 0.5)
     ]
 

@@ -17,7 +17,7 @@ class TensorBoardLog:
     @hookimpl
     def adframe_epoch_end(self, run: Run, epoch: int) -> None:
         """Write the epoch's means at once: the run may be killed."""
-        for name, value in run.means.items():
+        for name, value in run.epoch_metrics.items():
             self.writer.add_scalar(f"train/{name}", value, epoch)
         self.writer.flush()
 

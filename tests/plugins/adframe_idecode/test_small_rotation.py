@@ -3,8 +3,8 @@ import torch
 import torchvision.transforms.v2.functional as T
 from torch import Tensor
 
-from adframe.interfaces import Draws
-from adframe_idecode.tilt import Tilt, turned
+from adframe.interfaces import RandomKeys
+from adframe_idecode.small_rotation import SmallRotation, turned
 
 
 def images(count: int = 8, height: int = 9, width: int = 9) -> Tensor:
@@ -28,17 +28,17 @@ def test_a_quarter_turn_is_counter_clockwise_and_exact() -> None:
 
 
 def test_angles_are_whole_degrees_of_the_range_and_belong_to_the_image() -> None:
-    x, draws = images(1).expand(200, -1, -1, -1), Draws.of(0, torch.arange(200))
-    tilted = Tilt(degrees=2, fill=0.5)(x, draws)
+    x, keys = images(1).expand(200, -1, -1, -1), RandomKeys.from_index(0, torch.arange(200))
+    tilted = SmallRotation(degrees=2, fill=0.5)(x, keys)
     allowed = turned(images(1).expand(5, -1, -1, -1), torch.arange(-2.0, 3.0), 0.5)
     nearest = (tilted[:, None] - allowed).flatten(2).abs().amax(2)
     assert float(nearest.amin(1).max()) < 1e-4
     assert set(nearest.argmin(1).tolist()) == {0, 1, 2, 3, 4}
-    part = Tilt(degrees=2, fill=0.5)(x[:7], Draws(draws.keys[50:57]))
+    part = SmallRotation(degrees=2, fill=0.5)(x[:7], RandomKeys(keys.values[50:57]))
     torch.testing.assert_close(part, tilted[50:57])
 
 
 def test_bytes_become_floating_point_and_strength_zero_does_nothing() -> None:
     x = (images() * 255).byte()
-    tilted = Tilt()(x, Draws.of(0, torch.arange(8)), 0.0)
+    tilted = SmallRotation()(x, RandomKeys.from_index(0, torch.arange(8)), 0.0)
     torch.testing.assert_close(tilted, x.float() / 255, atol=1e-6, rtol=0)

@@ -10,10 +10,10 @@ from annotated_types import Interval
 from torch import Tensor
 from torch.nn import functional as F
 
-from adframe.interfaces import Augmentation, Draws, Fraction
+from adframe.interfaces import Augmentation, Fraction, RandomKeys
 
 
-class Tilt(Augmentation):
+class SmallRotation(Augmentation):
     """Turns each image about its centre by a whole number of degrees, bilinearly.
 
     What lies outside of the image is filled evenly. Strength s turns by at most s times as far.
@@ -29,11 +29,11 @@ class Tilt(Augmentation):
         self.degrees = degrees
         self.fill = fill
 
-    def __call__(self, images: Tensor, draws: Draws, strength: float = 1.0) -> Tensor:
+    def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         if not images.is_floating_point():
             images = images.float().div_(255)
         reach = round(self.degrees * strength)
-        turns = (draws.uniform() * (2 * reach + 1)).floor() - reach
+        turns = (keys.uniform() * (2 * reach + 1)).floor() - reach
         return turned(images, turns, self.fill)
 
 
