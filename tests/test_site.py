@@ -47,9 +47,9 @@ def test_every_key_of_a_config_is_in_the_reference():
         assert f"| `{key}` |" in text, key
 
 
-def test_every_bundled_component_is_in_the_reference_with_its_options(host):
+def test_every_bundled_component_is_in_the_reference_with_its_options(loaded):
     text = reference.components()
-    entries = [entry for entry in host.registry if entry.plugin.bundled]
+    entries = [entry for entry in loaded.registry if entry.plugin.bundled]
     assert len(entries) > 60
     for entry in entries:
         assert f"({entry.kind}-{entry.name})=\n### {entry.name}\n" in text, entry

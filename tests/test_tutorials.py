@@ -1,4 +1,4 @@
-"""The tutorials and how-to pages do what they say: their blocks are run as a reader would.
+"""The tutorials and other pages do what they say: their blocks are run as a reader would.
 
 A comment above a block says what happens with it, in the order of the page, in one empty folder:
 
@@ -103,7 +103,7 @@ def run(command, folder, status=0):
 
 
 def run_pages():
-    pages = [*DOCS.glob("tutorials/*.md"), *DOCS.glob("how-to/*.md")]
+    pages = DOCS.rglob("*.md")
     return sorted(path for path in pages if "<!-- tested: run" in path.read_text())
 
 

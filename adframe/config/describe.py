@@ -12,8 +12,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
-from adframe.config.model import Exposure, RunConfig, Term, Train, load_config
+from adframe.config.model import RunConfig, load_config
 from adframe.config.schema import USE_KIND_DEFAULT, Component, ComponentSpec, model_of
+from adframe.config.sections import Exposure, Term, Train
 from adframe.errors import UserError, did_you_mean
 from adframe.registry.loading import LoadedPlugins
 from adframe.registry.registry import Entry, Registry
