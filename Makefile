@@ -8,7 +8,7 @@ JOBS ?= auto
 # Workers take whole tests; a worker that is done takes some from the others.
 PARALLEL := --numprocesses $(JOBS) --maxprocesses 8 --dist worksteal
 
-.PHONY: help setup demo test test-fast coverage lint dist bench clean
+.PHONY: help setup demo test test-fast coverage lint docs dist bench clean
 
 help:
 	@echo "make demo       train UniCon-HA on real faces and print its AUROC (a few minutes)"
@@ -16,6 +16,7 @@ help:
 	@echo "make test-fast  tests without the slow ones and without lint"
 	@echo "make coverage   all tests, and the share of lines and branches they run"
 	@echo "make lint       ruff, codespell, mypy"
+	@echo "make docs       the documentation as a site, into build/docs/index.html"
 	@echo "make dist       source distribution and wheel in dist/"
 	@echo "make bench      benchmarks next to their peers, as ratios, into benchmarks/RESULTS.md"
 
@@ -24,7 +25,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,dev,examples]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,dev,docs,examples]'
 	$(BIN)/adframe schema > adframe.schema.json  # what the configs' first line names, for editors
 	touch $@
 
@@ -50,6 +51,10 @@ lint: setup
 dist: setup
 	mkdir -p dist
 	$(BIN)/python -c "from setuptools import build_meta as b; b.build_sdist('dist'); b.build_wheel('dist')"
+
+docs: setup
+	$(BIN)/python -m sphinx -b html -W --keep-going -q docs build/docs
+	@echo "build/docs/index.html"
 
 bench: setup
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench,dev]'
