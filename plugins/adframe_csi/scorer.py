@@ -1,4 +1,4 @@
-"""The score of CSI: nearest neighbour and classifier, under every shift."""
+"""The anomaly score of CSI."""
 
 from __future__ import annotations
 
@@ -8,30 +8,29 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adframe import max_cosine
 from adframe.interfaces import Augmentation, Count, Features, Scorer, ViewSpec
+from adframe.ops import topk_cosine
 
 
 class CSI(Scorer):
-    """Cosine to the nearest training image times length, and the shift's logit (NeurIPS 2020).
+    """Nearest cosine times norm, plus the logit of the shift (Tack et al., NeurIPS 2020).
 
-    Under each shift k, f_k(x) is the projection, not normalised, averaged over test-time views;
-    axes are the training images' f_k(x_m), normalised. The score is minus the mean over shifts of
-    lambda_k max_m <f_k(x), axis_km> + mu_k logit_k(x), with logit_k the raw logit of shift k for an
-    image that was shifted by k; 1/lambda_k is the mean length of f_k and 1/mu_k the mean of logit_k
-    over the training images (Tack et al., section 2.3). A classifier whose logits are below 0 on
-    average, an untrained one, thus counts the wrong way round.
+    Section 2.3. For each shift k, f_k(x) is the projection, not normalised, averaged over the
+    test-time views. The axes are the normalised f_k(x_m) of the training images. The score is minus
+    the mean over shifts of lambda_k max_m <f_k(x), axis_km> + mu_k logit_k(x). Here logit_k is the
+    raw logit of shift k for the image under shift k. Over the training images, 1/lambda_k is the
+    mean norm of f_k and 1/mu_k the mean of logit_k. So a classifier whose logits are negative on
+    average, such as an untrained one, counts with the wrong sign.
 
     Args:
-        augmentation: What makes the test-time views after the shift; the image as it is by default.
+        augmentation: Augmentation of the test-time views, after the shift; none by default.
         views: [published: 10] Number of test-time views.
-        pre_shift: What makes a view before it is shifted, the same under all shifts: in CSI's code
+        pre_shift: Augmentation before the shift, the same for all shifts of a view; CSI's code has
             a flip.
-        form: [published: both] ``con`` for the nearest training image alone, ``cls`` for the shift
-            classifier alone, ``both`` for their sum.
-        length: [published: true] Whether the length of f_k(x) counts; without, its direction alone
-            does. Length comes to mean normal late in a long training, and earlier may mean the
-            opposite.
+        form: [published: both] ``con`` uses the nearest training image, ``cls`` the shift
+            classifier, ``both`` their sum.
+        length: [published: true] Whether the norm of f_k(x) counts, or its direction only. A large
+            norm means normal late in a long training; earlier it can mean the opposite.
     """
 
     def __init__(
@@ -71,18 +70,18 @@ class CSI(Scorer):
         typical = torch.zeros(())
         if self.form != "cls":
             pairs = zip(self._vectors(features), self.axes, strict=True)
-            nearest = torch.stack([max_cosine(vectors, axes) for vectors, axes in pairs], dim=1)
+            nearest = torch.cat([topk_cosine(vectors, axes) for vectors, axes in pairs], dim=1)
             typical = typical + nearest * self.con_weight
         if self.form != "con":
             typical = typical + _own_logits(features) * self.cls_weight
         return -typical.mean(1)
 
     def _vectors(self, features: Features) -> Tensor:
-        """(shifts, N, D): the projection under each shift, averaged over views."""
+        """Projection under each shift, averaged over views, shape (shifts, N, D)."""
         vectors = features["projection"].float().mean(1).transpose(0, 1)
         return vectors if self.length else F.normalize(vectors, dim=-1)
 
 
 def _own_logits(features: Features) -> Tensor:
-    """(N, shifts): of an image shifted by k, the logit of k, averaged over views."""
+    """Logit of shift k for the image under shift k, averaged over views, shape (N, shifts)."""
     return features["shift_logits"].float().mean(1).diagonal(dim1=1, dim2=2)

@@ -1,4 +1,4 @@
-"""The augmentation of DROC: square crops, strong jitter, and the blur it lists."""
+"""The augmentation of DROC."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated
 import torch
 from annotated_types import Interval
 from torch import Tensor
-from torch.nn import functional as F
 
 from adframe.interfaces import Augmentation, Fraction, RandomKeys
-from adframe_augmentations.simclr import crop, jitter_colour, luma
+from adframe.ops import gaussian_blur, luma, to_float
+from adframe_augmentations.simclr import crop, jitter_colour
 
 Share = Annotated[float, Interval(gt=0, le=1)]
 Turns = Annotated[float, Interval(ge=0, le=0.5)]
@@ -19,11 +19,11 @@ Turns = Annotated[float, Interval(ge=0, le=0.5)]
 class DROC(Augmentation):
     """Square crop, flip, colour jitter, grayscale and blur (Sohn et al., ICLR 2021).
 
-    The crop's side is uniform. Jitter is for every image, in the order brightness, contrast,
-    saturation, hue, where the public code draws one order when it starts; brightness is added, not
-    multiplied. Blur is a Gaussian over a tenth of the image with a standard deviation of 0.1 to 2
-    pixels. Strength s scales the smallest side, the jitter's ranges and the chances of grayscale
-    and of blur in a line from none to the values below.
+    The side of the crop is drawn uniformly. Every image is jittered, in the order brightness,
+    contrast, saturation, hue; the public code draws one order per program start. Brightness is
+    added, not multiplied. The blur is a Gaussian with a standard deviation of 0.1 to 2 pixels; its
+    kernel covers a tenth of the image. Strength s scales the smallest side, the ranges of the
+    jitter and the probabilities of grayscale and blur linearly, from none to the values below.
 
     Args:
         smallest: [inferred: DROC's code, 0.5] Smallest side of the crop, as a share of the image.
@@ -32,8 +32,8 @@ class DROC(Augmentation):
         grayscale_probability: [inferred: DROC's code, 0.2] Share of the images that lose colour.
         blur_probability: [inferred: DROC's code, 0.5] Share of the images that are blurred.
         flip_probability: [inferred: DROC's code, 0.5] Share of the images that are mirrored.
-        official_code: [inferred: DROC's code, true] Never blur: the public code lists a blur that
-            returns training images as they are.
+        official_code: [inferred: DROC's code, true] Never blurs. The public code lists a blur, but
+            that one returns training images unchanged.
     """
 
     def __init__(
@@ -52,8 +52,7 @@ class DROC(Augmentation):
         self.flip_probability = flip_probability
 
     def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
-        if not images.is_floating_point():
-            images = images.float().div_(255)
+        images = to_float(images)
         side = 1 - keys.uniform() * strength * (1 - self.smallest)
         left, top = keys.uniform() * (1 - side), keys.uniform() * (1 - side)
         flip = keys.uniform() < self.flip_probability
@@ -69,23 +68,6 @@ class DROC(Augmentation):
         blurred = keys.uniform() < self.blur_probability * strength
         sigma = 0.1 + 1.9 * keys.uniform()
         if self.blur_probability and strength:
-            images = torch.where(blurred[:, None, None, None], blur(images, sigma), images)
+            smooth = gaussian_blur(images, sigma, max(1, images.shape[-2] // 20))
+            images = torch.where(blurred[:, None, None, None], smooth, images)
         return images
-
-
-def blur(images: Tensor, sigma: Tensor) -> Tensor:
-    """Each image under a Gaussian of its own (N,) standard deviation, reflected at the border.
-
-    The kernel reaches a twentieth of the image's height to either side, one pixel at least.
-    """
-    count, channels, height, width = images.shape
-    reach = max(1, height // 20)
-    offsets = torch.arange(-reach, reach + 1, device=images.device)
-    kernel = (-(offsets**2) / (2 * sigma[:, None] ** 2)).exp()
-    kernel = (kernel / kernel.sum(1, keepdim=True)).to(images.dtype)
-    kernel = kernel.repeat_interleave(channels, dim=0)  # (N x C, taps)
-    rows = images.reshape(1, count * channels, height, width)
-    for shape, pad in (((1, -1), (reach, reach, 0, 0)), ((-1, 1), (0, 0, reach, reach))):
-        weight = kernel.view(count * channels, 1, *shape)
-        rows = F.conv2d(F.pad(rows, pad, mode="reflect"), weight, groups=count * channels)
-    return rows.view_as(images)

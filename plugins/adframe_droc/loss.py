@@ -7,21 +7,22 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adframe.interfaces import Loss, Positive, Views
+from adframe.ops import at_least_float32
 
 
 class DROCContrastive(Loss):
-    """First views find their image's other views among all other views (Sohn et al., ICLR 2021).
+    """NT-Xent in one direction (Sohn et al., ICLR 2021).
 
-    NT-Xent in one direction and without negatives of the same view: the anchors are the first
-    views, the denominator runs over the other views alone. Every image under every shift is an
-    instance of its own, which with rotations is the paper's distribution augmentation; there the
-    rotations of an image seldom meet in one batch, here they always do.
+    The anchors are the first views. The denominator runs over the other views only, so an anchor
+    has no negatives among the first views. Each image under each shift is a separate instance;
+    with rotations this is the paper's distribution augmentation. In the paper the rotations of one
+    image are rarely in the same batch; here they always are.
 
     Args:
         temperature: [published: 0.2] tau, divides the cosine.
 
     Raises:
-        ValueError: rows do not say which view they are.
+        ValueError: ``Views.view`` is None.
     """
 
     def __init__(self, temperature: Positive = 0.2) -> None:
@@ -33,7 +34,7 @@ class DROCContrastive(Loss):
             raise ValueError("droc_contrastive needs to know which view each row is (Views.view)")
         instance, first = views.instance(), views.view == 0
         with torch.autocast(embeddings.device.type, enabled=False):
-            z = F.normalize(embeddings.to(torch.promote_types(embeddings.dtype, torch.float32)))
+            z = F.normalize(at_least_float32(embeddings))
             log_p = (z[first] @ z[~first].T / self.temperature).log_softmax(1)
             positive = (instance[first][:, None] == instance[~first]).to(z.dtype)
             return -((log_p * positive).sum(1) / positive.sum(1).clamp(min=1)).mean()

@@ -1,4 +1,4 @@
-"""Telling the inlier classes apart, where they are labelled."""
+"""Classifiers of the inlier classes, for labelled data."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from adframe.interfaces import Loss, LossDims, Views
 class Classification(Loss):
     """Cross-entropy of a linear classifier of the inlier classes, on pooled features.
 
-    A view of any shift is of its image's class; what has no label is left out. Scorers may ask for
-    ``class_logits``.
+    Shifted views keep the class of their image. Images without a label are left out. Scorers can
+    use ``class_logits``.
 
     Args:
-        frozen: [guess: false] Train the classifier and leave the network as it is.
+        frozen: [guess: false] Trains the classifier only and not the network.
     """
 
     reads = "features"
-    outputs: tuple[str, ...] = ("class_logits",)
+    outputs = ("class_logits",)
 
     def __init__(self, frozen: bool = False) -> None:
         super().__init__()
@@ -42,13 +42,13 @@ class Classification(Loss):
 
 
 class JointClassification(Classification):
-    """Cross-entropy over the inlier classes under every shift, each a class of its own.
+    """Cross-entropy over all pairs of inlier class and shift.
 
-    Class y under shift k is y + classes k, as in labelled CSI (Tack et al., NeurIPS 2020). Scorers
-    may ask for ``joint_logits``.
+    Class y under shift k has the number y + classes * k, as in labelled CSI (Tack et al., NeurIPS
+    2020). Scorers can use ``joint_logits``.
 
     Args:
-        frozen: [guess: false] Train the classifier and leave the network as it is.
+        frozen: [guess: false] Trains the classifier only and not the network.
     """
 
     outputs = ("joint_logits",)

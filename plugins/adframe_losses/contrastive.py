@@ -1,20 +1,21 @@
-"""Contrastive losses that compare instances, or classes."""
+"""Contrastive losses over instances or over classes."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from adframe import group_contrast
 from adframe.interfaces import Loss, Positive, Views
+from adframe.ops import group_contrast
 
 
 class NTXent(Loss):
-    """NT-Xent: an image's views attract each other, all else repels (Chen et al., ICML 2020).
+    """NT-Xent: views of one image are positives, all others negatives (Chen et al., ICML 2020).
 
-    Every image under every shift is an instance of its own, as in CSI (Tack et al., NeurIPS 2020,
-    Eq. 5) and in the baseline of Table 6 of Wang et al. (ICCV 2023). The mean over views of
-    -log p of their positives, the denominator over all other views; Eq. 1 of the paper for two.
+    Each image under each shift is a separate instance, as in CSI (Tack et al., NeurIPS 2020, Eq. 5)
+    and in the baseline of Table 6 of Wang et al. (ICCV 2023). The loss is the mean over views of
+    -log p of their positives; the denominator runs over all other views. For two views this is
+    Eq. 1 of the paper.
 
     Args:
         temperature: [published: 0.5] tau, divides the cosine.
@@ -29,10 +30,10 @@ class NTXent(Loss):
 
 
 class SupCon(Loss):
-    """Supervised contrastive loss: views of one class attract each other (Khosla et al., 2020).
+    """Supervised contrastive loss: views of one class are positives (Khosla et al., 2020).
 
-    A class under a shift is a class of its own, as in the labelled form of CSI (Tack et al.,
-    NeurIPS 2020, section 2.4). What has no label is an instance of its own.
+    A class under a shift is a separate class, as in the labelled form of CSI (Tack et al., NeurIPS
+    2020, section 2.4). An image without a label is a separate instance.
 
     Args:
         temperature: [inferred: CSI's code] tau, divides the cosine.

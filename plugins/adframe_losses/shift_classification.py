@@ -1,4 +1,4 @@
-"""Telling the shifts apart."""
+"""A classifier of the shifts."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Depth = Annotated[int, Interval(ge=0, le=64)]
 
 
 class ShiftClassification(Loss):
-    """Cross-entropy of a classifier that says which shift made a view.
+    """Cross-entropy of a classifier that predicts the shift of a view.
 
     The auxiliary task of CSI (Tack et al., NeurIPS 2020, Eq. 6) and of Table 6 of Wang et al.
-    (ICCV 2023), on pooled features; by itself, with rotations, it is RotNet. Exposed outliers,
-    which no shift made, are left out. Scorers may ask for ``shift_logits``.
+    (ICCV 2023), on pooled features. As the only loss, with rotations, it is RotNet. Exposed
+    outliers are left out, since they have no shift. Scorers can use ``shift_logits``.
 
     Args:
-        depth: [published: 0] Number of hidden layers before the linear one, each with batch
+        depth: [published: 0] Number of hidden layers before the linear layer, each with batch
             normalisation and ReLU; DROC has 8.
-        hidden: [published: 512] Their width.
+        hidden: [published: 512] Width of the hidden layers.
     """
 
     reads = "features"

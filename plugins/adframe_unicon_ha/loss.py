@@ -1,4 +1,4 @@
-"""UniCLR, the unilaterally aggregated contrastive loss of UniCon-HA."""
+"""UniCLR, the unilaterally aggregated contrastive loss."""
 
 from __future__ import annotations
 
@@ -8,39 +8,40 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adframe import group_contrast
 from adframe.interfaces import Loss, Positive, Views
+from adframe.ops import at_least_float32, group_contrast
 
 
 class UniCLR(Loss):
-    """Aggregates inliers, disperses virtual outliers (Wang et al., ICCV 2023, Eq. 4-7).
+    """Contrastive loss that aggregates inliers and disperses virtual outliers (ICCV 2023).
 
-    Inliers are positives of each other (with labels: those of one label), every virtual outlier
-    only of its own other view; the denominator runs over all other views. The sum over views is
-    divided by their number (Eq. 4).
+    Wang et al., Eq. 4-7. All inliers are positives of each other; with labels, all inliers of one
+    label. The only positives of a virtual outlier are its own other views. The denominator runs
+    over all other views. The sum over views is divided by their number (Eq. 4).
 
-    Soft aggregation (Eq. 6-7) weighs an inlier view x by w_x, its share of the similarities
-    e^(cosine/tau_w) among the inlier views it is a positive of (itself included in that pool, but
-    not in its own sum). The weights carry no gradient. Three forms:
+    Soft aggregation (Eq. 6-7) gives an inlier view x the weight w_x: its share of the similarities
+    e^(cosine/tau_w) in the pool of inlier views that are positives of each other. The weights carry
+    no gradient. It has three forms:
 
-    ``positives``: the mean over an anchor's positives is weighed, sum w_x' log p / sum w_x', as
-    Eq. 6 with the weights outside the logarithm; the anchor's own weight cancels.
+    ``positives``: the mean over the positives of an anchor is weighted, sum w_x' log p / sum w_x'.
+    This is Eq. 6 with the weights outside of the logarithm; the weight of the anchor cancels.
 
-    ``pairwise``: ``positives``, and inlier anchors are averaged with n w_x (n views in the pool),
-    so that a pair counts only if both weights are large, as the text below Eq. 6 says.
+    ``pairwise``: like ``positives``, and inlier anchors are averaged with the weight n w_x for n
+    views in the pool. So a pair counts only if both weights are large, as the text below Eq. 6
+    says.
 
-    ``printed``: Eq. 6 as typeset, weights inside the logarithm. This cannot be meant: inside,
-    they only add a constant, while the divisor, sum w_x w_x', shrinks with the anchor's weight, so
-    that the *less* an anchor is trusted the *larger* its gradient; and as weights are near 1/n it
-    makes the loss about n^2 times larger than without soft aggregation.
+    ``printed``: Eq. 6 as printed, with the weights inside of the logarithm. This cannot be the
+    intention. Inside, the weights only add a constant, but the divisor sum w_x w_x' becomes small
+    for an anchor with a small weight: the *less* an anchor is trusted, the *larger* its gradient.
+    Since weights are near 1/n, the loss is also about n^2 times larger than without weights.
 
-    An anchor without a positive adds nothing. Computed in float32 at least, also under autocast.
+    An anchor without a positive adds zero. Computed in float32 or better, also under autocast.
 
     Args:
         temperature: [published: 0.5] tau of Eq. 1, divides the cosine.
-        soft_aggregation: [re-derived: pairwise] How inlier views are weighed; the paper uses soft
-            aggregation at the last stage only.
-        soft_temperature: [published: 0.5] tau_w of Eq. 7; smaller weighs more sharply.
+        soft_aggregation: [re-derived: pairwise] Form of the weights of inlier views. The paper uses
+            soft aggregation at the last stage only.
+        soft_temperature: [published: 0.5] tau_w of Eq. 7; a smaller value gives sharper weights.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class UniCLR(Loss):
 
     def forward(self, embeddings: Tensor, views: Views) -> Tensor:
         with torch.autocast(embeddings.device.type, enabled=False):
-            z = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
+            z = at_least_float32(embeddings)
             return self._loss(z, groups(views), views.inlier)
 
     def _loss(self, z: Tensor, group: Tensor, inlier: Tensor) -> Tensor:
@@ -79,37 +80,38 @@ class UniCLR(Loss):
 
 
 _TINY = 1e-30
-_ROWS = 256  # of a block of similarities, so that memory grows with N and not with its square
+_ROWS = 256  # rows per block of similarities, so that memory grows with N, not with its square
 
 
 def groups(views: Views) -> Tensor:
-    """(N,) numbers below N, equal for views that Eq. 5 pulls together: inliers of one label, and
-    the views of one virtual outlier.
+    """Group id of each view, shape (N,), below N: views with equal ids are positives (Eq. 5).
+
+    Inliers of one label share an id, and so do the views of one virtual outlier.
     """
     key = torch.where(views.inlier, views.label, -2 - views.instance())
     return torch.searchsorted(key.sort().values, key)
 
 
 def log_shares(z: Tensor, group: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """(N,) log w_x of Eq. 7 with each group as the pool, and (N,) the size of the group.
+    """Log w_x of Eq. 7 within each group, shape (N,), and the size of the group, shape (N,).
 
     Args:
         z: (N, D) embeddings.
-        group: from ``groups``. Of a group of one there is no share: not a number.
+        group: ids from ``groups``. The result of a group of one is not a number.
         temperature: tau_w.
     """
     count = len(z)
     size = torch.zeros_like(group).index_add_(0, group, torch.ones_like(group))[group]
-    first, order = group.sort()  # a group's number is where its rows begin in this order
+    first, order = group.sort()  # the id of a group is where its rows begin in this order
     last = first + size[order]
     place = torch.arange(count, device=z.device)
     z = F.normalize(z)[order]
     closeness = z.new_empty(count)
     for start in range(0, count, _ROWS):
         rows = slice(start, start + _ROWS)
-        # Elsewhere, asking the device where groups end would wait for it.
+        # On other devices, reading where groups end would block.
         near = slice(int(first[rows][0]), int(last[rows][-1])) if z.is_cpu else slice(None)
-        # In logarithms: e^(1 / tau_w) overflows float32 from tau_w = 0.01 on.
+        # Logarithms, since e^(1 / tau_w) overflows float32 from tau_w = 0.01 on.
         logits = z[rows] @ z[near].T / temperature
         other = first[rows, None] != first[near]
         itself = place[rows, None] == place[near]

@@ -1,4 +1,4 @@
-"""Hierarchical augmentation: stronger views for deeper stages."""
+"""Hierarchical augmentation."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from adframe.interfaces import Augmentation, Count, Fraction, Schedule, Stage
 
 
 class Hierarchical(Schedule):
-    """One set of views per stage, stronger the deeper (Wang et al., ICCV 2023, Eq. 8).
+    """One set of views per stage, with stronger augmentation for deeper stages (ICCV 2023).
 
-    View set i is augmented with T_i and goes through stages 1..i of the network and no further.
+    Wang et al., Eq. 8: view set i is augmented with T_i and passes through stages 1..i only.
 
     Args:
-        augmentation: What makes the views; its strength is set by stage.
+        augmentation: Augmentation of the views. Its strength depends on the stage.
         strengths: [guess: 0.25, 0.5, 0.75, 1] Strength of T_i for each stage of the backbone, or
-            for each of ``stages``. The paper says only that it rises.
-        stages: [published: all, or 2-3-4] Which stages are trained; all by default. Table 6
-            calls the choice HA.
+            for each of ``stages``. The paper only says that it rises.
+        stages: [published: all, or 2-3-4] Stages that are trained; all by default. Table 6 calls
+            this choice HA.
+
+    Raises:
+        ValueError: ``stages`` is empty or does not rise.
     """
 
     def __init__(

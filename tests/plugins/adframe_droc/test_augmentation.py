@@ -7,7 +7,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as T
 
 from adframe.interfaces import RandomKeys
-from adframe_droc.augmentation import DROC, blur
+from adframe_droc.augmentation import DROC
 
 PLAIN = {"grayscale_probability": 0.0, "blur_probability": 0.0, "flip_probability": 0.0}
 STILL = {**PLAIN, "jitter": (0.0, 0.0, 0.0, 0.0)}
@@ -32,14 +32,6 @@ def noise(count: int = 4, size: int = 32) -> Tensor:
     return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(0))
 
 
-def test_blur_is_torchvisions_of_each_images_own_sigma() -> None:
-    images, sigmas = noise(3, 40), torch.tensor([0.1, 0.7, 2.0])
-    out = blur(images, sigmas)
-    for image, sigma, ours in zip(images, sigmas.tolist(), out, strict=True):
-        expected = T.gaussian_blur(image, kernel_size=[5, 5], sigma=[sigma, sigma])
-        torch.testing.assert_close(ours, expected, atol=1e-5, rtol=0)
-
-
 def test_the_pipeline_is_torchvisions_at_the_same_parameters() -> None:
     # Every draw is 1/4: a side of 7/8, which is 28 of 32 pixels, a quarter of 4 pixels from the
     # edge; factors at -1/2 of their range; flipped and blurred (< 1/2), not gray (> 0.2).
@@ -55,7 +47,7 @@ def test_the_pipeline_is_torchvisions_at_the_same_parameters() -> None:
         torch.testing.assert_close(ours, expected, atol=2 / 255, rtol=0)
 
 
-def test_faithful_never_blurs() -> None:
+def test_the_official_code_never_blurs() -> None:
     images = noise()
     crop_only = {**STILL, "blur_probability": 1.0}
     official_code = DROC(**crop_only, official_code=True)(images, keys(4))
