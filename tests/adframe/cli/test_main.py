@@ -161,7 +161,7 @@ def test_list_json_is_the_documented_form(capsys):
     rows = json.loads(capsys.readouterr().out)
     assert {tuple(row) for row in rows} == {("kind", "name", "plugin", "version", "summary")}
     by_name = {(row["kind"], row["name"]): row for row in rows}
-    assert by_name["loss", "uniclr"]["plugin"] == "unicon"
+    assert by_name["loss", "uniclr"]["plugin"] == "unicon_ha"
     assert all(row["summary"] for row in rows)
     assert main(["list", "shift", "--json"]) == 0
     assert {row["kind"] for row in json.loads(capsys.readouterr().out)} == {"shift"}
