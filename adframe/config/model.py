@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJs
 from ruamel.yaml import YAML
 
 from adframe.config import yaml_tree
+from adframe.config.bundled import find_config, shown
 from adframe.config.compose import compose, set_value
 from adframe.config.durations import EpochsOrTime
 from adframe.config.messages import as_written, located, nested, once
@@ -165,7 +166,7 @@ def load_config(
     """Read, compose and validate a config.
 
     Args:
-        path: a YAML or JSON file.
+        path: a YAML or JSON file, or the name of a bundled config such as ``quickstart``.
         settings: overrides, ``a.b=VALUE`` with VALUE as YAML, applied in order.
         plugins: one-file plugins to load beside the installed ones.
         without: names of plugins to leave out.
@@ -177,11 +178,12 @@ def load_config(
         ConfigError: every problem found, one line each, with file and line.
         UserError: a file cannot be read.
     """
-    node = compose(Path(path))
+    file = find_config(path)
+    node = compose(file)
     for setting in settings:
         node = set_value(node, setting)
     return validate_tree(
-        node, str(path), plugins=plugins, without=without, allow_code=allow_code, loaded=loaded
+        node, shown(file), plugins=plugins, without=without, allow_code=allow_code, loaded=loaded
     )
 
 

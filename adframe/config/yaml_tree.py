@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import ScalarNode, SequenceNode
 
+from adframe.config.bundled import shown
 from adframe.config.variables import expand, is_variable
 from adframe.errors import ConfigError, Path_, Problem, UserError
 
@@ -69,22 +70,23 @@ def read_file(path: Path) -> ConfigNode:
     Raises:
         UserError: it is missing, not text, too large, not YAML, or not a table.
     """
+    name = shown(path)
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from error
+        raise UserError(f"{name}: {error.strerror or error}") from error
     if len(data) > MAX_BYTES:
-        raise UserError(f"{path}: larger than {MAX_BYTES} bytes; this is no config")
+        raise UserError(f"{name}: larger than {MAX_BYTES} bytes; this is no config")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
-    node = parse(text, str(path), lines=True, folder=path.parent)
+        raise UserError(f"{name}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+    node = parse(text, name, lines=True, folder=path.parent)
     if node.value is None:
-        return ConfigNode({}, f"{path}:1")
+        return ConfigNode({}, f"{name}:1")
     if not isinstance(node.value, dict):
-        raise UserError(f"{path}:1: a config is a table of keys")
+        raise UserError(f"{name}:1: a config must be a mapping of keys")
     return node
 
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from adframe.config.bundled import configs_folder
 from adframe.errors import UserError
 from adframe.tables.definition import read_table
-from adframe.tables.files import configs_folder, find_table
+from adframe.tables.files import find_table
 
 ROOT = Path(__file__).parents[3]
 TABLES = [*(f"table{number}" for number in range(1, 7)), "multi_class_jpeg", "baselines"]
@@ -21,7 +22,9 @@ def test_the_configs_are_found_from_the_package_and_ship_with_it():
 def test_a_table_is_a_name_or_a_path(table_file):
     assert find_table("table6") == configs_folder() / "tables/table6.yaml"
     assert find_table(str(table_file)) == table_file
-    with pytest.raises(UserError, match="no table or table file 'tabel6'; did you mean 'table6'"):
+    with pytest.raises(
+        UserError, match="tabel6: no such file or bundled config; did you mean 'table6'"
+    ):
         find_table("tabel6")
 
 
