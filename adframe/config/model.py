@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Interval
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema
-from ruamel.yaml import YAML
 
 from adframe.config import yaml_tree
 from adframe.config.bundled import find_config, shown
@@ -21,10 +19,11 @@ from adframe.config.schema import (
     Component,
     ComponentSpec,
     Settings,
+    plain,
     resolve,
     validate,
 )
-from adframe.config.variables import escape
+from adframe.config.yaml_tree import escaped, to_yaml
 from adframe.errors import ConfigError, Path_, Problem
 from adframe.registry.loading import LoadedPlugins, load_plugins
 
@@ -114,16 +113,11 @@ class RunConfig(Settings):
 
     def dump(self) -> dict[str, Any]:
         """The config as plain values, every default included."""
-        return {name: _plain(getattr(self, name)) for name in type(self).model_fields}
+        return {name: plain(getattr(self, name)) for name in type(self).model_fields}
 
     def yaml(self) -> str:
-        """The config as a file that runs again as it is."""
-        stream = io.StringIO()
-        writer = YAML(typ="safe", pure=True)
-        writer.default_flow_style = False
-        writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-        writer.dump(_escaped(self.dump()), stream)
-        return stream.getvalue()
+        """The config as a file that runs again unchanged."""
+        return to_yaml(escaped(self.dump()))
 
     def written(self, path: Path_) -> str | None:
         """Where the config's files or settings say what is at ``path``; None for a default."""
@@ -136,22 +130,6 @@ class RunConfig(Settings):
     def located(self, error: ConfigError) -> ConfigError:
         """The same problems, each with where the config was written."""
         return located(error.problems, self._tree)
-
-
-def _escaped(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _escaped(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_escaped(item) for item in value]
-    return escape(value) if isinstance(value, str) else value
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, ComponentSpec):
-        return value.dump()
-    if isinstance(value, Settings):
-        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def load_config(
