@@ -140,7 +140,7 @@ def resolve(kind: str, value: Any, registry: Registry) -> ComponentSpec:
     if isinstance(table, Mapping) and "name" not in table:  # options of the kind's default
         table = {**_default_name(kind, registry), **table}
     if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
-        raise ConfigError([Problem((), f"expected {_a(kind)}: its name, or a table with 'name'")])
+        raise ConfigError([Problem((), f"expected {_a(kind)}: its name, or a mapping with 'name'")])
     name = table["name"]
     try:
         entry = registry.get(kind, name)

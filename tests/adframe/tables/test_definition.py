@@ -99,13 +99,15 @@ def test_cifar10_is_taken_in_the_form_it_is_found_in(tmp_path, grid_of, holds, n
         ("title: toys", "titel: toys", r"toys.yaml:2: titel: unknown key; did you mean 'title'"),
         ("data: shapes,", "data: shape,", r"tasks.shapes.data: no data 'shape'; did you mean"),
         ("{tasks: [left]}", "{tasks: [lef]}", r"toys.yaml:9: columns.left.tasks: no task 'lef'"),
-        ("vary: dataset.normal, ", "", "tasks.shapes: vary and values go together"),
+        ("vary: dataset.normal, ", "", "tasks.shapes: give both 'vary' and 'values', or neither"),
         ("values: [left, right]", "values: [left, left]", "another task is called 'left'"),
         ("tasks: [left]}\n", "tasks: {lft: [left]}}\n", "budgets.part.tasks: no column 'lft'"),
         ("soft: {", "so ft: {", "rows.so ft: an id holds letters"),
         ("seeds: [0, 1]", "seeds: []", "budgets.smoke.seeds: must have 1 items or more"),
         ("seeds: [0, 1]", "images: {shape: 4}, seeds: [0]", "no task group 'shape'; did you"),
-        ("soft: {", "soft: {budgets: {smoak: []}, ", "no budget 'smoak'; did you mean 'smoke'"),
+        ("soft: {", "soft: {set_at: {smoak: {}}, ", "no budget 'smoak'; did you mean 'smoke'"),
+        ("set: {train: {epochs: 1}}}", "set: [train]}", "budgets.smoke.set: must be a mapping"),
+        ("part: {", "part: {extends: smoak, ", "part.extends: no budget 'smoak' above this"),
     ],
 )  # fmt: skip
 def test_a_table_file_says_what_is_wrong_with_it_and_where(table_file, old, new, line):
