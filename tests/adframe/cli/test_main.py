@@ -205,7 +205,8 @@ def test_a_usage_error_is_status_2(capsys):
         main(["fly"])
     assert caught.value.code == 2
     assert main(["run", "no/such/config.yaml"]) == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith("no/such/config.yaml: No such file")
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.startswith("no/such/config.yaml: no such file or bundled config")
     assert main(["run", "configs/quickstart.yaml", "--resume"]) == 2
 
 
