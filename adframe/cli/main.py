@@ -66,7 +66,9 @@ def _call(words: list[str]) -> int:
         parser.print_help()
         return 0
     if name.startswith("-"):
-        parser.parse_args(words[:1])  # ends the process for --help and --version
+        parser.parse_known_args(words[:1])  # ends the process for --help and --version
+        hint = did_you_mean(name, ["--help", "--version"])
+        raise UserError(f"adframe: a command comes before '{name}'{hint} (adframe --help)")
     hint = did_you_mean(name, verbs) or " (adframe --help lists them)"
     raise UserError(f"adframe: no command '{name}'{hint}")
 
@@ -80,7 +82,7 @@ def _parser(called: Sequence[str] | None = None) -> Parser:
         epilog="Exit status: 0 done, 2 the input is wrong, 130 or 143 interrupted, 1 all else.",
     )
     parser.add_argument("--version", action="version", version=f"adframe {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name, claims in find_verbs().items():
         try:
             text = percent(only(claims).summary())
