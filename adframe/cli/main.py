@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from adframe._version import __version__
-from adframe.cli.parser import Help, Parser, fill, percent
+from adframe.cli.parser import Help, Parser, fill, nearest_option, percent
 from adframe.errors import PluginFault, UserError, did_you_mean
 from adframe.io.terminal import error_line, status_lines
 from adframe.registry.verbs import find_verbs, only
@@ -67,7 +67,7 @@ def _call(words: list[str]) -> int:
         return 0
     if name.startswith("-"):
         parser.parse_known_args(words[:1])  # ends the process for --help and --version
-        hint = did_you_mean(name, ["--help", "--version"])
+        hint = nearest_option(name, ["--help", "--version"])
         raise UserError(f"adframe: a command comes before '{name}'{hint} (adframe --help)")
     hint = did_you_mean(name, verbs) or " (adframe --help lists them)"
     raise UserError(f"adframe: no command '{name}'{hint}")

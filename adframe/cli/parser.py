@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
-from adframe.errors import PluginFault, UserError, did_you_mean
+from adframe.errors import PluginFault, UserError
 from adframe.registry.verbs import Verb, VerbEntry
 
 
@@ -43,9 +43,7 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             options = [word for word in unknown if word.startswith("-")]
             word = (options or unknown)[0]
-            hint = self._setting(word, words) or did_you_mean(
-                word.partition("=")[0], self._option_string_actions
-            )
+            hint = self._setting(word, words) or nearest_option(word, self._option_string_actions)
             raise UserError(f"{self.prog}: unexpected '{word}'{hint}")
         return arguments
 
@@ -85,6 +83,13 @@ def fill(parser: argparse.ArgumentParser, entry: VerbEntry, verb: Verb) -> None:
         verb.add_arguments(parser)
     except Exception as error:
         raise PluginFault(entry.failed(error)) from error
+
+
+def nearest_option(word: str, options: Iterable[str]) -> str:
+    """``; did you mean '--resume'?`` for the option that a word is nearest to, if one is near."""
+    names = {option.lstrip("-"): option for option in options}
+    near = difflib.get_close_matches(word.lstrip("-").partition("=")[0], names, n=1)
+    return f"; did you mean '{names[near[0]]}'?" if word.startswith("-") and near else ""
 
 
 def percent(text: str) -> str:

@@ -109,7 +109,9 @@ def _section(arguments: argparse.Namespace, registry: Any) -> int:
 
 
 def _option(screen: Screen, option: dict[str, Any]) -> None:
-    default = "required" if option["required"] else f"default {json.dumps(option['default'])}"
+    value = option["default"]
+    value = value if value == "the kind's default" else json.dumps(value)
+    default = "required" if option["required"] else f"default {value}"
     screen.line(f"{option['type']}, {default}", head=f"  {option['name']}: ", of_head="cyan")
     provenance = f"[{option['provenance']}] " if option.get("provenance") else ""
     if provenance or option["doc"]:

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -9,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+import adframe
 from adframe.cli.main import main
 from adframe.errors import PluginFault
 from adframe.registry.verbs import find_verbs
 
 ROOT = Path(__file__).parents[3]
-COUNT = '''
+COUNT = """
 import argparse
 
 summary = "count the words, 100 % of them"
@@ -28,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     print(len(arguments.words) * (1 + arguments.twice), arguments.without)
     return 3
-'''
+"""
 
 
 @pytest.fixture
@@ -82,6 +84,17 @@ def test_a_verb_of_another_package_is_listed_and_called(distribution, capsys):
     )
     assert main(["plugins"]) == 0
     assert "count 1.2  command counters (their_count) [third party]\n" in capsys.readouterr().out
+
+
+def test_the_documented_verb_counts_images(distribution, shapes, capsys):
+    text = (ROOT / "docs/how-to/plugins.md").read_text(encoding="utf-8")
+    blocks = dict(re.findall(r"<!-- verb: (\S+) -->\n```\w+\n(.*?)```", text, re.DOTALL))
+    points = tomllib.loads(blocks.pop("pyproject.toml"))["project"]["entry-points"]
+    code = {f"their_{name}": body for name, body in blocks.items()}
+    verbs = {verb: f"their_{module}" for verb, module in points["adframe.verbs"].items()}
+    distribution("documented", verbs, code)
+    assert main(["count", str(shapes)]) == 0
+    assert capsys.readouterr().out == f"{len(adframe.find_images([shapes]))}\n"
 
 
 def test_a_verb_may_be_a_class_or_an_object(distribution, capsys):
