@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from adframe.errors import UserError
+from adframe.errors import UserError, one_line
 from adframe.tree import Node, parse, read_file
 
 MAX_FILES = 100  # of one config, each time it is read counted
@@ -87,7 +87,7 @@ def set_value(tree: Node, setting: str) -> Node:
         UserError: the setting has no ``=``, VALUE is no YAML, or the key leads nowhere.
     """
     key, equals, text = setting.partition("=")
-    origin = f"--set {setting}"
+    origin = one_line(f"--set {setting}")
     keys = key.strip().split(".")
     if not equals or not all(keys):
         raise UserError(f"{origin}: write KEY=VALUE")
@@ -107,9 +107,8 @@ def _set(node: Node, keys: list[str], depth: int, value: Node, origin: str) -> N
         index = int(key) if re.fullmatch(r"-?[0-9]{1,9}", key) else len(items)
         if not -len(items) <= index < len(items):
             at = ".".join(keys[:depth])
-            raise UserError(
-                f"{origin}: '{at}' is a list of {len(items)}; no item '{key}' ('+' adds one)"
-            )
+            text = f"{origin}: '{at}' is a list of {len(items)}; no item '{key}' ('+' adds one)"
+            raise UserError(one_line(text))
         items[index] = _set(items[index], keys, depth + 1, value, origin)
         return Node(items, node.origin)
     old = node.value.get(key) if isinstance(node.value, dict) else None
