@@ -2,21 +2,19 @@
 
     python benchmarks/fuzz.py --cases 12000 --seed 0
 
-Each case is a whole file with seeded damage: bits flipped, bytes cut out, doubled, overwritten or
+Each case is a whole file with drawn damage: bits flipped, bytes cut out, doubled, overwritten or
 exchanged with pieces of another file. The outcome must be a clean read (for a checkpoint, of what
-was written) or one clear line; never another exception. Prints how many ended how, the slowest
-case and the most memory; a case that takes over 2 s, or memory over 1 GiB more than at the start,
-is a failure.
+was written) or one clear line; never another exception, and a whole file must be read. Prints how
+many ended how, the slowest case and the most memory, and the smallest file that ended otherwise. A
+case that takes over 2 s, or memory over 1 GiB more than at the start, is a failure.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import json
-import random
-import re
 import resource
+import shutil
 import sys
 import tempfile
 import time
@@ -25,180 +23,112 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
+import hypothesis
 import torch
-from PIL import Image
+from hypothesis import strategies as st
+from strategies import CONFIGS, TABLES, TENSORS, damaged, image_files
 
 from adframe.compose import compose, set_value
 from adframe.config import validate_tree
 from adframe.errors import UserError
 from adframe.files import read_tensors, write_tensors
 from adframe.images import read_image
-from adframe.plugins import Host, load_plugins
+from adframe.plugins import load_plugins
 
-ROOT = Path(__file__).parents[1]
-WORDS = [
-    b"&a", b"*a", b"<<", b"!!int", b"!!python/name:os.system", b"[", b"]", b"{", b"}", b":", b"- ",
-    b"\n", b"\t", b"'", b'"', b"#", b"%", b"|", b">", b"?", b",", b"\0", b"\xff", b"\xe2\x80\xa8",
-    b"1e999", b"-1", b"9" * 120, b".nan", b".inf", b"null", b"true", b"0x1f", b"1_000", b"~",
-    b"name", b"extends: x", b"...", b"---", b"../../etc/passwd",
+BUNDLED = Path(__file__).parents[1] / "configs"
+SIDE = 16  # pixels
+SETTINGS = [
+    b"objective.0.loss.temperature=0.1", b"scorer={name: nearest_cosine, views: 3}",
+    b"train.epochs=3", b"shifts=[{name: rotation, angles: [90, 180]}]", b"seed=12",
+    b"objective.0.stages=[1, 2]", b"train={epochs: 2, checkpoint_every: 10min, clip: 1.0}",
 ]  # fmt: skip
+MANY = hypothesis.settings(
+    database=None,
+    deadline=None,
+    report_multiple_bugs=False,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+
+#: A strategy of whole files; and a function that reads one and may give what was written in it.
+Reader = tuple[st.SearchStrategy[bytes], Callable[[bytes], bytes | None]]
 
 
-def damage(data: bytes, other: bytes, choose: random.Random, words: bool) -> bytes:
-    """One to four seeded injuries of a file's bytes."""
-    out = bytearray(data)
-    for _ in range(choose.randint(1, 4)):
-        at = choose.randrange(len(out) + 1)
-        size = choose.choice((1, 2, 4, 8, choose.randint(1, 1 + len(out) // 2)))
-        kind = choose.randrange(8 if words else 6)
-        if kind == 0 and out:
-            out[at % len(out)] ^= 1 << choose.randrange(8)
-        elif kind == 1:
-            del out[at : at + size]
-        elif kind == 2:
-            out[at:at] = out[at : at + size]
-        elif kind == 3:
-            out[at : at + size] = choose.randbytes(size) if size < 64 else bytes(size)
-        elif kind == 4:
-            start = choose.randrange(len(other) or 1)
-            out[at : at + size] = other[start : start + size]
-        elif kind == 5:
-            del out[at:]
-        else:
-            out[at:at] = choose.choice(WORDS)
-    return bytes(out)
+def readers(work: Path) -> dict[str, Reader]:
+    """The readers by name; the files they read lie in the folder ``work``."""
+    shutil.copytree(BUNDLED, work / "configs")
+    folder, other = work / "configs/unicon_ha", work / "other"
+    host, tree = load_plugins(), compose(folder.parent / "quickstart.yaml")
+    validate_tree(tree, "x", host=host)  # imports what the first case would wait for
+    texts = [path.read_bytes() for path in sorted(folder.glob("*.yaml"))]
+    drawn = (CONFIGS | st.just(tree.plain())).map(lambda config: json.dumps(config).encode())
 
+    def read_config(data: bytes) -> None:
+        (folder / "x.yaml").write_bytes(data)
+        validate_tree(compose(folder / "x.yaml"), "x", host=host).yaml()
 
-def _beside(folder: Path, name: bytes) -> bytes:
-    return str(folder / name.decode()).encode()
+    def read_setting(data: bytes) -> None:
+        validate_tree(set_value(tree, data.decode("utf-8", "replace")), "x", host=host)
 
+    def written(tensors: dict[str, torch.Tensor], facts: dict[str, object]) -> bytes:
+        write_tensors(other, tensors, facts)
+        return other.read_bytes()
 
-def config_cases(work: Path, host: Host) -> tuple[list[bytes], Callable[[bytes], object]]:
-    """Bundled configs, and one of JSON; read, composed, validated."""
-    names = [ROOT / "configs/quickstart.yaml", *sorted((ROOT / "configs/unicon_ha").glob("*.yaml"))]
-    files = [
-        re.sub(rb"[\w./]+\.yaml\b(?=[],\n])", lambda m, at=path.parent: _beside(at, m[0]), data)
-        for path in names
-        for data in [path.read_bytes()]
-    ]
-    whole = compose(ROOT / "configs/quickstart.yaml").plain()
-    files.append(json.dumps(whole, indent=1).encode())
-    path = work / "config.yaml"
+    def read_checkpoint(data: bytes) -> bytes:
+        other.write_bytes(data)
+        return written(*read_tensors(other))  # equal content makes equal bytes
 
-    def read(data: bytes) -> object:
-        path.write_bytes(data)
-        return validate_tree(compose(path), str(path), host=host).yaml()
+    def read_picture(data: bytes) -> None:
+        other.write_bytes(data)
+        assert read_image(other, SIDE).shape == (3, SIDE, SIDE)
 
-    return files, read
-
-
-def setting_cases(host: Host) -> tuple[list[bytes], Callable[[bytes], object]]:
-    """Values of ``--set``, laid upon a config that is right."""
-    tree = compose(ROOT / "configs/quickstart.yaml")
-    lines = [
-        b"objective.0.loss.temperature=0.1", b"scorer={name: nearest_cosine, views: 3}",
-        b"train.epochs=3", b"shifts=[{name: rotation, angles: [90, 180]}]", b"seed=12",
-        b"objective.0.stages=[1, 2]", b"train={epochs: 2, checkpoint_every: 10min, clip: 1.0}",
-    ]  # fmt: skip
-
-    def read(data: bytes) -> object:
-        return validate_tree(set_value(tree, data.decode("utf-8", "replace")), "x", host=host)
-
-    return lines, read
-
-
-def checkpoint_cases(work: Path) -> tuple[list[bytes], Callable[[bytes], object]]:
-    """Small files of tensors; a clean read must give what was written."""
-    path, whole, contents = work / "x.safetensors", [], []
-    facts = {"format": 2, "epoch": 3, "step": 17, "sums": {"loss": 0.1}, "scalars": {}}
-    for dtype in (torch.float32, torch.bfloat16, torch.int64, torch.bool):
-        tensors = {f"model/{n}.weight": (torch.randn(n, 3) * 4).to(dtype) for n in (1, 2, 5)}
-        write_tensors(path, {**tensors, "scalar": torch.tensor(7), "none": torch.zeros(0)}, facts)
-        whole.append(path.read_bytes())
-        contents.append(read_tensors(path))
-
-    def read(data: bytes) -> object:
-        path.write_bytes(data)
-        tensors, found = read_tensors(path)
-        same = any(
-            found == facts and tensors.keys() == of.keys()
-            and all(torch.equal(tensors[name], of[name]) for name in of)
-            for of, _ in contents
-        )  # fmt: skip
-        if not same:
-            raise AssertionError("read cleanly, but not as it was written")
-        return found
-
-    return whole, read
-
-
-def image_cases(work: Path) -> tuple[list[bytes], Callable[[bytes], object]]:
-    """One image of each format; a read gives pixels of the size asked for."""
-    noise = np.random.default_rng(0).integers(0, 256, (24, 20, 3), dtype=np.uint8)
-    image, whole = Image.fromarray(noise), []
-    exif = image.getexif()
-    exif[0x0112] = 6
-    square = image.crop((0, 0, 16, 16))  # a plain JPEG that needs no resizing has its own decoder
-    for kind, options in [
-        ("PNG", {}), ("JPEG", {"exif": exif}), ("JPEG", {}), ("JPEG", {"progressive": True}),
-        ("GIF", {"save_all": True, "append_images": [image]}),
-        ("BMP", {}), ("WEBP", {}), ("TIFF", {}), ("PPM", {}),
-    ]:  # fmt: skip
-        stream = io.BytesIO()
-        plain = kind == "JPEG" and "exif" not in options
-        (square if plain else image).save(stream, kind, **options)
-        whole.append(stream.getvalue())
-    path = work / "image.png"
-
-    def read(data: bytes) -> object:
-        path.write_bytes(data)
-        pixels = read_image(path, 16)
-        if pixels.shape != (3, 16, 16):
-            raise AssertionError(f"pixels of {tuple(pixels.shape)}")
-        return pixels
-
-    return whole, read
-
-
-def fuzz(cases: int, seed: int, work: Path) -> list[str]:
-    """Run so many cases of each reader; returns a line for each that ended as none should."""
-    host = load_plugins()
-    readers = {
-        "config": config_cases(work, host),
-        "setting": setting_cases(host),
-        "checkpoint": checkpoint_cases(work),
-        "image": image_cases(work),
+    tensors = TENSORS.map(lambda drawn: {**drawn, "weight": torch.arange(99.0)})
+    return {
+        "config": (st.sampled_from(texts) | drawn, read_config),
+        "setting": (st.sampled_from(SETTINGS), read_setting),
+        "checkpoint": (st.builds(written, tensors, TABLES), read_checkpoint),
+        "image": (image_files(SIDE), read_picture),
     }
-    start, wrong = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, []
-    for reader, (whole, read) in readers.items():
-        for data in whole:
-            read(data)
-        ends: Counter[str] = Counter()
-        slowest = 0.0
-        for case in range(cases):
-            choose = random.Random(f"{seed} {reader} {case}")
-            data, other = choose.choice(whole), choose.choice(whole)
-            data = damage(data, other, choose, words=reader in ("config", "setting"))
-            begun = time.process_time()
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # Pillow's, of files it reads all the same
-                    read(data)
-                ends["read"] += 1
-            except UserError as error:
-                ends["refused"] += 1
-                if any(len(line) > 1000 or not line for line in str(error).split("\n")):
-                    wrong.append(f"{reader} {seed} {case}: {str(error)[:200]!r}")
-            except Exception as error:
-                wrong.append(f"{reader} {seed} {case}: {type(error).__name__}: {error}")
-            slowest = max(slowest, time.process_time() - begun)
-        if slowest > 2:
-            wrong.append(f"{reader}: {slowest:.1f} s for one case")
-        print(f"{reader}: {ends['read']} read, {ends['refused']} refused; slowest {slowest:.2f} s")
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start) / 1024
-    print(f"memory grew by {grown:.0f} MiB at most")
-    return [*wrong, *([f"{grown:.0f} MiB more memory"] if grown > 1024 else [])]
+
+
+def fuzz(name: str, reader: Reader, cases: int, seed: int) -> list[str]:
+    """Run so many cases of a reader; returns a line for each that ended as none should."""
+    files, read = reader
+    ends: Counter[str] = Counter()
+    slowest = 0.0
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(MANY, max_examples=cases)
+    @hypothesis.given(damaged(files, text=name in ("config", "setting")))
+    def case(drawn: tuple[bytes, bytes, bytes]) -> None:
+        nonlocal slowest
+        whole, other, data = drawn
+        found = refusal = None
+        begun = time.process_time()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Pillow's, of files it reads all the same
+                found = read(data)
+        except UserError as error:
+            refusal = str(error)
+        slowest = max(slowest, time.process_time() - begun)
+        ends["read" if refusal is None else "refused"] += 1
+        if refusal is None:
+            assert found in (None, whole, other), "read cleanly, but not as it was written"
+        else:
+            assert data != whole, f"a whole file is refused: {refusal}"
+            clear = (0 < len(line) <= 1000 and line.isprintable() for line in refusal.split("\n"))
+            assert all(clear), f"no clear line: {refusal!r}"
+
+    wrong = []
+    try:
+        case()
+    except Exception as error:  # its notes show the smallest file that ends so
+        said = [f"{name}: {type(error).__name__}: {error}", *getattr(error, "__notes__", [])]
+        wrong.append("\n".join(said))
+    if slowest > 2:
+        wrong.append(f"{name}: {slowest:.1f} s for one case")
+    print(f"{name}: {ends['read']} read, {ends['refused']} refused; slowest {slowest:.2f} s")
+    return wrong
 
 
 def main() -> int:
@@ -207,8 +137,14 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=12_000, help="of all readers together")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    start, wrong = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, []
     with tempfile.TemporaryDirectory() as work:
-        wrong = fuzz(options.cases // 4, options.seed, Path(work))
+        hypothesis.configuration.set_hypothesis_home_dir(work)
+        for name, reader in readers(Path(work)).items():
+            wrong += fuzz(name, reader, options.cases // 4, options.seed)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start) / 1024
+    print(f"memory grew by {grown:.0f} MiB at most")
+    wrong += [f"{grown:.0f} MiB more memory"] if grown > 1024 else []
     print("\n".join(wrong) or "nothing went wrong")
     return 1 if wrong else 0
 
