@@ -98,17 +98,14 @@ WORDS = [
 
 
 @st.composite
-def damaged(
-    draw: st.DrawFn, files: st.SearchStrategy[bytes], text: bool
-) -> tuple[bytes, bytes, bytes]:
-    """A whole file, another one, and the first with up to four injuries: none leaves it whole.
+def damaged(draw: st.DrawFn, files: st.SearchStrategy[bytes], text: bool) -> tuple[bytes, ...]:
+    """A whole file, another one, and the first with none to four injuries.
 
-    An injury replaces a stretch of bytes, which may be empty or reach to the end: by nothing,
-    itself twice, itself with a bit flipped, zeros, a piece of the other file, any bytes, or
-    (``text``) one of ``WORDS``.
+    An injury replaces a stretch of bytes by nothing, itself twice, itself with a bit flipped,
+    zeros, a piece of the other file, random bytes, or (``text``) one of ``WORDS``.
     """
     whole, other = draw(files), draw(files)
-    choose = draw(st.randoms(use_true_random=True))  # hypothesis itself would favour a file's start
+    choose = draw(st.randoms(use_true_random=True))  # hypothesis would favour the start of files
     data = whole
     for _ in range(choose.randint(0, 4)):
         at, start = choose.randint(0, len(data)), choose.randint(0, len(other))
