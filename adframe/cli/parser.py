@@ -57,7 +57,8 @@ class Parser(argparse.ArgumentParser):
             value = after[0] if after and not after[0].startswith("-") else "VALUE"
         name = option[2:].replace("-", "_")
 
-        from adframe.config.model import RunConfig, Train
+        from adframe.config.model import RunConfig
+        from adframe.config.sections import Train
 
         keys = {key: f"train.{key}" for key in Train.model_fields}
         keys |= {key: key for key in RunConfig.model_fields}
