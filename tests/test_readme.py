@@ -57,6 +57,7 @@ def checkout(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # trains, on machines that may be busy
 def test_the_readme_runs_in_order_in_a_clean_shell(checkout):
     environment = {
         "PATH": os.defpath,

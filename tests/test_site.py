@@ -28,6 +28,7 @@ reference = _extension()
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # imports everything, on machines that may be busy
 def test_the_site_builds_without_a_warning(tmp_path):
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
     done = subprocess.run(

@@ -108,6 +108,7 @@ def run_pages():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # trains, on machines that may be busy
 @pytest.mark.parametrize("path", run_pages(), ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_page_does_what_it_says(path, tmp_path):
     """In a folder that holds the configs and the tutorials' helper, as a checkout does."""

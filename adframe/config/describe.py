@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import io
 import re
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from ruamel.yaml import YAML
 
 from adframe.config.model import RunConfig, load_config
-from adframe.config.schema import USE_KIND_DEFAULT, Component, ComponentSpec, model_of
+from adframe.config.schema import USE_KIND_DEFAULT, Component, ComponentSpec, model_of, plain
 from adframe.config.sections import Exposure, Term, Train
+from adframe.config.yaml_tree import leaves, to_yaml
 from adframe.errors import UserError, did_you_mean
 from adframe.registry.loading import LoadedPlugins
 from adframe.registry.registry import Entry, Registry
@@ -163,19 +162,7 @@ def example(kind: str, name: str, options: list[dict[str, Any]]) -> str:
     made = made if len(made) > 1 else name
     for part in reversed(_PLACES.get(kind, (kind,))):
         made = [made] if isinstance(part, int) else {part: made}
-    writer, stream = YAML(typ="safe", pure=True), io.StringIO()
-    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    writer.default_flow_style = None
-    writer.width = 100
-    writer.dump(made, stream)
-    return stream.getvalue()
-
-
-def plain(value: Any) -> Any:
-    """A default as JSON and YAML have it."""
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value if isinstance(value, bool | int | float | str | None) else str(value)
+    return to_yaml(made, flow=None, width=100)
 
 
 def used_by(entry: Entry, folder: Path, loaded: LoadedPlugins) -> list[str]:
@@ -186,19 +173,18 @@ def used_by(entry: Entry, folder: Path, loaded: LoadedPlugins) -> list[str]:
             config = load_config(path, loaded=loaded)
         except UserError:
             continue
-        if any(_names(getattr(config, name), entry) for name in type(config).model_fields):
+        if _uses(config, entry):
             found.append(path.relative_to(folder).as_posix())
     return found
 
 
-def _names(value: Any, entry: Entry) -> bool:
-    if isinstance(value, ComponentSpec):
-        return value.entry == entry or _names(value.options, entry)
-    if isinstance(value, BaseModel):
-        return any(_names(item, entry) for _, item in value)
-    if isinstance(value, dict):
-        return any(_names(item, entry) for item in value.values())
-    return isinstance(value, list | tuple) and any(_names(item, entry) for item in value)
+def _uses(value: Any, entry: Entry) -> bool:
+    for _, leaf in leaves(value):
+        if isinstance(leaf, ComponentSpec) and (leaf.entry == entry or _uses(leaf.options, entry)):
+            return True
+        if isinstance(leaf, BaseModel) and _uses(dict(leaf), entry):
+            return True
+    return False
 
 
 _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Interval
 from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, WithJsonSchema
-from ruamel.yaml import YAML
 
 from adframe.config import yaml_tree
+from adframe.config.bundled import find_config, shown
 from adframe.config.compose import compose, set_value
 from adframe.config.messages import as_written, located, nested, once
 from adframe.config.schema import (
@@ -19,11 +18,12 @@ from adframe.config.schema import (
     Component,
     ComponentSpec,
     Settings,
+    plain,
     resolve,
     validate,
 )
 from adframe.config.sections import Exposure, Term, Train
-from adframe.config.variables import escape
+from adframe.config.yaml_tree import escaped, to_yaml
 from adframe.errors import ConfigError, Path_, Problem
 from adframe.registry.loading import LoadedPlugins, load_plugins
 
@@ -99,16 +99,11 @@ class RunConfig(Settings):
 
     def dump(self) -> dict[str, Any]:
         """The config as plain values, every default included."""
-        return {name: _plain(getattr(self, name)) for name in type(self).model_fields}
+        return {name: plain(getattr(self, name)) for name in type(self).model_fields}
 
     def yaml(self) -> str:
-        """The config as a file that runs again as it is."""
-        stream = io.StringIO()
-        writer = YAML(typ="safe", pure=True)
-        writer.default_flow_style = False
-        writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-        writer.dump(_escaped(self.dump()), stream)
-        return stream.getvalue()
+        """The config as a file that runs again unchanged."""
+        return to_yaml(escaped(self.dump()))
 
     def written(self, path: Path_) -> str | None:
         """Where the config's files or settings say what is at ``path``; None for a default."""
@@ -123,22 +118,6 @@ class RunConfig(Settings):
         return located(error.problems, self._tree)
 
 
-def _escaped(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _escaped(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_escaped(item) for item in value]
-    return escape(value) if isinstance(value, str) else value
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, ComponentSpec):
-        return value.dump()
-    if isinstance(value, Settings):
-        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
-
-
 def load_config(
     path: str | Path,
     settings: Sequence[str] = (),
@@ -151,7 +130,7 @@ def load_config(
     """Read, compose and validate a config.
 
     Args:
-        path: a YAML or JSON file.
+        path: a YAML or JSON file, or the name of a bundled config such as ``quickstart``.
         settings: overrides, ``a.b=VALUE`` with VALUE as YAML, applied in order.
         plugins: one-file plugins to load beside the installed ones.
         without: names of plugins to leave out.
@@ -163,11 +142,12 @@ def load_config(
         ConfigError: every problem found, one line each, with file and line.
         UserError: a file cannot be read.
     """
-    node = compose(Path(path))
+    file = find_config(path)
+    node = compose(file)
     for setting in settings:
         node = set_value(node, setting)
     return validate_tree(
-        node, str(path), plugins=plugins, without=without, allow_code=allow_code, loaded=loaded
+        node, shown(file), plugins=plugins, without=without, allow_code=allow_code, loaded=loaded
     )
 
 
