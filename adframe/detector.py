@@ -30,6 +30,11 @@ class Detector:
         self.scorers = assembly.scorers
         self.size = tuple(size)  #: channels, height, width of the training images
 
+    def __repr__(self) -> str:
+        names = ", ".join(spec.entry.name for spec in self.config.scorer)
+        pixels = "x".join(map(str, self.size[1:]))
+        return f"Detector({self.config.backbone.entry.name}, {names}, {pixels} pixels)"
+
     def fit(self, images: ImagesLike) -> Detector:
         """Fit the scorers anew, on other images of what is normal; the network stays.
 
