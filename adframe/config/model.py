@@ -88,6 +88,12 @@ class RunConfig(Settings):
     _tree: yaml_tree.ConfigNode = PrivateAttr()
     _source: str = PrivateAttr()
 
+    def __repr__(self) -> str:
+        names = f"{self.dataset.entry.name}, {self.backbone.entry.name}"
+        return f"RunConfig({names}, {self.train.epochs} epochs, from {self.source})"
+
+    __str__ = __repr__
+
     @property
     def loaded(self) -> LoadedPlugins:
         """The plugins this config was validated with."""

@@ -35,8 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     unreadable = 0
     with _open(arguments.out) as out:
         detector = load(arguments.run, **options.of_plugins(arguments))
-        writer = csv.writer(out, lineterminator="
-")
+        writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["path", "score"])
         for file, result in detector.score_files(files):
             if isinstance(result, ImageError):
