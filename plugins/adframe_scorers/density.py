@@ -1,4 +1,4 @@
-"""Scores by how dense the training features are around an image."""
+"""Scores by the density of the training features around an image."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from .vectors import Covariance, Output, VectorScorer, covariance, thinned, unit
 
 
 class KDE(VectorScorer):
-    """Kernel density of unit vectors under a Gaussian kernel (Sohn et al., ICLR 2021).
+    """Kernel density of unit vectors with a Gaussian kernel (Sohn et al., ICLR 2021).
 
-    The score is -logsumexp_m(2 gamma cosine(f(x), f(x_m))) / gamma over training images x_m, which
-    is the negative log density divided by gamma, but for a constant. gamma is ``sharpness`` /
+    The score is -logsumexp_m(2 gamma cosine(f(x), f(x_m))) / gamma over training images x_m. Up to
+    a constant, this is the negative log density divided by gamma. gamma is ``sharpness`` /
     (variance of all entries x their width): scikit-learn's ``scale`` times ``sharpness``.
 
     Args:
-        sharpness: [inferred: DROC's code, 10] Larger minds near neighbours more.
-        limit: [inferred: DROC's code, 20000] Most training images to compare with, evenly spaced.
+        sharpness: [inferred: DROC's code, 10] A larger value gives near neighbours more weight.
+        limit: [inferred: DROC's code, 20000] Largest number of training images to compare
+            with, evenly spaced.
     """
 
     def __init__(
@@ -41,13 +42,13 @@ class KDE(VectorScorer):
 
 
 class GaussianDensity(VectorScorer):
-    """Negative log density of unit vectors under one Gaussian of full covariance.
+    """Negative log density of unit vectors under one Gaussian with full covariance.
 
     The GDE of Sohn et al. (ICLR 2021) and of CutPaste (Li et al., CVPR 2021).
 
     Args:
-        estimate: [inferred: DROC's code, empirical] Of the covariance; ``ledoit_wolf`` shrinks it,
-            for few training images.
+        estimate: [inferred: DROC's code, empirical] Estimate of the covariance. ``ledoit_wolf``
+            shrinks it, for few training images.
         ridge: [inferred: scikit-learn's default, which DROC's code keeps] Added to the variances.
     """
 
@@ -77,4 +78,5 @@ class GaussianDensity(VectorScorer):
 
 def scale(rows: Tensor) -> Tensor:
     """scikit-learn's ``gamma="scale"``: 1 / (variance of all entries x their width)."""
-    return 1 / (rows.var(correction=0) * rows.shape[1])
+    gamma: Tensor = 1 / (rows.var(correction=0) * rows.shape[1])
+    return gamma
