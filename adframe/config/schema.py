@@ -31,6 +31,7 @@ from torch import nn
 
 from adframe import interfaces
 from adframe.config.messages import exactly, nested, problems_of
+from adframe.config.yaml_tree import map_tree
 from adframe.errors import ConfigError, Path_, PluginFault, Problem, UserError
 from adframe.registry.registry import KINDS, Entry, Registry
 
@@ -57,8 +58,8 @@ class ComponentSpec:
     options: dict[str, Any]
 
     def dump(self) -> dict[str, Any]:
-        """The table a config would hold, defaults included."""
-        return {"name": self.entry.name, **{key: _dumped(v) for key, v in self.options.items()}}
+        """The mapping a config would hold, defaults included."""
+        return {"name": self.entry.name, **plain(self.options)}
 
     def build(self, path: Path_ = ()) -> Any:
         """A new instance.
@@ -66,31 +67,28 @@ class ComponentSpec:
         Raises:
             ConfigError: the constructor refuses the options (ValueError), located at ``path``.
         """
-        options = {key: _built(value, (*path, key)) for key, value in self.options.items()}
+
+        def built(value: Any, at: Path_) -> Any:
+            return value.build(at) if isinstance(value, ComponentSpec) else value
+
+        options = map_tree(self.options, built, path)
         try:
             return self.entry.load()(**options)
         except ValueError as error:
             raise ConfigError([Problem(path, str(error))]) from error
 
 
-def _dumped(value: Any) -> Any:
-    if isinstance(value, ComponentSpec):
-        return value.dump()
-    if isinstance(value, list | tuple):
-        return [_dumped(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _dumped(item) for key, item in value.items()}
-    return str(value) if isinstance(value, Path) else value
+def plain(value: Any) -> Any:
+    """A validated value as plain mappings, lists and values, as YAML and JSON have them."""
 
+    def leaf(value: Any, _: Path_) -> Any:
+        if isinstance(value, ComponentSpec):
+            return value.dump()
+        if isinstance(value, BaseModel):
+            return {name: plain(item) for name, item in value}
+        return value if isinstance(value, bool | int | float | str | None) else str(value)
 
-def _built(value: Any, path: Path_) -> Any:
-    if isinstance(value, ComponentSpec):
-        return value.build(path)
-    if isinstance(value, list | tuple):
-        return type(value)(_built(item, (*path, index)) for index, item in enumerate(value))
-    if isinstance(value, dict):
-        return {key: _built(item, (*path, key)) for key, item in value.items()}
-    return value
+    return map_tree(value, leaf, sequence=list)
 
 
 @dataclass(frozen=True)
@@ -142,7 +140,7 @@ def resolve(kind: str, value: Any, registry: Registry) -> ComponentSpec:
     if isinstance(table, Mapping) and "name" not in table:  # options of the kind's default
         table = {**_default_name(kind, registry), **table}
     if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
-        raise ConfigError([Problem((), f"expected {_a(kind)}: its name, or a table with 'name'")])
+        raise ConfigError([Problem((), f"expected {_a(kind)}: its name, or a mapping with 'name'")])
     name = table["name"]
     try:
         entry = registry.get(kind, name)

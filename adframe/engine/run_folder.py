@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from adframe.config.model import RunConfig
-from adframe.config.yaml_tree import read_file
+from adframe.config.yaml_tree import leaves, read_file
 from adframe.errors import UserError
 from adframe.io.atomic import write
+from adframe.io.locks import LOCK
 
 
 def open_folder(path: Path, config: RunConfig, resume: bool) -> None:
@@ -27,7 +28,7 @@ def open_folder(path: Path, config: RunConfig, resume: bool) -> None:
         if changed:
             raise UserError(f"{path}: its run has another config: {'; '.join(changed)}")
         return
-    if any(entry.name != "config.yaml.part" for entry in path.iterdir()):
+    if any(entry.name not in ("config.yaml.part", LOCK) for entry in path.iterdir()):
         raise UserError(f"{path}: is not empty and holds no run; choose another --out")
     write(existing, text)
 
@@ -44,10 +45,6 @@ def _changed(existing: Path, config: RunConfig) -> list[str]:
     ]
 
 
-def _leaves(value: Any, path: str = "") -> dict[str, str]:
-    """The plain values of a tree by dotted path, as JSON."""
-    items = dict(enumerate(value)) if isinstance(value, list) else value
-    if not isinstance(items, dict) or not items:
-        return {path: json.dumps(value)}
-    below = (_leaves(item, f"{path}.{key}".lstrip(".")) for key, item in items.items())
-    return {key: leaf for leaves in below for key, leaf in leaves.items()}
+def _leaves(config: Any) -> dict[str, str]:
+    """The plain values of a config by dotted key, as JSON."""
+    return {".".join(map(str, path)): json.dumps(value) for path, value in leaves(config)}

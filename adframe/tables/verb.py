@@ -1,4 +1,4 @@
-"""``adframe reproduce``: a table of runs, at a budget, beside the published figures."""
+"""``adframe reproduce``: a table of runs, at a budget, next to the published figures."""
 
 from __future__ import annotations
 
@@ -9,13 +9,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adframe.errors import UserError
+from adframe.io.terminal import Screen, error_line
 from adframe.registry.loading import load_plugins
 
 if TYPE_CHECKING:
     from adframe.tables.grid import Grid
 
 
-def reproduce(arguments: argparse.Namespace) -> int:
+summary = "run a table of runs, next to its published figures"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """TABLE, at which budget, which cells, where from and where to."""
+    parser.add_argument("table", metavar="TABLE", help="table1 ... table6, or a table file")
+    parser.add_argument(
+        "--budget", default="smoke", metavar="NAME", help="smoke, short or full (smoke)"
+    )
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="CELL", help="ROW[/TASK[/SEED]], with *"
+    )
+    parser.add_argument(
+        "--data", type=Path, default=Path("data"), metavar="ROOT", help="folder of images (data)"
+    )
+    parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N-1, not the budget's")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder (runs/TABLE-BUDGET)")
+    parser.add_argument("--dry-run", action="store_true", help="print cells and cost, run none")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
     """Run the cells of a table that are not done yet, and show the table."""
     from adframe.tables.definition import read_table
     from adframe.tables.files import find_table
@@ -44,21 +66,23 @@ def reproduce(arguments: argparse.Namespace) -> int:
 
 
 def _run(grid: Grid, as_json: bool) -> int:
-    from adframe.cli.commands.run import _keep_freed_memory
+    from adframe.engine.memory import keep_freed_memory
     from adframe.tables.execute import execute
     from adframe.tables.markdown import markdown
 
-    _keep_freed_memory()
+    keep_freed_memory()
     try:
-        facts, failures = execute(grid, lambda line: print(line, file=sys.stderr, flush=True))
+        facts, failures = execute(grid, Screen(sys.stderr).line)
     except KeyboardInterrupt as stopped:  # Ctrl-C or SIGTERM
-        print(f"{str(stopped) or 'interrupted'}; the same command goes on", file=sys.stderr)
+        error_line(f"{str(stopped) or 'interrupted'}; the same command continues")
         return getattr(stopped, "status", 130)
-    print(json.dumps(facts, indent=2) if as_json else markdown(facts))
-    if not as_json:
-        print(f"written: {grid.out / 'table.md'}, {grid.out / 'table.json'}")
+    if as_json:
+        print(json.dumps(facts, indent=2))
+    else:
+        Screen().markdown(markdown(facts))
+        Screen().line(f"written: {grid.out / 'table.md'}, {grid.out / 'table.json'}")
     for name, reason in failures.items():
-        print(f"{grid.table.name}: {name} failed: {reason}", file=sys.stderr)
+        error_line(f"{grid.table.name}: {name} failed: {reason}")
     return 1 if failures else 0
 
 
@@ -82,18 +106,17 @@ def _dry_run(grid: Grid, as_json: bool) -> int:
     if as_json:
         print(json.dumps([facts for facts, _ in rows], indent=2))
         return 0
-    line = "{cell:<28} {status:<14} {epochs:>7} {images:>7} {passes:>15}".format
-    print(
-        line(cell="cell", status="status", epochs="epochs", images="images", passes="view passes")
-    )
-    for facts, _ in rows:
-        print(line(passes=_passes(facts["view_passes"]), **facts))
+    screen, head = Screen(), ["cell", "status", "epochs", "images", "view passes"]
+    lines = [
+        [*(str(facts[key]) for key in head[:4]), _passes(facts["view_passes"])] for facts, _ in rows
+    ]
+    screen.table(head, lines)
     left = [passes for facts, passes in rows if facts["status"] != "done"]
     whole = _passes(sum(passes for _, passes in rows))
-    print(f"{len(rows)} cells, {whole} view passes; to do: {len(left)}, {_passes(sum(left))}")
-    print(
-        "A view pass is one view of one image through the whole network of that run, forward and\n"
-        "backward; a view that stops at stage i counts as the share of the arithmetic that stages\n"
+    screen.line(f"{len(rows)} cells, {whole} view passes; to do: {len(left)}, {_passes(sum(left))}")
+    screen.line(
+        "A view pass is one view of one image through the whole network of that run, forward and "
+        "backward; a view that stops at stage i counts as the share of the arithmetic that stages "
         "1..i have. Training only: epochs x images (as the table declares them, whole batches) x "
         "views."
     )

@@ -14,8 +14,19 @@ from adframe import scaffold
 from adframe.errors import UserError, did_you_mean
 from adframe.registry.loading import load_plugins
 
+summary = "write a plugin to start from"
 
-def new(arguments: argparse.Namespace) -> int:
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """NAME, kinds, and package or single file."""
+    parser.add_argument("name", metavar="NAME", help="of the plugin and of its components")
+    parser.add_argument(
+        "--kind", action="append", metavar="KIND", help="loss (the default), shift, scorer, ..."
+    )
+    parser.add_argument("--single-file", action="store_true", help="one file, for --plugin")
+
+
+def run(arguments: argparse.Namespace) -> int:
     """Write a plugin that works as it is: a package, or one file with its config."""
     name = arguments.name
     kinds = list(dict.fromkeys(arguments.kind or ["loss"]))
@@ -47,7 +58,7 @@ def new(arguments: argparse.Namespace) -> int:
 
 
 def _write(root: Path, files: dict[str, str]) -> None:
-    """All files or none: written aside first, then moved."""
+    """Write all files or none: first into a temporary folder, which is then moved."""
     aside = None
     try:
         aside = Path(tempfile.mkdtemp(prefix=".adframe-new-", dir="."))
