@@ -67,11 +67,11 @@ class GaussianDensity(VectorScorer):
         spread = covariance(rows, self.estimate)
         spread.diagonal().add_(self.ridge)
         self.mean = rows.double().mean(0)
-        self.factor = torch.linalg.cholesky(spread)
+        self.factor: Tensor = torch.linalg.cholesky(spread)
 
     def score(self, features: Features) -> Tensor:
         centred = unit_rows(features, self.output).double() - self.mean
-        white = torch.linalg.solve_triangular(self.factor, centred.T, upper=False)
+        white: Tensor = torch.linalg.solve_triangular(self.factor, centred.T, upper=False)
         log_volume = self.factor.diagonal().log().sum() + len(self.mean) * math.log(2 * math.pi) / 2
         return (white.square().sum(0) / 2 + log_volume).float()
 

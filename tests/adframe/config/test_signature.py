@@ -34,7 +34,7 @@ class More(Shared, total=False):
     scale: Positive
 
 
-class Last(Mixin, Middle):
+class Last(Middle):
     def __init__(self, width: Count = 9, **options: Unpack[More]) -> None:
         super().__init__(**options)
 
