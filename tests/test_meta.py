@@ -135,6 +135,7 @@ def test_every_bundled_plugin_loads_and_every_kind_has_a_component(loaded):
     assert {entry.kind for entry in loaded.registry} == set(KINDS)
 
 
+@pytest.mark.slow
 def test_every_module_is_imported_alone_without_a_warning():
     """Alone: with none of adframe imported before it. Torch and the like stay, for time."""
     names = ["adframe", *PACKAGES]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from annotated_types import Ge, Gt, Interval
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema
+from annotated_types import Interval
+from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, WithJsonSchema
 
 from adframe.config import yaml_tree
 from adframe.config.bundled import find_config, shown
 from adframe.config.compose import compose, set_value
-from adframe.config.durations import EpochsOrTime
 from adframe.config.messages import as_written, located, nested, once
 from adframe.config.schema import (
     USE_KIND_DEFAULT,
@@ -23,38 +22,10 @@ from adframe.config.schema import (
     resolve,
     validate,
 )
+from adframe.config.sections import Exposure, Term, Train
 from adframe.config.yaml_tree import escaped, to_yaml
 from adframe.errors import ConfigError, Path_, Problem
 from adframe.registry.loading import LoadedPlugins, load_plugins
-
-Weight = Annotated[float, Ge(0)]
-
-
-class Term(Settings):
-    """One term of the objective: which loss, at which stages, how heavy."""
-
-    loss: Annotated[ComponentSpec, Component("loss")]
-    stages: list[Annotated[int, Ge(1)]] | None = None
-    weight: Weight | list[Weight] = 1.0
-
-
-class Exposure(Settings):
-    """Images that are known to be no inliers: to train beside them (outlier exposure), or not."""
-
-    dataset: Annotated[ComponentSpec, Component("dataset")]
-    ratio: Annotated[float, Interval(ge=0, le=64)] = 1.0  # exposed images to an inlier in a batch
-
-
-class Train(Settings):
-    """How long and on what the network is trained."""
-
-    epochs: Annotated[int, Interval(ge=1, le=1_000_000)]
-    batch_size: Annotated[int, Interval(ge=2, le=65_536)] = 32
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    compile: Literal["auto", "on", "off"] = "auto"
-    device: str = "auto"
-    checkpoint_every: EpochsOrTime = "10min"
-    clip: Annotated[float, Gt(0)] | None = None  # most norm of a group's gradient
 
 
 def _one_or_many(value: Any, info: ValidationInfo) -> list[ComponentSpec]:
@@ -83,19 +54,34 @@ Scorers = Annotated[
 class RunConfig(Settings):
     """Everything a run depends on. ``load_config`` makes it."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     seed: Annotated[int, Interval(ge=0, lt=2**63)] = 0
+    """Decides every random number of the run: weights, order, augmentation, splits."""
     dataset: Annotated[ComponentSpec, Component("dataset")]
+    """Images of what is normal to train on, and images to test on."""
     outliers: list[Annotated[ComponentSpec, Component("dataset")]] = Field(default_factory=list)
+    """Data sets to test against, each with its own AUROC."""
     exposure: Exposure | None = None
+    """Known outliers to learn from (outlier exposure)."""
     backbone: Annotated[ComponentSpec, Component("backbone")] = USE_KIND_DEFAULT
+    """The network."""
     shifts: list[Annotated[ComponentSpec, Component("shift")]] = Field(default_factory=list)
+    """Shifting transformations: each variant of each makes one class of virtual outliers."""
     schedule: Annotated[ComponentSpec, Component("schedule")] = USE_KIND_DEFAULT
+    """Which stages of the network are trained, and with which augmentation."""
     objective: list[Term]
+    """What is minimised: a list of terms, each a loss with stages and weight."""
     method: Annotated[ComponentSpec, Component("method")] = USE_KIND_DEFAULT
+    """How a batch becomes updates of the network."""
     scorer: Scorers = USE_KIND_DEFAULT
+    """One scorer or a list; the first one is used by ``adframe score``."""
     optimizer: Annotated[ComponentSpec, Component("optimizer")] = USE_KIND_DEFAULT
+    """How parameters move, and the learning rate over the run."""
     train: Train
+    """How long and on which device."""
     plugins: list[str] = Field(default_factory=list)
+    """Files of plugins to load, relative to the config; needs ``--allow-code``."""
 
     _loaded: LoadedPlugins = PrivateAttr()
     _tree: yaml_tree.ConfigNode = PrivateAttr()

@@ -140,6 +140,7 @@ def _outcome(folder):
     return found
 
 
+@pytest.mark.slow
 def test_a_run_with_workers_is_the_run_in_memory_and_so_is_one_resumed(toy, tmp_path, monkeypatch):
     adframe.run(toy(*_settings(toy, "null")), tmp_path / "memory")
     expected = _outcome(tmp_path / "memory")

@@ -103,6 +103,7 @@ def test_a_failed_cell_is_named_and_the_others_run(
     text = (tmp_path / "out/table.md").read_text()
     assert "- soft/left/1: epoch 1: loss is not finite" in text
     assert "(1 of 2 failed)" in text
+    monkeypatch.chdir(tmp_path)  # without --out it writes below runs/
     assert main(["reproduce", str(tmp_path / "toys.yaml"), "--only", "plain"]) == 0  # not its cells
     monkeypatch.setattr(execute, "run", good)
     assert reproduce() == 0

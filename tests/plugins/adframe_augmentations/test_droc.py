@@ -63,6 +63,7 @@ def test_faithful_never_blurs() -> None:
     assert (DROC(**crop_only)(images, keys(4)) - official_code).abs().max() > 0.05
 
 
+@pytest.mark.slow
 def test_the_side_of_the_crop_is_uniform() -> None:
     ramp = torch.linspace(1 / 64, 63 / 64, 32).expand(4000, 3, 32, 32)
     out = DROC(**STILL)(ramp, keys(4000))
