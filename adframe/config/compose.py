@@ -7,7 +7,7 @@ from pathlib import Path
 
 from adframe.config.bundled import find_config, shown
 from adframe.config.yaml_tree import ConfigNode, parse, read_file
-from adframe.errors import UserError
+from adframe.errors import UserError, one_line
 
 MAX_FILES = 100  # per config; a file that is read twice counts twice
 
@@ -101,7 +101,7 @@ def set_value(tree: ConfigNode, setting: str) -> ConfigNode:
         UserError: the setting has no ``=``, VALUE is not YAML, or KEY leads nowhere.
     """
     key, equals, text = setting.partition("=")
-    origin = f"--set {setting}"
+    origin = one_line(f"--set {setting}")
     if not equals or not all(key.strip().split(".")):
         raise UserError(f"{origin}: write KEY=VALUE")
     return set_node(tree, key.strip(), parse(text, origin, folder=Path()))
@@ -129,10 +129,8 @@ def _set(node: ConfigNode, keys: list[str], depth: int, value: ConfigNode) -> Co
         index = int(key) if re.fullmatch(r"-?[0-9]{1,9}", key) else len(items)
         if not -len(items) <= index < len(items):
             at = ".".join(keys[:depth])
-            raise UserError(
-                f"{value.origin}: '{at}' is a list of {len(items)}; "
-                f"no item '{key}' ('+' appends one)"
-            )
+            text = f"'{at}' is a list of {len(items)}; no item '{key}' ('+' appends one)"
+            raise UserError(one_line(f"{value.origin}: {text}"))
         items[index] = _set(items[index], keys, depth + 1, value)
         return ConfigNode(items, node.origin)
     old = node.value.get(key) if isinstance(node.value, dict) else None

@@ -7,7 +7,6 @@ of the same any more, or is damaged, is made anew. Any of it may be deleted at a
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.metadata
 import json
@@ -15,7 +14,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
@@ -27,6 +26,7 @@ from torch import Tensor
 from adframe.data.decode import RULES, ImageError, attempt, decoded, leave_out
 from adframe.errors import Note, UserError
 from adframe.io.atomic import atomic_write
+from adframe.io.locks import lock_folder
 
 HEADER = 4096  # bytes; a page, so that pixels begin at one
 
@@ -58,7 +58,7 @@ def mapped(
     path, made_of = folder / f"{name}.safetensors", _made_of(places, size)
     found = _open(path, made_of, paths, size)
     if found is None:
-        with _alone(folder):
+        with _building(folder):
             found = _open(path, made_of, paths, size, tell=True)
             if found is None:
                 _build(path, made_of, paths, size, skip_unreadable)
@@ -159,25 +159,15 @@ def _check_disk(folder: Path, count: int, image: Tensor) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Wait until nobody else builds in a folder, made if need be, and keep others from it.
+def _building(folder: Path) -> Iterator[None]:
+    """Lock a cache folder; wait if another process builds in it."""
 
-    The lock is the kernel's and ends with the process. Who holds it may remove what killed
-    processes left. A file system without locks is used without: two may build the same.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("ab")
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written: {error.strerror or error}") from error
-    with lock:
-        with suppress(OSError):
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                say = f"{folder}: another process decodes into it; waiting for it to end"
-                warnings.warn(Note(say), stacklevel=3)
-                fcntl.flock(lock, fcntl.LOCK_EX)
+    def on_wait() -> None:
+        say = f"{folder}: another process decodes into it; waiting for it to end"
+        warnings.warn(Note(say), stacklevel=5)
+
+    with lock_folder(folder, on_wait) as locked:
+        if locked:  # nobody else writes here now, so these were left by processes that were killed
             for left in folder.glob(f"{'[0-9a-f]' * 32}.{'[0-9a-f]' * 32}.part"):
-                left.unlink()
+                left.unlink(missing_ok=True)
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -100,11 +101,12 @@ def check_memory(count: int, image: Tensor) -> None:
         )
 
 
-def _available() -> int:
-    """Bytes of memory that can be had without swapping; all of it where nobody says."""
+def _available() -> float:
+    """Bytes of memory that are free without swapping; if the system does not say, all of it."""
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             fields = dict(line.split(":") for line in lines)
         return int(fields["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        has = hasattr(os, "sysconf")  # not on Windows, where nothing is checked
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if has else math.inf

@@ -1,16 +1,17 @@
-"""From a validated config to components that fit together."""
+"""Builds the components of a run from a validated config."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from adframe.config.model import RunConfig
 from adframe.config.schema import ComponentSpec, resolve
-from adframe.errors import ConfigError, Path_, Problem
+from adframe.errors import ConfigError, Problem
 from adframe.interfaces import (
     Dataset,
     Loss,
@@ -27,114 +28,141 @@ from adframe.registry.loading import LoadedPlugins, load_plugins
 
 @dataclass
 class Assembly:
-    """The components of a run, built; the method is set up and on the CPU."""
+    """The components of a run, built, on the CPU. ``set_up`` makes the method ready to train."""
 
     dataset: Dataset
     outliers: list[Dataset]
     exposure: Dataset | None
-    shifts: list[Shift]
+    parts: MethodParts
     method: Method
     optimizer: Optimizer
     scorers: list[Scorer]
 
-
-class _Builder:
-    """Builds specs and keeps going after a refusal, so that all are told at once."""
-
-    def __init__(self) -> None:
-        self.problems: list[Problem] = []
-
-    def __call__(self, spec: ComponentSpec, *path: str | int) -> Any:
-        try:
-            return spec.build(path)
-        except ConfigError as error:
-            self.problems += error.problems
-            return None
+    @property
+    def shifts(self) -> Sequence[Shift]:
+        """The shifting transformations, in the order of the config."""
+        return self.parts.shifts
 
 
-def assemble(config: RunConfig, classes: int = 1) -> Assembly:
-    """Build every component of a config and set the method up.
-
-    Weights are drawn from the config's seed. Reads no data.
+def assemble(config: RunConfig, classes: int | None = None) -> Assembly:
+    """Build every component of a config and set the method up, without reading data.
 
     Args:
         config: a validated config.
-        classes: number of inlier classes, known once the data is.
+        classes: number of inlier classes of the data set; None if that is not known.
 
     Raises:
-        ConfigError: components refuse their options or do not fit together; all that can be
-            found at once, located in the config's files.
+        ConfigError: components refuse their options or do not fit together; every problem found,
+            with file and line.
+    """
+    with locating(config):
+        assembly = construct(config)
+        set_up(config, assembly, classes)
+        return assembly
+
+
+@contextmanager
+def locating(config: RunConfig) -> Iterator[None]:
+    """Add file and line to the problems of a ``ConfigError`` that is raised in this context."""
+    try:
+        yield
+    except ConfigError as error:
+        raise config.located(error) from error.__cause__
+
+
+@contextmanager
+def _collecting(problems: list[Problem], *path: str | int) -> Iterator[None]:
+    """Add a refusal to ``problems`` and go on, so that one error can name them all."""
+    try:
+        yield
+    except ConfigError as error:
+        problems += error.problems
+    except ValueError as error:
+        problems.append(Problem(path, str(error)))
+
+
+def construct(config: RunConfig) -> Assembly:
+    """Build every component; weights are drawn from the config's seed.
+
+    Raises:
+        ConfigError: components refuse their options; every problem found, not yet located.
     """
     torch.manual_seed(seed_of(config.seed, "weights"))
-    build = _Builder()
+    problems: list[Problem] = []
+
+    def build(spec: ComponentSpec, *path: str | int) -> Any:
+        with _collecting(problems):
+            return spec.build(path)
+
+    exposed = config.exposure
     dataset = build(config.dataset, "dataset")
     outliers = [build(spec, "outliers", i) for i, spec in enumerate(config.outliers)]
-    exposure = None
-    if config.exposure is not None:
-        exposure = build(config.exposure.dataset, "exposure", "dataset")
+    exposure = build(exposed.dataset, "exposure", "dataset") if exposed else None
     backbone = build(config.backbone, "backbone")
     shifts = [build(spec, "shifts", i) for i, spec in enumerate(config.shifts)]
     schedule = build(config.schedule, "schedule")
     method = build(config.method, "method")
     optimizer = build(config.optimizer, "optimizer")
     scorers = [build(spec, "scorer", i) for i, spec in enumerate(config.scorer)]
+    objective = []
     for index, term in enumerate(config.objective):
-        build(term.loss, "objective", index, "loss")
-    if not config.objective:
-        build.problems.append(Problem(("objective",), "name at least one loss"))
+        loss = build(term.loss, "objective", index, "loss")
+        make = _loss_maker(term.loss, index, loss)
+        objective.append(LossTerm(make, term.stages, term.weight, term.loss.entry.name))
+    if not objective:
+        problems.append(Problem(("objective",), "name at least one loss"))
     if schedule is not None and backbone is not None:
-        try:
+        with _collecting(problems, "schedule"):
             schedule.stages(len(backbone.widths), 0.0)
-        except ValueError as error:
-            build.problems.append(Problem(("schedule",), str(error)))
     for index, scorer in enumerate(scorers):
-        if exposure is None and scorer is not None and scorer.needs_exposed:
-            say = f"{config.scorer[index].entry.name} compares with known outliers; set exposure"
-            build.problems.append(Problem(("scorer", index), say))
-    trained = config.exposure is not None and config.exposure.ratio > 0
+        if exposed is None and scorer is not None and scorer.needs_exposed:
+            name = config.scorer[index].entry.name
+            say = f"{name} compares with known outliers; set exposure"
+            problems.append(Problem(("scorer", index), say))
+    trained = exposed is not None and exposed.ratio > 0
     if trained and method is not None and not method.takes_exposed:
         say = f"{config.method.entry.name} learns from inliers alone"
-        build.problems.append(Problem(("exposure",), say))
-    if not build.problems:
-        objective = [
-            LossTerm(_maker(term.loss, index), term.stages, term.weight, term.loss.entry.name)
-            for index, term in enumerate(config.objective)
+        problems.append(Problem(("exposure",), say))
+    if problems:
+        raise ConfigError(problems)
+    parts = MethodParts(backbone, shifts, schedule, objective, classes=1)
+    return Assembly(dataset, outliers, exposure, parts, method, optimizer, scorers)
+
+
+def set_up(config: RunConfig, assembly: Assembly, classes: int | None) -> None:
+    """Set the method up, and check that it offers what the scorers need.
+
+    Raises:
+        ConfigError: components do not fit together, or not the number of classes; every problem
+            found, not yet located.
+    """
+    problems: list[Problem] = []
+    with _collecting(problems, "objective"):
+        assembly.method.setup(replace(assembly.parts, classes=classes or 1))
+    offered = () if problems else assembly.method.outputs()
+    for index, scorer in enumerate(assembly.scorers if offered else ()):
+        name = config.scorer[index].entry.name
+        known = ", ".join(offered)
+        says = [
+            f"{name} needs '{output}', which is not trained; there is: {known}"
+            for output in scorer.view_spec().outputs
+            if output not in offered
         ]
-        try:
-            method.setup(MethodParts(backbone, shifts, schedule, objective, classes))
-        except ValueError as error:
-            build.problems.append(Problem(("objective",), str(error)))
-        except ConfigError as error:
-            build.problems += error.problems
-    if not build.problems:
-        build.problems += _missing_outputs(config, method, scorers)
-    if build.problems:
-        raise config.located(ConfigError(build.problems))
-    return Assembly(dataset, outliers, exposure, shifts, method, optimizer, scorers)
+        if scorer.needs_classes and classes == 1:
+            says.append(f"{name} tells labelled inlier classes apart, and the data set gives one")
+        problems += [Problem(("scorer", index), say) for say in says]
+    if problems:
+        raise ConfigError(problems)
 
 
-def _maker(spec: ComponentSpec, index: int) -> Callable[[], Loss]:
-    path: Path_ = ("objective", index, "loss")
-    return lambda: spec.build(path)
-
-
-def _missing_outputs(config: RunConfig, method: Method, scorers: list[Scorer]) -> list[Problem]:
-    """What a scorer wants to see and the method, as it was set up, does not give."""
-    offered = method.outputs()
-    return [
-        Problem(
-            ("scorer", index),
-            f"{config.scorer[index].entry.name} needs '{name}', "
-            f"which is not trained; there is: {', '.join(offered)}",
-        )
-        for index, scorer in enumerate(scorers)
-        for name in scorer.view_spec().outputs
-        if name not in offered
-    ]
+def _loss_maker(spec: ComponentSpec, index: int, first: Loss) -> Callable[[], Loss]:
+    """Hands out the loss that is built already, and then new ones."""
+    ready = [first]
+    return lambda: ready.pop() if ready else spec.build(("objective", index, "loss"))
 
 
 def build(kind: str, table: str | Mapping[str, Any], loaded: LoadedPlugins | None = None) -> Any:
-    """Any component, alone: ``build("loss", {"name": "uniclr", "temperature": 0.5})``.
+    """Build one component: ``build("loss", {"name": "uniclr", "temperature": 0.5})``.
 
     Raises:
         ConfigError: the name or the options are wrong.

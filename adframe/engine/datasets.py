@@ -1,8 +1,9 @@
-"""The data sets of a run: its own, the outliers to test on, the outliers to train beside."""
+"""Reads the data sets of a run: inliers, outliers to test on, known outliers to train with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -17,54 +18,72 @@ from adframe.interfaces import Images, Splits
 Data = TypeVar("Data", Splits, Images)
 
 
-def load(config: RunConfig, read: Callable[[int], Data], *path: str | int) -> Data:
-    """What a data set delivers; its refusal becomes a located problem at ``path``."""
-    try:
-        return read(config.seed)
-    except (UserError, ValueError) as error:
-        if isinstance(error, ConfigError):
-            raise
-        raise config.located(ConfigError([Problem(path, str(error))])) from error
+@dataclass
+class RunData:
+    """The images of a run, all of one size.
+
+    Attributes:
+        splits: training and test images of the data set.
+        test_sets: the test images by name: ``inliers`` first, then each set of outliers.
+        exposed: known outliers that the config names under ``exposure``.
+    """
+
+    splits: Splits
+    test_sets: dict[str, Images]
+    exposed: Images | None
 
 
-def outlier_sets(config: RunConfig, assembly: Assembly, data: Splits) -> dict[str, Images]:
-    """The test images of each data set under ``outliers``, by name."""
-    sets: dict[str, Images] = {}
+def load(config: RunConfig, assembly: Assembly) -> RunData:
+    """Read every data set that a config names.
+
+    Raises:
+        ConfigError: a data set refuses, or its images have another size; not yet located.
+        UserError: there is too little to train on, or nothing to compare in a test.
+    """
+    splits = _read(assembly.dataset.load, config.seed, "dataset")
+    if len(splits.train) < 2:
+        raise UserError(f"{len(splits.train)} training image(s); at least 2 are needed")
+    title, outliers = config.dataset.entry.name, dict[str, Images]()
     for index, dataset in enumerate(assembly.outliers):
-        images = load(config, dataset.outliers, "outliers", index)
+        images = _read(dataset.outliers, config.seed, "outliers", index)
         name = config.outliers[index].entry.name
-        name = name if name not in (*sets, config.dataset.entry.name) else f"{name}_{index}"
-        _same_size(config, images, data.test, "outliers", index)
-        sets[name] = images
-    return sets
+        name = name if name not in (*outliers, title) else f"{name}_{index}"
+        outliers[name] = _same_size(images, splits.test, "outliers", index)
+    exposed = None
+    if assembly.exposure is not None:
+        path = "exposure", "dataset"
+        exposed = _read(assembly.exposure.exposed, config.seed, *path)
+        exposed = _same_size(exposed, splits.train, *path)
+    return RunData(splits, make_test_sets(title, splits.test, outliers), exposed)
 
 
-def exposed(config: RunConfig, assembly: Assembly, data: Splits) -> Images | None:
-    """The images of the data set under ``exposure``, if there is one."""
-    if assembly.exposure is None:
-        return None
-    images = load(config, assembly.exposure.exposed, "exposure", "dataset")
-    _same_size(config, images, data.train, "exposure", "dataset")
+def _read(read: Callable[[int], Data], seed: int, *path: str | int) -> Data:
+    """Call a data set; what it refuses becomes a problem at ``path`` of the config."""
+    try:
+        return read(seed)
+    except ConfigError:
+        raise
+    except (UserError, ValueError) as error:
+        raise ConfigError([Problem(path, str(error))]) from error
+
+
+def _same_size(images: Images, as_in: Images, *path: str | int) -> Images:
+    here, there = tuple(images.pixels.shape[2:]), tuple(as_in.pixels.shape[2:])
+    if here != there:
+        raise ConfigError([Problem(path, f"images of {here} pixels, not {there}")])
     return images
 
 
-def _same_size(config: RunConfig, images: Images, as_in: Images, *path: str | int) -> None:
-    here, there = tuple(images.pixels.shape[2:]), tuple(as_in.pixels.shape[2:])
-    if here != there:
-        raise config.located(ConfigError([Problem(path, f"images of {here} pixels, not {there}")]))
-
-
 def make_test_sets(title: str, test: Images, outliers: dict[str, Images]) -> dict[str, Images]:
-    """The test images as named parts: ``inliers`` and one part for each outlier set.
+    """The test images by name: ``inliers``, then one entry for each set of outliers.
 
     Raises:
-        UserError: there is nothing to tell apart.
+        UserError: there are no inliers or no outliers.
     """
     parts = {"inliers": _where(test, ~test.outlier)}
     if bool(test.outlier.any()):
         parts[title] = _where(test, test.outlier)
-    for name, images in outliers.items():
-        parts[name] = images
+    parts.update(outliers)
     for name, images in parts.items():
         if not len(images):
             raise UserError(f"the test split holds no {name}; AUROC needs inliers and outliers")

@@ -10,6 +10,7 @@ from adframe.config.model import RunConfig
 from adframe.config.yaml_tree import leaves, read_file
 from adframe.errors import UserError
 from adframe.io.atomic import write
+from adframe.io.locks import LOCK
 
 
 def open_folder(path: Path, config: RunConfig, resume: bool) -> None:
@@ -27,7 +28,7 @@ def open_folder(path: Path, config: RunConfig, resume: bool) -> None:
         if changed:
             raise UserError(f"{path}: its run has another config: {'; '.join(changed)}")
         return
-    if any(entry.name != "config.yaml.part" for entry in path.iterdir()):
+    if any(entry.name not in ("config.yaml.part", LOCK) for entry in path.iterdir()):
         raise UserError(f"{path}: is not empty and holds no run; choose another --out")
     write(existing, text)
 

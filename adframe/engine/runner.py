@@ -12,15 +12,14 @@ import torch
 from adframe.config.model import RunConfig, load_config
 from adframe.data.lazy import sha256
 from adframe.engine import checkpoint, datasets
-from adframe.engine.build import assemble
-from adframe.engine.datasets import make_test_sets
+from adframe.engine.build import construct, locating, set_up
 from adframe.engine.environment import environment
 from adframe.engine.evaluate import evaluate
 from adframe.engine.report import Report, write_report
 from adframe.engine.run_folder import open_folder
 from adframe.engine.state import Run
 from adframe.engine.train import train
-from adframe.errors import ConfigError, Problem, UserError
+from adframe.errors import ConfigError, Problem
 from adframe.io import atomic
 from adframe.io.locks import lock_folder
 
@@ -62,32 +61,27 @@ def run(
 
 
 def prepare(config: RunConfig, out: Path | None, resume: bool = False) -> Run:
-    """A run ready to train: components checked, data read, folder opened."""
-    device = _device(config)
-    assembly = assemble(config)
-    data = datasets.load(config, assembly.dataset.load, "dataset")
-    if len(data.train) < 2:
-        raise UserError(f"{len(data.train)} training image(s); at least 2 are needed")
-    outliers = datasets.outlier_sets(config, assembly, data)
-    parts = make_test_sets(config.dataset.entry.name, data.test, outliers)
-    exposed = datasets.exposed(config, assembly, data)
-    if len(data.classes) > 1:
-        assembly = assemble(config, classes=len(data.classes))
-    elif lacking := [i for i, scorer in enumerate(assembly.scorers) if scorer.needs_classes]:
-        say = "tells labelled inlier classes apart, and the data set gives one"
-        names = {i: config.scorer[i].entry.name for i in lacking}
-        raise config.located(
-            ConfigError([Problem(("scorer", i), f"{name} {say}") for i, name in names.items()])
-        )
+    """Build the components, read the data, and open the run folder.
+
+    Raises:
+        ConfigError: components, data and device do not fit together; with file and line.
+        UserError: there is too little data, or the folder holds another run.
+    """
+    with locating(config):
+        device = _device(config)
+        assembly = construct(config)
+        with torch.random.fork_rng(devices=[]):  # weights do not depend on what data sets draw
+            data = datasets.load(config, assembly)
+        set_up(config, assembly, len(data.splits.classes))
     assembly.method.to(device).to(memory_format=torch.channels_last)
-    current = Run(config, out, data, parts, assembly, device, exposed)
+    current = Run(config, out, data.splits, data.test_sets, assembly, device, data.exposed)
     if out is not None:
         open_folder(out, config, resume)
-        images = [sha256(part.pixels) for part in (data.train, exposed) if part is not None]
-        current.fingerprint = checkpoint.fingerprint(config, *images)
-        facts = {"train_images": len(data.train), "train_sha256": images[0]}
-        facts = {**environment(config, device), **facts}
-        atomic.write_json(out / "environment.json", facts)
+        train_sha256 = sha256(data.splits.train.pixels)
+        exposed = [] if data.exposed is None else [sha256(data.exposed.pixels)]
+        current.fingerprint = checkpoint.fingerprint(config, train_sha256, *exposed)
+        facts = {"train_images": len(data.splits.train), "train_sha256": train_sha256}
+        atomic.write_json(out / "environment.json", {**environment(config, device), **facts})
     return current
 
 
@@ -100,7 +94,7 @@ def _device(config: RunConfig) -> torch.device:
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         reason = str(error).partition("\n")[0]
-        raise config.located(ConfigError([Problem(("train", "device"), reason)])) from error
+        raise ConfigError([Problem(("train", "device"), reason)]) from error
     return device
 
 

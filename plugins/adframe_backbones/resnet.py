@@ -10,7 +10,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from adframe.interfaces import Backbone
 
-from .entrance import Side, entered
+from .preprocess import Side, entered
 
 Width = Annotated[float, Interval(gt=0, le=8)]
 Stem = Literal["small", "large"]

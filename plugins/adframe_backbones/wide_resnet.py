@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from adframe.interfaces import Backbone
 
-from .entrance import Side, entered
+from .preprocess import Side, entered
 from .resnet import _Shortcut as Shortcut
 
 Dropout = Annotated[float, Interval(ge=0, lt=1)]

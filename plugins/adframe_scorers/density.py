@@ -9,7 +9,7 @@ from torch import Tensor
 
 from adframe.interfaces import Count, Features, NonNegative, Positive
 
-from .rows import Covariance, Output, VectorScorer, covariance, thinned, unit_rows
+from .vectors import Covariance, Output, VectorScorer, covariance, thinned, unit_rows
 
 
 class KDE(VectorScorer):

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from adframe.interfaces import Augmentation, Count, Features, ViewSpec
 
-from .rows import Output, VectorScorer, unit_rows
 from .search import Neighbours, Search, Searching
+from .vectors import Output, VectorScorer, unit_rows
 
 
 class NearestCosine(Searching):

@@ -11,7 +11,7 @@ from torch import Tensor
 from adframe import UserError
 from adframe.interfaces import Augmentation, Count, Features, Positive, Scorer, ViewSpec
 
-from .rows import Output, spread_of
+from .vectors import Output, spread_of
 
 
 class MaxSoftmax(Scorer):

@@ -11,7 +11,7 @@ from torch import Tensor
 from adframe.interfaces import Count, Features, Positive
 
 from .density import scale
-from .rows import Output, VectorScorer, mean_rows, thinned, unit_rows
+from .vectors import Output, VectorScorer, mean_rows, thinned, unit_rows
 
 
 class OneClassSVM(VectorScorer):

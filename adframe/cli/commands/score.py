@@ -6,26 +6,33 @@ import argparse
 import csv
 import io
 import sys
+from pathlib import Path
 
-from adframe.data.decode import ImageError, find_images, read_image
-from adframe.detector import load
+from adframe.cli import options
 from adframe.errors import UserError
-from adframe.io.atomic import write
 
 BLOCK = 256  # files decoded before they are scored; memory does not grow with their number
+summary = "score image files with a run's detector"
 
 
-def score(arguments: argparse.Namespace) -> int:
-    """Write path and score of every readable image; name the others, go on, and end with 2."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """RUN, images or folders, and where to write."""
+    options.run_folder(parser)
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="images or folders")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the CSV here")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write path and score of each readable image; 2 if some are not readable."""
+    from adframe.data.decode import ImageError, find_images, read_image
+    from adframe.detector import load
+    from adframe.io.atomic import write
+    from adframe.io.terminal import error_line
+
     files = find_images(arguments.paths)
     if not files:
         raise UserError("no images in " + ", ".join(map(str, arguments.paths)))
-    detector = load(
-        arguments.run,
-        plugins=arguments.plugin,
-        without=arguments.without,
-        allow_code=arguments.allow_code,
-    )
+    detector = load(arguments.run, **options.of_plugins(arguments))
     rows, unreadable = [], 0
     for start in range(0, len(files), BLOCK):
         readable = []
@@ -33,7 +40,7 @@ def score(arguments: argparse.Namespace) -> int:
             try:
                 readable.append((file, read_image(file, detector.size[1])))
             except ImageError as error:
-                print(error, file=sys.stderr)
+                error_line(error)
                 unreadable += 1
         if readable:
             import torch
@@ -50,5 +57,5 @@ def score(arguments: argparse.Namespace) -> int:
     else:
         write(arguments.out, stream.getvalue())
     if unreadable:
-        print(f"{unreadable} of {len(files)} files could not be read", file=sys.stderr)
+        error_line(f"{unreadable} of {len(files)} files could not be read")
     return 2 if unreadable else 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -51,7 +52,7 @@ def open_(paths, folder, **options):
 
 def file_of(folder):
     """The one file of the cache; nothing half-made lies beside it."""
-    (path,) = [path for path in folder.iterdir() if path.name != ".lock"]
+    (path,) = folder.iterdir()
     assert path.suffix == ".safetensors"
     return path
 
@@ -186,7 +187,7 @@ def test_an_interrupt_leaves_nothing(paths, folder, monkeypatch):
     monkeypatch.setattr(os, "fsync", stop)
     with pytest.raises(KeyboardInterrupt):
         open_(paths, folder)
-    assert [path.name for path in folder.iterdir()] == [".lock"]
+    assert list(folder.iterdir()) == []
 
 
 def test_of_two_builders_one_waits_and_uses_what_the_other_made(paths, folder, monkeypatch):
@@ -200,15 +201,15 @@ def test_of_two_builders_one_waits_and_uses_what_the_other_made(paths, folder, m
         assert go_on.wait(60)
         build(*args)
 
-    flock = cache.fcntl.flock
+    acquire = FileLock.acquire
 
-    def noted(lock, how):
-        if how == cache.fcntl.LOCK_EX:  # no more "if nobody else has it"
+    def noted(lock, **options):
+        if not options:  # no more "if nobody else has it"
             go_on.set()
-        return flock(lock, how)
+        return acquire(lock, **options)
 
     monkeypatch.setattr(cache, "_build", slow)
-    monkeypatch.setattr(cache.fcntl, "flock", noted)
+    monkeypatch.setattr(FileLock, "acquire", noted)
     found = []
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
@@ -232,7 +233,7 @@ def test_a_file_system_without_locks_is_used_without(paths, folder, monkeypatch)
     def no_locks(*args):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(cache.fcntl, "flock", no_locks)
+    monkeypatch.setattr("fcntl.flock", no_locks)
     folder.mkdir()
     other = folder / f"{'a' * 32}.{'b' * 32}.part"
     other.write_text("perhaps somebody is at it")
@@ -242,14 +243,14 @@ def test_a_file_system_without_locks_is_used_without(paths, folder, monkeypatch)
 
 def test_a_folder_that_can_only_be_read_is_read(paths, folder, monkeypatch):
     open_(paths, folder)
-    open_path = Path.open
+    open_file = os.open
 
-    def read_only(path, mode="r", *args, **options):
-        if path.parent == folder and "r" not in mode:
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-        return open_path(path, mode, *args, **options)
+    def read_only(path, flags, *args, **options):
+        if Path(path).parent == folder and flags & os.O_CREAT:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+        return open_file(path, flags, *args, **options)
 
-    monkeypatch.setattr(Path, "open", read_only)
+    monkeypatch.setattr(os, "open", read_only)
     assert torch.equal(open_(paths, folder)[0], read_images(paths, 8))
     with pytest.raises(UserError) as caught:
         open_(paths[1:], folder)
@@ -264,12 +265,12 @@ def test_a_full_disk_is_a_line_and_leaves_nothing(paths, folder, monkeypatch):
         patch.setattr(os, "fsync", full)
         with pytest.raises(UserError, match="cannot be written: No space left on device$"):
             open_(paths, folder)
-    assert [path.name for path in folder.iterdir()] == [".lock"]
+    assert list(folder.iterdir()) == []
     usage = cache.shutil.disk_usage(folder)._replace(free=4096 + 40 * (3 * 64 + 1) - 1)
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(UserError, match=r"^\S*cache: 40 images need 0.0 GiB decoded and 0.0 GiB"):
         open_(paths, folder)
-    assert [path.name for path in folder.iterdir()] == [".lock"]
+    assert list(folder.iterdir()) == []
 
 
 def test_memory_does_not_grow_with_the_images(paths, folder, monkeypatch):
@@ -305,7 +306,7 @@ def test_unreadable_files_are_named_and_nothing_is_kept(paths, folder):
         path.write_bytes(b"no image")
     with pytest.raises(ImageError, match=r"03.png: not an image \(1 more like it\)"):
         open_(paths, folder)
-    assert [path.name for path in folder.iterdir()] == [".lock"]
+    assert list(folder.iterdir()) == []
 
 
 def test_unreadable_files_are_left_out_each_time_with_a_line(paths, folder):

@@ -205,3 +205,22 @@ def test_a_scorer_that_needs_known_outliers_is_refused_without(refusal, source_o
     loaded = load_plugins(sources=[toy_source, source_of("test", ("scorer", "knowing", Knowing))])
     said = "scorer: knowing compares with known outliers; set exposure"
     assert said in refusal(TOY + "scorer: knowing\n", loaded=loaded)
+
+
+def test_every_component_and_every_loss_is_built_once_in_a_run_with_classes(toy, monkeypatch):
+    import adframe
+    from adframe.config.schema import ComponentSpec
+
+    built = []
+    build_spec = ComponentSpec.build
+
+    def counted(spec, path=()):
+        built.append(path)
+        return build_spec(spec, path)
+
+    monkeypatch.setattr(ComponentSpec, "build", counted)
+    settings = "dataset.normal=[left, right]", "dataset.labelled=true", "objective=[{loss: supcon}]"
+    config = toy(*settings, "schedule={name: last_stage}", "train.epochs=1")
+    adframe.run(config)
+    assert ("objective", 0, "loss") in built
+    assert len(built) == len(set(built))

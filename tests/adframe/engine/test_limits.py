@@ -82,8 +82,8 @@ def test_official_files_that_are_not_official_are_not_unpickled(tmp_path, capsys
     assert mark.exists(), "unpickled, it would have left its mark"
 
 
-def _read_only(*args, **options):
-    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+def _read_only(path, *args, **options):
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
 
 
 def test_a_folder_that_cannot_be_made_is_refused_before_training(
@@ -94,7 +94,7 @@ def test_a_folder_that_cannot_be_made_is_refused_before_training(
     monkeypatch.setattr(Path, "mkdir", _read_only)
     out = tmp_path / "run"
     assert main(["run", str(toy_file), "--out", str(out)]) == 2
-    assert capsys.readouterr().err == f"{out}: cannot be made: Read-only file system\n"
+    assert capsys.readouterr().err == f"{out}: cannot be written: Read-only file system\n"
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_training(

@@ -138,7 +138,7 @@ def test_outliers_may_come_from_other_data_sets(toy, shapes, tmp_path):
 def test_an_outlier_set_gives_its_whole_test_split_whatever_it_calls_normal(toy, shapes):
     for normal in ("null", "dark"):
         other = f"[{{name: image_folder, root: {shapes}, normal: {normal}}}]"
-        parts = prepare(toy(f"outliers={other}"), None).parts
+        parts = prepare(toy(f"outliers={other}"), None).test_sets
         assert [len(images) for images in parts.values()] == [4, 16, 28]
 
 

@@ -109,7 +109,7 @@ REFUSED = {
     ("tests",): "'tests' is no name for a plugin: use lower_case_words",
     ("json",): "'json' is a module already; choose another name",
     ("numpy",): "'numpy' is a module already; choose another name",
-    ("uniclr",): "plugin 'unicon' has a loss 'uniclr'; choose another name",
+    ("uniclr",): "plugin 'unicon_ha' has a loss 'uniclr'; choose another name",
     ("idea", "--kind", "method"): "--kind method: no template"
     " (there is: loss, shift, scorer, schedule, backbone, augmentation, dataset)",
     ("idea", "--kind", "los"): "--kind los: no template; did you mean 'loss'?"

@@ -17,12 +17,12 @@ from adframe.interfaces import (
     RandomKeys,
     Views,
 )
-from adframe_baselines.classification import ShiftClassification
-from adframe_contrastive.schedules import Uniform
 from adframe_idecode.method import Equivariance
 from adframe_idecode.small_rotation import SmallRotation
+from adframe_losses.shift_classification import ShiftClassification
+from adframe_schedules.uniform import Uniform
 from adframe_shifts.geometric import Rotation
-from adframe_unicon.schedules import Hierarchical
+from adframe_unicon_ha.schedule import Hierarchical
 
 
 class Net(Backbone):

@@ -1,0 +1,38 @@
+"""Views with fewer pixels."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from adframe.interfaces import Count, RandomKeys, Schedule, Stage, Transform
+
+
+class Downsized(Schedule):
+    """Another schedule's views, brought to fewer pixels: half the side costs a quarter.
+
+    Each pixel is the mean of what it covers. What is tested keeps its size, so a run should end on
+    that: see ``phases``.
+
+    Args:
+        of: The schedule whose views are made smaller.
+        size: Pixels a side; images of that size or less stay as they are.
+    """
+
+    def __init__(self, of: Schedule, size: Count) -> None:
+        self.of = of
+        self.size = size
+
+    def stages(self, levels: int, progress: float) -> list[Stage]:
+        return [
+            Stage(stage.level, partial(_downsized, stage.augmentation, self.size))
+            for stage in self.of.stages(levels, progress)
+        ]
+
+
+def _downsized(augmentation: Transform, size: int, images: Tensor, keys: RandomKeys) -> Tensor:
+    views = augmentation(images, keys)
+    sides = [min(size, side) for side in views.shape[-2:]]
+    return F.interpolate(views, size=sides, mode="area")
