@@ -27,6 +27,7 @@ from adframe.data.decode import RULES, ImageError, attempt, decoded, leave_out
 from adframe.errors import UserError
 from adframe.io.atomic import atomic_write
 from adframe.io.locks import lock_folder
+from adframe.io.paths import AnyPath
 
 HEADER = 4096  # bytes; a page, so that pixels begin at one
 
@@ -40,7 +41,7 @@ class _Found(NamedTuple):
 
 
 def mapped(
-    paths: Sequence[str | Path], size: int | None, skip_unreadable: bool, folder: Path
+    paths: Sequence[AnyPath], size: int | None, skip_unreadable: bool, folder: Path
 ) -> tuple[Tensor, list[int]]:
     """The pixels of image files from the cache in ``folder``, which is built where there is none.
 
@@ -89,7 +90,7 @@ def _made_of(places: Sequence[str], size: int | None) -> str:
 def _open(
     path: Path,
     made_of: str,
-    paths: Sequence[str | Path],
+    paths: Sequence[AnyPath],
     size: int | None,
     tell: bool = False,
 ) -> _Found | None:
@@ -120,7 +121,7 @@ def _open(
 
 
 def _build(
-    path: Path, made_of: str, paths: Sequence[str | Path], size: int | None, skip_unreadable: bool
+    path: Path, made_of: str, paths: Sequence[AnyPath], size: int | None, skip_unreadable: bool
 ) -> None:
     readable = torch.zeros(len(paths), dtype=torch.uint8)
     image = torch.empty(0)

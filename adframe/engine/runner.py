@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from adframe.engine.train import train
 from adframe.errors import ConfigError, Problem
 from adframe.io import atomic
 from adframe.io.locks import lock_folder
+from adframe.io.paths import AnyPath
 
 
 def run(
@@ -101,8 +102,8 @@ def _device(config: RunConfig) -> torch.device:
 def evaluate_folder(
     folder: Path,
     *,
-    plugins: Sequence[str | Path] = (),
-    without: Iterable[str] = (),
+    plugins: AnyPath | Iterable[AnyPath] = (),
+    without: str | Iterable[str] = (),
     allow_code: bool = False,
     verbose: bool = False,
 ) -> Report:

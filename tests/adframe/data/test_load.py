@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 
 from adframe.data import decode
-from adframe.data.decode import ImageError
-from adframe.data.load import check_memory, read_images, readable_images
+from adframe.data.decode import ImageError, find_images
+from adframe.data.load import check_memory, open_images, read_images, readable_images
 from adframe.errors import UserError
 
 
@@ -64,3 +64,17 @@ def test_unreadable_images_can_be_left_out_with_a_count(tmp_path, logged):
     save(paths[0], 1, (6, 5))
     with pytest.raises(UserError, match=r"1\.png: 4x4 pixels, but \S*0\.png has 5x6; set size"):
         readable_images(paths[:2])
+
+
+def test_one_path_is_taken_like_a_list_of_one(tmp_path):
+    path = save(tmp_path / "a.png", 7)
+    expected = read_images([path])
+    for one in (path, str(path)):
+        assert find_images(one) == [path]
+        assert torch.equal(read_images(one), expected)
+        assert torch.equal(readable_images(one)[0], expected)
+        assert torch.equal(open_images(one)[0], expected)
+        assert torch.equal(open_images(one, cache=str(tmp_path / "cache"))[0], expected)
+        assert torch.equal(open_images(one, workers=0)[0][:], expected)
+    assert find_images(str(tmp_path)) == [path]
+    assert torch.equal(read_images(iter([path])), expected)
