@@ -111,10 +111,11 @@ def _summaries(module: str) -> dict[str, str]:
 
 
 def module_source(module: str) -> bytes:
-    """A module's file; mostly beside its package, which is imported, and found there at once."""
-    parent, _, name = module.rpartition(".")
-    for folder in getattr(sys.modules.get(parent), "__path__", ()):
-        with suppress(OSError), open(f"{folder}/{name}.py", "rb") as file:
+    """A module's file, found without importing the packages it is in, if they are plain folders."""
+    root, *parts = module.split(".")
+    spec = getattr(sys.modules.get(root), "__spec__", None) or importlib.util.find_spec(root)
+    for folder in (spec and spec.submodule_search_locations) or ():
+        with suppress(OSError), open(f"{folder}/{'/'.join(parts)}.py", "rb") as file:
             return file.read()
     spec = importlib.util.find_spec(module)
     return Path(spec.origin).read_bytes() if spec and spec.origin else b""
