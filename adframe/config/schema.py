@@ -1,8 +1,8 @@
-"""From a constructor's signature to a validated table of options.
+"""Validates the options of components, from the signatures of their constructors.
 
-A component's options are validated by a pydantic model made from its constructor. A nested
-component is looked up in the registry when its validator runs, so that only components a config
-names are imported, and one broken plugin breaks only the configs that use it.
+A pydantic model is made from each constructor. A nested component is looked up in the registry when
+its validator runs. So only the components that a config names are imported, and a broken plugin
+breaks only the configs that use it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from adframe.config.yaml_tree import map_tree
 from adframe.errors import ConfigError, Path_, PluginFault, Problem, UserError
 from adframe.registry.registry import KINDS, Entry, Registry
 
-#: Stands for "the config does not say": the validator asks the registry for the kind's default.
+#: Default of a component that the config leaves out: the registry's default of its kind.
 USE_KIND_DEFAULT: Any = object()
 
 _KIND_OF = {getattr(interfaces, base): kind for kind, (base, _) in KINDS.items()}
@@ -43,7 +43,7 @@ _NO_OPTIONS = (object.__init__, nn.Module.__init__)
 
 
 class Settings(BaseModel):
-    """A table of a config: unknown keys are refused, and nothing is converted silently."""
+    """A mapping of a config: unknown keys are refused, and values are not converted."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, validate_default=True, frozen=True, allow_inf_nan=False
@@ -52,7 +52,7 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True)
 class ComponentSpec:
-    """A component as a config names it: validated, not yet built."""
+    """A component with validated options, not yet built."""
 
     entry: Entry
     options: dict[str, Any]
@@ -121,10 +121,10 @@ class Component:
 
 
 def resolve(kind: str, value: Any, registry: Registry) -> ComponentSpec:
-    """Validate what a config says of one component: a name, or a table with ``name``.
+    """Validate one component of a config: a name, or a mapping with ``name`` and options.
 
     Raises:
-        ConfigError: every problem of it and of components nested in it, paths relative to it.
+        ConfigError: all problems of it and of nested components, paths relative to it.
     """
     if isinstance(value, ComponentSpec):
         return value
@@ -165,10 +165,10 @@ def _a(kind: str) -> str:
 
 
 def validate(model: type[BaseModel], table: Any, registry: Registry) -> dict[str, Any]:
-    """The fields of a validated table.
+    """The fields of a validated mapping.
 
     Raises:
-        ConfigError: all problems, paths relative to the table.
+        ConfigError: all problems, paths relative to the mapping.
     """
     try:
         valid = model.model_validate(table, context=registry)
@@ -218,10 +218,9 @@ def _field(parameter: inspect.Parameter, hints: dict[str, Any], who: str) -> tup
 
 
 def _translate(hint: Any) -> Any:
-    """An annotation as pydantic is to read it.
+    """The annotation that pydantic gets.
 
-    Component base classes become their marker; paths and tuples, which YAML has not, are taken
-    from text and lists.
+    A base class of components becomes ``Component``. Paths are read from text, tuples from lists.
     """
     if isinstance(hint, type) and hint in _KIND_OF:
         return Annotated[ComponentSpec, Component(_KIND_OF[hint])]

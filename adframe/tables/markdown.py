@@ -1,4 +1,4 @@
-"""A table as Markdown that also reads well on a terminal, from the content of ``table.json``."""
+"""A table as Markdown, also readable on a terminal, from the content of ``table.json``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NONE = "-"
 
 
 def markdown(facts: dict[str, Any]) -> str:
-    """The whole table: what budget it is of, its parts, its notes, what failed, task by task."""
+    """The whole table: its budget, parts, notes, values by task, and failed cells."""
     lines = [f"# {facts['table']}: {facts['title']}", "", *_about(facts), ""]
     notes: dict[str, int] = {}
     for part in facts["parts"]:
@@ -111,14 +111,14 @@ def _by_task(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _so_far(cell: dict[str, Any]) -> str:
-    """A value, or what the seeds that are done come to, with their count."""
+    """A value, or the mean of the seeds that are done, with their number."""
     if cell["mean"] is not None or not cell["seeds"]:
         return _ours(cell)
     return f"{statistics.fmean(cell['seeds'].values()):.1f} {_ours(cell)}"
 
 
 def _grid(head: list[str], rows: list[list[str]]) -> list[str]:
-    """A Markdown table with columns as wide as what they hold."""
+    """A Markdown table with aligned columns."""
     clean = [[text.replace("|", "\\|") for text in row] for row in (head, *rows)]
     widths = [max(3, *map(len, column)) for column in zip(*clean, strict=True)]
     lines = [
