@@ -128,17 +128,13 @@ def resolve(kind: str, value: Any, registry: Registry) -> ComponentSpec:
     """
     if isinstance(value, ComponentSpec):
         return value
-    if value is USE_KIND_DEFAULT:
-        try:
-            entry = registry.default(kind)
-        except UserError as error:
-            raise ConfigError([Problem((), str(error))]) from error
-        if entry is None:
-            raise ConfigError([Problem((), "missing")])
-        return resolve(kind, entry.name, registry)
     table = {"name": value} if isinstance(value, str) else value
-    if isinstance(table, Mapping) and "name" not in table:  # options of the kind's default
-        table = {**_default_name(kind, registry), **table}
+    if value is USE_KIND_DEFAULT:
+        table = _default(kind, registry)
+        if not table:
+            raise ConfigError([Problem((), "missing")])
+    elif isinstance(table, Mapping) and "name" not in table:  # options of the kind's default
+        table = {**_default(kind, registry), **table}
     if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
         raise ConfigError([Problem((), f"expected {_a(kind)}: its name, or a mapping with 'name'")])
     name = table["name"]
@@ -146,13 +142,14 @@ def resolve(kind: str, value: Any, registry: Registry) -> ComponentSpec:
         entry = registry.get(kind, name)
         model = model_of(entry.load())
     except (UserError, PluginFault) as error:
-        at = () if isinstance(value, str) else ("name",)
+        at = ("name",) if isinstance(value, Mapping) else ()
         raise ConfigError([Problem(at, str(error))]) from error
     options = {key: item for key, item in table.items() if key != "name"}
     return ComponentSpec(entry, validate(model, options, registry))
 
 
-def _default_name(kind: str, registry: Registry) -> dict[str, str]:
+def _default(kind: str, registry: Registry) -> dict[str, str]:
+    """``name`` of the kind's default component, or nothing if there is none."""
     try:
         entry = registry.default(kind)
     except UserError as error:

@@ -117,8 +117,8 @@ class _View:
             like = not column["stand_in"] and (figures is None or figures.comparable)
             both = ours["mean"] is not None and published is not None and like
             difference = ours["mean"] - published if both else None
-            beside = {"published": published, "published_sd": sd, "difference": difference}
-            cells.append({"column": column["id"], **ours, **beside})
+            compared = {"published": published, "published_sd": sd, "difference": difference}
+            cells.append({"column": column["id"], **ours, **compared})
         return {
             "id": name,
             "title": (row and row.title) or (figures and figures.method) or name,
