@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -27,10 +27,10 @@ from pydantic import (
 )
 from pydantic.errors import PydanticUserError
 from pydantic_core import CoreSchema, core_schema
-from torch import nn
 
 from adframe import interfaces
 from adframe.config.messages import exactly, nested, problems_of
+from adframe.config.signature import parameters_of
 from adframe.config.yaml_tree import map_tree
 from adframe.errors import ConfigError, Path_, PluginFault, Problem, UserError
 from adframe.registry.registry import KINDS, Entry, Registry
@@ -39,7 +39,6 @@ from adframe.registry.registry import KINDS, Entry, Registry
 USE_KIND_DEFAULT: Any = object()
 
 _KIND_OF = {getattr(interfaces, base): kind for kind, (base, _) in KINDS.items()}
-_NO_OPTIONS = (object.__init__, nn.Module.__init__)
 
 
 class Settings(BaseModel):
@@ -182,16 +181,11 @@ def model_of(component: type) -> type[BaseModel]:
         PluginFault: a parameter has no annotation or none that a config can hold, is ``*args``,
             or has a name pydantic uses.
     """
-    constructor = component.__init__  # type: ignore[misc]
     who = f"{component.__module__}.{component.__qualname__}: constructor"
-    fields: dict[str, Any] = {}
-    if constructor not in _NO_OPTIONS:
-        try:
-            hints = get_type_hints(constructor, include_extras=True)
-        except Exception as error:  # evaluating an annotation may do anything
-            raise PluginFault(f"{who}: an annotation cannot be resolved: {error}") from error
-        for parameter in list(inspect.signature(constructor).parameters.values())[1:]:
-            fields[parameter.name] = _field(parameter, hints, f"{who} parameter '{parameter.name}'")
+    fields: dict[str, Any] = {
+        name: _field(parameter, hint, f"{who} parameter '{name}'")
+        for name, (parameter, hint) in parameters_of(component).items()
+    }
     try:
         return create_model(component.__name__, __base__=Settings, **fields)
     except PydanticUserError as error:
@@ -199,15 +193,15 @@ def model_of(component: type) -> type[BaseModel]:
         raise PluginFault(f"{who}: a type that no config can hold: {reason}") from error
 
 
-def _field(parameter: inspect.Parameter, hints: dict[str, Any], who: str) -> tuple[Any, Any]:
+def _field(parameter: inspect.Parameter, hint: Any, who: str) -> tuple[Any, Any]:
     if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
         raise PluginFault(f"{who} is not passed by name; name every option")
     name, default = parameter.name, parameter.default
-    if name not in hints:
+    if parameter.annotation is parameter.empty:
         raise PluginFault(f"{who} has no annotation")
     if name == "name" or name.startswith("_") or hasattr(BaseModel, name):
         raise PluginFault(f"{who} has a name that adframe or pydantic uses")
-    hint = _translate(hints[name])
+    hint = _translate(hint)
     if default is parameter.empty:
         is_component = any(isinstance(mark, Component) for mark in get_args(hint)[1:])
         default = USE_KIND_DEFAULT if is_component else ...

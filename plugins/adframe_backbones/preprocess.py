@@ -1,4 +1,4 @@
-"""What every backbone does to images before its first convolution."""
+"""Preprocessing of images, the same for all backbones."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch.nn import functional as F
 Side = Annotated[int, Interval(ge=4, le=4096)]
 
 
-def entered(images: Tensor, size: Side | None) -> Tensor:
-    """Images as the first convolution gets them: brought to ``size``, and to -1..1.
+def preprocess(images: Tensor, size: Side | None) -> Tensor:
+    """Resizes images to ``size`` and normalises them to -1..1.
 
     Args:
         images: (N, 3, H, W) floating point in 0..1.
-        size: pixels a side, each the mean of what it covers; None leaves images as they are.
+        size: pixels per side; each is the mean of the pixels it covers. None keeps the size.
     """
     if size is not None and images.shape[-2:] != (size, size):
         images = F.interpolate(images, size=(size, size), mode="area")

@@ -1,4 +1,4 @@
-"""GOAD's score."""
+"""The anomaly score of GOAD."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from .losses import squared_distances
 
 
 class ShiftCentres(Scorer):
-    """How unlikely the shifts of an image are, by distance from the shifts' centres.
+    """Negative log-probability of the shifts, by distances from the centres of the shifts.
 
-    GOAD's score (Bergman & Hoshen, ICLR 2020): the sum over shifts t of -log of the softmax
-    over t' of -max(|z_t - c_t'|^2, floor), at t. A centre is the mean of the training images'
-    features under its shift, taken from the finished network; the public code averages them while
-    it trains the last epoch.
+    GOAD's score (Bergman & Hoshen, ICLR 2020): the sum over shifts t of -log of the softmax over t'
+    of -max(|z_t - c_t'|^2, floor), at t. A centre is the mean feature of the training images under
+    its shift, from the trained network. The public code averages them during the last epoch.
 
     Args:
-        floor: [inferred: GOAD's code] Its epsilon, the least squared distance.
+        floor: [inferred: GOAD's code] Smallest squared distance, its epsilon.
     """
 
     def __init__(self, floor: NonNegative = 0.0) -> None:

@@ -1,4 +1,4 @@
-"""Projection heads: from a stage's feature map to the embedding a loss compares."""
+"""Projection heads, from the feature map of a stage to an embedding."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from torch import Tensor, nn
 
 
 class ProjectionHead(nn.Module):
-    """Brings a stage's map down to the last stage's shape, pools and projects it (g_i of Eq. 8).
+    """Projection head of one stage (g_i of Eq. 8 of Wang et al., ICCV 2023).
 
-    For each stage that the map has not been through, a depthwise-separable convolution with
-    stride 2 takes it to that stage's width and half the size; then global average pooling, a
-    linear layer, ReLU and a linear layer; a deeper one has more hidden layers, each with batch
-    normalisation (DROC's, Sohn et al., ICLR 2021). The paper gives the shape only ("down-sample and
-    project the feature maps with the same shape as in the last stage"); the layers are our guess,
-    kept light because a head is thrown away after training.
+    For each later stage, a depthwise-separable convolution with stride 2 halves the map and changes
+    it to the width of that stage. Then follow global average pooling, a linear layer, ReLU and a
+    linear layer. A deeper head has more hidden layers, each with batch normalisation (DROC, Sohn et
+    al., ICLR 2021). The paper gives the shape only ("down-sample and project the feature maps with
+    the same shape as in the last stage"). The layers are our guess; they are light, since a head is
+    not used after training.
 
     Args:
-        widths: channels of the maps from this stage to the last.
-        hidden: width between the two linear layers.
+        widths: numbers of channels of the stages, from this one to the last.
+        hidden: width of the hidden layers.
         out: width of the embedding.
         depth: number of hidden layers.
     """
@@ -34,7 +34,7 @@ class ProjectionHead(nn.Module):
         self.project = nn.Sequential(*layers, nn.Linear(hidden, out))
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, out) embeddings of (N, C, H, W) maps."""
+        """Embeddings (N, out) of feature maps (N, C, H, W)."""
         embeddings: Tensor = self.project(self.downsample(features).mean(dim=(2, 3)))
         return embeddings
 

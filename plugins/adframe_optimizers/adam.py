@@ -11,8 +11,6 @@ from torch import nn
 
 from adframe.interfaces import NonNegative, Optimizer, Positive
 
-from .sgd import can_fuse
-
 Decay = Annotated[float, Interval(ge=0, lt=1)]
 
 
@@ -46,7 +44,6 @@ class Adam(Optimizer):
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.Adam(
             parameters,
-            fused=can_fuse(parameters),
             lr=self.lr,
             betas=self.betas,
             eps=self.eps,

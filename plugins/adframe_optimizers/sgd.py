@@ -44,7 +44,6 @@ class SGD(Optimizer):
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.SGD(
             parameters,
-            fused=can_fuse(parameters),
             lr=self.lr,
             momentum=self.momentum,
             weight_decay=self.weight_decay,
@@ -56,11 +55,3 @@ class SGD(Optimizer):
             return progress / self.warmup
         after = (progress - self.warmup) / (1 - self.warmup) if self.warmup < 1 else 1.0
         return 0.5 * (1 + math.cos(math.pi * after))
-
-
-def can_fuse(parameters: list[nn.Parameter]) -> bool:
-    """Whether PyTorch has a fused step for the parameters.
-
-    A fused step needs gradients with the memory layout of their parameters. Autograd makes them so.
-    """
-    return all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in parameters)

@@ -1,4 +1,4 @@
-"""One classifier for each factor of a composed shift."""
+"""A loss with one classifier for each factor of a composed shift."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ from adframe.interfaces import Loss, LossDims, Views
 
 
 class ShiftHeads(Loss):
-    """Mean cross-entropy of several classifiers that each say one factor of the shift.
+    """Mean cross-entropy of several classifiers, each of one factor of a composed shift.
 
-    Of a composed shift, whose last factor varies fastest, each head tells one factor, whatever the
-    others are: where it was moved along x, along y, how it was turned (Rot+Trans, Hendrycks et
-    al., NeurIPS 2019). One linear layer on pooled features holds all heads. Exposed outliers,
-    which no shift made, are left out.
+    Each head predicts one factor of the shift: the translation along x, the translation along y, or
+    the rotation (Rot+Trans, Hendrycks et al., NeurIPS 2019). The last factor varies fastest. One
+    linear layer on pooled features holds all heads. Exposed outliers are left out, since they have
+    no shift.
 
-    Scorers may ask for ``head_probability``: for each shift, the sum over heads of the probability
-    of what this shift is to that head, 0..number of heads.
+    Scorers can use ``head_probability``: for each shift, the sum over heads of the probability of
+    the factor's value under that shift, 0..number of heads.
 
     Args:
-        heads: [published: 3, 3, 4] How many values each factor has, its unshifted one included;
-            their product is the number of shifts and one.
+        heads: [published: 3, 3, 4] Number of values of each factor, the unshifted one included.
+            Their product is the number of variants plus one.
+
+    Raises:
+        ValueError: ``heads`` is empty, or its product does not fit the shifts of the run.
     """
 
-    values: Tensor  #: (heads, shifts) int64: the value of each factor under each shift
+    values: Tensor  #: (heads, shifts) int64, the value of each factor under each shift
 
     reads = "features"
     outputs = ("head_probability",)

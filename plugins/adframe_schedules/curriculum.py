@@ -8,16 +8,17 @@ from adframe.interfaces import Augmentation, Fraction, Schedule, Stage
 
 
 class Curriculum(Schedule):
-    """One strength of augmentation for the last stage, growing as training goes on.
+    """Trains the last stage only, with augmentation that grows stronger during training.
 
-    In a straight line from ``start`` to ``end`` over the first ``until`` of the run, ``end`` from
-    there on. An ablation of ours: the paper's strengths rise with depth, not with time.
+    The strength rises linearly from ``start`` to ``end`` over the share ``until`` of the run, and
+    then stays. This is an ablation of ours: in UniCon-HA the strength rises with depth, not with
+    time.
 
     Args:
-        augmentation: What makes the views.
+        augmentation: Augmentation of the views.
         start: [guess: 0] Strength at the start of the run.
-        end: [guess: 1] Strength reached.
-        until: [guess: 0.5] When it is reached, as a share of the run.
+        end: [guess: 1] Strength from ``until`` on.
+        until: [guess: 0.5] Share of the run after which the strength is ``end``.
     """
 
     def __init__(
@@ -36,3 +37,6 @@ class Curriculum(Schedule):
         done = min(1.0, progress / self.until) if self.until else 1.0
         strength = self.start + done * (self.end - self.start)
         return [Stage(levels, partial(self.augmentation, strength=strength))]
+
+    def levels(self, levels: int) -> list[tuple[int, ...]]:
+        return [(levels,)]

@@ -11,14 +11,14 @@ from adframe.interfaces import Count, RandomKeys, Schedule, Stage, Transform
 
 
 class Downsized(Schedule):
-    """Another schedule's views, brought to fewer pixels: half the side costs a quarter.
+    """The views of another schedule with fewer pixels. Half the side costs a quarter of the time.
 
-    Each pixel is the mean of what it covers. What is tested keeps its size, so a run should end on
-    that: see ``phases``.
+    Each pixel is the mean of the pixels it covers. Test images keep their size, so a run should end
+    with the full size: see ``phases``.
 
     Args:
-        of: The schedule whose views are made smaller.
-        size: Pixels a side; images of that size or less stay as they are.
+        of: The schedule whose views become smaller.
+        size: Pixels per side. Smaller images stay as they are.
     """
 
     def __init__(self, of: Schedule, size: Count) -> None:
@@ -30,6 +30,9 @@ class Downsized(Schedule):
             Stage(stage.level, partial(_downsized, stage.augmentation, self.size))
             for stage in self.of.stages(levels, progress)
         ]
+
+    def levels(self, levels: int) -> list[tuple[int, ...]]:
+        return self.of.levels(levels)
 
 
 def _downsized(augmentation: Transform, size: int, images: Tensor, keys: RandomKeys) -> Tensor:

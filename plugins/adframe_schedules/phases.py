@@ -9,11 +9,14 @@ from adframe.interfaces import Fraction, Schedule, Stage
 
 
 class Phases(Schedule):
-    """Several schedules, one after another; each sees a progress of its own, from 0 to 1.
+    """Several schedules in sequence. Each gets its own progress from 0 to 1.
 
     Args:
-        of: The schedules, in their order.
-        until: Where each but the last ends, as a share of the run; rising.
+        of: The schedules, in order.
+        until: End of each schedule but the last, as a share of the run. The values must rise.
+
+    Raises:
+        ValueError: ``until`` does not rise, or its length does not fit ``of``.
     """
 
     def __init__(self, of: Sequence[Schedule], until: Sequence[Fraction]) -> None:
@@ -28,3 +31,6 @@ class Phases(Schedule):
         index = sum(progress >= bound for bound in self.bounds[1:-1])
         start, end = self.bounds[index : index + 2]
         return self.of[index].stages(levels, (progress - start) / (end - start))
+
+    def levels(self, levels: int) -> list[tuple[int, ...]]:
+        return list(dict.fromkeys(plan for part in self.of for plan in part.levels(levels)))

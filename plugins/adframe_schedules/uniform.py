@@ -8,11 +8,11 @@ from adframe.interfaces import Augmentation, Fraction, Schedule, Stage
 
 
 class Uniform(Schedule):
-    """One strength of augmentation, for the last stage only.
+    """Trains the last stage only, with one strength of augmentation.
 
     Args:
-        augmentation: What makes the views.
-        strength: Its strength.
+        augmentation: Augmentation of the views.
+        strength: Strength of the augmentation.
     """
 
     def __init__(self, augmentation: Augmentation, strength: Fraction = 1.0) -> None:
@@ -21,3 +21,6 @@ class Uniform(Schedule):
 
     def stages(self, levels: int, progress: float) -> list[Stage]:
         return [Stage(levels, partial(self.augmentation, strength=self.strength))]
+
+    def levels(self, levels: int) -> list[tuple[int, ...]]:
+        return [(levels,)]

@@ -91,7 +91,9 @@ def _index(rows: Tensor, probes: int) -> Any:
 def _found(queries: Tensor, bank: Tensor, index: Any, k: int) -> Tensor:
     """Mean cosine to the k nearest rows in the cells, or in the bank where cells hold fewer."""
     means = queries.new_empty(len(queries))
-    for block, mean in zip(queries.split(MIN_BATCH), means.split(MIN_BATCH), strict=True):
+    for block, mean in zip(
+        torch.split(queries, MIN_BATCH), torch.split(means, MIN_BATCH), strict=True
+    ):
         cosine, place = map(torch.from_numpy, index.search(block.numpy(), k))
         torch.mean(cosine, dim=1, out=mean)
         lacking = place[:, -1] < 0

@@ -1,4 +1,4 @@
-"""How surely the network says which shift it was shown."""
+"""A score by the probability of the true shift."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from adframe.interfaces import Features, Scorer, ViewSpec
 
 
 class TrueShift(Scorer):
-    """Minus the sum, over all shifts of an image, of the probability given to the true one.
+    """Minus the sum over shifts of the probability that the network gives to the true shift.
 
-    With rotations the score of RotNet, with ``head_probability`` that of Rot+Trans (Hendrycks et
-    al., NeurIPS 2019), whose heads' probabilities are summed; with GEOM's 72 transformations its
-    simplified score (Golan & El-Yaniv, NeurIPS 2018) times 72.
-    Nothing is fitted.
+    With rotations this is the score of RotNet; with ``head_probability`` that of Rot+Trans
+    (Hendrycks et al., NeurIPS 2019), which sums the probabilities of its heads. With GEOM's 72
+    transformations it is GEOM's simplified score (Golan & El-Yaniv, NeurIPS 2018) times 72. Nothing
+    is fitted.
 
     Args:
-        of: What holds the probabilities: ``shift_logits`` of one classifier, before the softmax,
-            or ``head_probability`` of several.
+        of: Output to read: ``shift_logits`` of one classifier, before the softmax, or
+            ``head_probability`` of several.
     """
 
     def __init__(self, of: Literal["shift_logits", "head_probability"] = "shift_logits") -> None:

@@ -1,4 +1,4 @@
-"""What most scores compare: one vector an image."""
+"""One vector per image, which most scores compare."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Covariance = Literal["empirical", "ledoit_wolf"]
 
 
 class VectorScorer(Scorer):
-    """A score of one vector an image: the named output for the image as it is.
+    """A score of one vector per image: one output of the network for the image as it is.
 
     Args:
-        output: [published: features] What is compared: pooled features or the projection.
+        output: [published: features] Vectors that are compared: pooled features or the projection.
     """
 
     output: Output
@@ -28,24 +28,24 @@ class VectorScorer(Scorer):
 
 
 def unit_rows(features: Features, output: str = "features") -> Tensor:
-    """(N, D) float32 unit vectors: the views' unit vectors, averaged, and made unit again."""
+    """Mean of the views' unit vectors, normalised again, shape (N, D), float32."""
     return F.normalize(F.normalize(features[output].float(), dim=-1).mean(dim=(1, 2)), dim=-1)
 
 
 def mean_rows(features: Features, output: str = "features") -> Tensor:
-    """(N, D) float32: the views as the network gives them, averaged."""
+    """Mean of the views' vectors as the network gives them, shape (N, D), float32."""
     return features[output].float().mean(dim=(1, 2))
 
 
 def thinned(rows: Tensor, limit: int | None) -> Tensor:
-    """At most ``limit`` rows, evenly spaced."""
+    """At most ``limit`` rows, evenly spaced; all for None."""
     if limit is None or len(rows) <= limit:
         return rows
     return rows[torch.arange(limit) * len(rows) // limit]
 
 
 def covariance(rows: Tensor, how: Covariance) -> Tensor:
-    """(D, D) float64 covariance of (N, D) rows: divided by N, or shrunk as Ledoit and Wolf do."""
+    """Covariance of (N, D) rows, (D, D) float64: divided by N, or shrunk (Ledoit and Wolf)."""
     if how == "ledoit_wolf":
         from sklearn.covariance import ledoit_wolf
 
@@ -55,6 +55,6 @@ def covariance(rows: Tensor, how: Covariance) -> Tensor:
 
 
 def spread_of(rows: Tensor) -> Tensor:
-    """(D,) standard deviations to divide by; infinite where rows do not vary, so that gives 0."""
+    """Standard deviations to divide by, shape (D,). Infinite if rows do not vary, to give 0."""
     spread = rows.std(0, correction=0)
     return spread.where(spread > 1e-10, torch.inf)

@@ -1,4 +1,4 @@
-"""Mahalanobis distance to clusters of training features."""
+"""Mahalanobis distances, the anomaly scores of SSD."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from adframe_scorers.vectors import (
 
 
 class Mahalanobis(VectorScorer):
-    """Squared Mahalanobis distance to the nearest cluster of training images (SSD, ICLR 2021).
+    """Squared Mahalanobis distance to the nearest cluster of training images (ICLR 2021).
 
-    Unit vectors are standardised with the mean and standard deviation of the training images;
-    k-means finds the clusters. Directions in which a cluster does not vary do not count (the
-    covariance is pseudo-inverted), and a cluster of one image, which varies in none, is left out.
+    Unit vectors are standardised with the mean and standard deviation of the training images.
+    k-means finds the clusters. Directions in which a cluster does not vary are ignored, since the
+    covariance is pseudo-inverted. Clusters of one image are left out.
 
     Args:
         clusters: [published: 1] Number of clusters.
-        estimate: [published: empirical] Of a cluster's covariance; ``ledoit_wolf`` shrinks it, for
-            few training images.
+        estimate: [published: empirical] Estimate of a cluster's covariance. ``ledoit_wolf`` shrinks
+            it, for few training images.
     """
 
     def __init__(
@@ -56,18 +56,18 @@ class Mahalanobis(VectorScorer):
 
 
 def distance(rows: Tensor, mean: Tensor, precision: Tensor) -> Tensor:
-    """(N,) squared Mahalanobis distances of (N, D) rows."""
+    """Squared Mahalanobis distances of (N, D) rows, shape (N,)."""
     centred = rows - mean
     return ((centred @ precision) * centred).sum(1)
 
 
 class FewShotMahalanobis(Mahalanobis):
-    """Distance from training images less distance from a few known outliers (SSD_k, ICLR 2021).
+    """Distance from training images minus distance from known outliers (SSD_k, ICLR 2021).
 
-    Both are squared Mahalanobis distances to one cluster, each with the covariance that Ledoit and
-    Wolf shrink. The known outliers are the training images under ``exposure``, whose ``ratio`` 0
-    keeps them out of the network's training. SSD's code also makes ten augmented copies of each;
-    here they count as they are.
+    Both are squared Mahalanobis distances to one cluster, with a covariance shrunk as by Ledoit and
+    Wolf. The known outliers are the training images of ``exposure``; with ``ratio: 0`` the network
+    is not trained on them. SSD's code also adds ten augmented copies of each known outlier; here
+    there are none.
     """
 
     needs_exposed = True
@@ -86,7 +86,8 @@ class FewShotMahalanobis(Mahalanobis):
 
 
 def _precision(rows: Tensor, estimate: Covariance) -> Tensor:
-    return torch.linalg.pinv(covariance(rows, estimate), hermitian=True)
+    precision: Tensor = torch.linalg.pinv(covariance(rows, estimate), hermitian=True)
+    return precision
 
 
 def _clusters(rows: Tensor, count: int) -> list[Tensor]:

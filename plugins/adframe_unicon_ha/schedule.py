@@ -51,3 +51,6 @@ class Hierarchical(Schedule):
             Stage(level, partial(self.augmentation, strength=strength))
             for level, strength in zip(trained, strengths, strict=True)
         ]
+
+    def levels(self, levels: int) -> list[tuple[int, ...]]:
+        return [tuple(stage.level for stage in self.stages(levels, 0.0))]

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 import adframe
-from adframe_backbones.preprocess import entered
+from adframe_backbones.preprocess import preprocess
 
 
 def images(side: int) -> Tensor:
@@ -12,7 +12,7 @@ def images(side: int) -> Tensor:
 
 def test_every_pixel_is_the_mean_of_what_it_covers() -> None:
     x = images(12)
-    small = entered(x, 4)
+    small = preprocess(x, 4)
     for row in range(4):
         for column in range(4):
             covered = x[:, :, 3 * row : 3 * row + 3, 3 * column : 3 * column + 3]
@@ -22,13 +22,13 @@ def test_every_pixel_is_the_mean_of_what_it_covers() -> None:
 
 def test_turning_commutes_with_it() -> None:
     x = images(16)
-    torch.testing.assert_close(entered(x.rot90(1, (2, 3)), 8), entered(x, 8).rot90(1, (2, 3)))
+    torch.testing.assert_close(preprocess(x.rot90(1, (2, 3)), 8), preprocess(x, 8).rot90(1, (2, 3)))
 
 
 @pytest.mark.parametrize("size", [None, 8])
 def test_nothing_is_resized_without_need(size: int | None) -> None:
     x = images(8)
-    assert torch.equal(entered(x, size), x * 2 - 1)
+    assert torch.equal(preprocess(x, size), x * 2 - 1)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "wide_resnet"])
@@ -41,7 +41,7 @@ def test_a_network_sees_what_it_is_told(name: str) -> None:
     x = images(32)
     with torch.no_grad():
         seen = small(x)
-        expected = whole(entered(x, 16) / 2 + 0.5)
+        expected = whole(preprocess(x, 16) / 2 + 0.5)
     for mine, other in zip(seen, expected, strict=True):
         torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-4)
     assert seen[0].shape[-1] == 16

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from adframe import UserError
 from adframe.interfaces import (
     Augmentation,
     Backbone,
@@ -17,6 +18,7 @@ from adframe.interfaces import (
     RandomKeys,
     Schedule,
     Shift,
+    Stage,
     Update,
     Views,
 )
@@ -445,9 +447,40 @@ def test_the_loss_is_the_mean_over_the_stages_trained_at_the_time() -> None:
         assert set(update.metrics) == {"loss", *(f"recorder_{stage}" for stage in stages)}
 
 
+NO_TERM = "for a part of the run the schedule trains only stages 4; no term is for them"
+
+
 def test_an_objective_that_trains_nothing_for_a_while_is_refused() -> None:
-    with pytest.raises(ValueError, match="trains no stage at 0 % of the run"):
+    with pytest.raises(ValueError, match=NO_TERM):
         method((Recorder, [2, 3], 1.0), schedule=last_then_all())
+
+
+def shortly(at: float = 0.0005) -> Schedule:
+    """Stages 2 to 4, and for a thousandth of the run stage 4 only."""
+    all_three = Hierarchical(AsFloat(), stages=[2, 3, 4])
+    return Phases([all_three, Uniform(AsFloat()), all_three], until=[at, at + 0.001])
+
+
+@pytest.mark.parametrize("at", [0.0005, 0.5004, 0.9985])
+def test_a_phase_of_a_thousandth_of_the_run_is_trained_or_refused(at: float) -> None:
+    made = method((Recorder, None, 1.0), schedule=shortly(at))
+    (update,) = made.step(batch(), at + 0.0005)
+    assert set(update.metrics) == {"loss", "recorder_4"}
+    with pytest.raises(ValueError, match=NO_TERM):
+        method((Recorder, [2, 3], 1.0), schedule=shortly(at))
+
+
+class Undeclared(Schedule):
+    """Of a third party: it inherits ``levels``, and trains stage 4 only, at a moment of the run."""
+
+    def stages(self, levels: int, progress: float) -> list[Stage]:
+        return shortly(0.5004).stages(levels, progress)
+
+
+def test_a_moment_that_a_schedule_does_not_declare_ends_the_run_in_one_line() -> None:
+    made = method((Recorder, [2, 3], 1.0), schedule=Undeclared())
+    with pytest.raises(UserError, match=r"trains no stage at 50\.0900% of the run"):
+        next(made.step(batch(), 0.5009))
 
 
 # --- exposed outliers, early views, predictions ---------------------------------------------------

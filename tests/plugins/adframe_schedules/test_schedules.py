@@ -3,11 +3,13 @@ import torch
 from torch import Tensor
 
 import adframe
-from adframe.interfaces import Augmentation, RandomKeys, Schedule
+from adframe.cli.main import main
+from adframe.interfaces import Augmentation, RandomKeys, Schedule, Stage
 from adframe_schedules.curriculum import Curriculum
 from adframe_schedules.downsized import Downsized
 from adframe_schedules.phases import Phases
 from adframe_schedules.uniform import Uniform
+from adframe_unicon_ha.schedule import Hierarchical
 
 
 class Echo(Augmentation):
@@ -92,3 +94,42 @@ def test_phases_follow_each_other_and_each_has_its_own_progress(
 def test_phases_that_do_not_follow_each_other_are_refused(until: list[float]) -> None:
     with pytest.raises(ValueError, match="phases end at|until must rise"):
         Phases([Uniform(Echo()), Uniform(Echo())], until)
+
+
+ALL = Hierarchical(Echo(), stages=[2, 3, 4])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "levels"),
+    [
+        (Uniform(Echo()), [(4,)]),
+        (Curriculum(Echo()), [(4,)]),
+        (ALL, [(2, 3, 4)]),
+        (Downsized(ALL, 8), [(2, 3, 4)]),
+        (Phases([Uniform(Echo()), ALL], [0.001]), [(4,), (2, 3, 4)]),
+        (Phases([ALL, Uniform(Echo()), ALL], [0.5, 0.5001]), [(2, 3, 4), (4,)]),
+    ],
+)
+def test_a_schedule_lists_the_sets_of_stages_it_ever_trains(
+    schedule: Schedule, levels: list[tuple[int, ...]]
+) -> None:
+    assert schedule.levels(4) == levels
+
+
+def test_by_default_the_sets_of_stages_are_sampled() -> None:
+    class Growing(Schedule):
+        def stages(self, levels: int, progress: float) -> list[Stage]:
+            return [Stage(level, Echo()) for level in range(1, 1 + max(1, round(progress * 3)))]
+
+    assert Growing().levels(3) == [(1,), (1, 2), (1, 2, 3)]
+
+
+def test_a_phase_of_a_thousandth_of_a_run_is_checked_and_trained(toy, toy_file, capsys) -> None:
+    late = "{name: hierarchical, stages: [2, 3, 4], augmentation: simclr}"
+    phases = f"schedule={{name: phases, of: [uniform, {late}], until: [0.001]}}"
+    objective = "objective=[{loss: uniclr}]"
+    assert adframe.run(toy("train.epochs=1", phases, objective)).epochs == 1
+    words = ["--set", phases, "--set", "objective=[{loss: uniclr, stages: [2, 3]}]"]
+    assert main(["check", str(toy_file), *words]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("the schedule trains only stages 4; no term is for them")
