@@ -14,6 +14,7 @@ from adframe.cli.main import main
 from adframe.testing import cases
 
 ROOT = Path(__file__).parents[3]
+CACHE = ["--cache-dir", str(ROOT / ".mypy_cache/scaffold")]
 ALL = [word for kind in scaffold.KINDS for word in ("--kind", kind)]
 
 
@@ -61,9 +62,12 @@ def test_one_shell_line_from_nothing_to_a_tested_and_finished_run(shell, tmp_pat
 def test_a_package_is_clean_for_ruff_and_mypy(package):
     tool("ruff", "check", cwd=package)
     tool("ruff", "format", "--check", cwd=package)
-    config = ["--config-file", str(ROOT / "pyproject.toml")]  # strict; the options of its cache
-    cache = ["--cache-dir", str(ROOT / ".mypy_cache")]
-    tool("mypy", *config, *cache, "-p", "my_idea", cwd=package)
+    tool("mypy", *CACHE, cwd=package)  # strict, by the package's own pyproject.toml
+
+
+@pytest.mark.slow
+def test_a_single_file_is_clean_for_strict_mypy(single):
+    tool("mypy", *CACHE, "--strict", single.name, cwd=single.parent)
 
 
 def test_a_single_file_is_clean_for_ruff(package, single):
@@ -138,7 +142,7 @@ def test_nothing_is_overwritten(taken, options, tmp_path, monkeypatch, capsys):
     assert (tmp_path / taken).read_text() == "mine"
 
 
-def test_a_folder_that_cannot_be_written_is_told_of(tmp_path, monkeypatch, capsys):
+def test_a_folder_that_cannot_be_written_is_an_error_in_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def full(*_, **__):
