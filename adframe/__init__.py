@@ -47,6 +47,10 @@ _HOME = {
 __all__ = sorted(_HOME)  # noqa: PLE0605
 
 
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'adframe' has no attribute '{name}'")

@@ -23,10 +23,6 @@ class UserError(Exception):
         super().__init__("\n".join(one_line(line) for line in message.split("\n")))
 
 
-class Note(UserWarning):
-    """Something the user should know of, and work goes on; the command line prints one line."""
-
-
 class UnknownComponent(UserError):  # noqa: N818
     """No installed plugin offers a component of that kind and name."""
 

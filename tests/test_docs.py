@@ -59,4 +59,4 @@ def test_every_room_has_a_row_in_contributing_and_every_row_a_room():
 
 def test_every_hook_is_documented_where_it_is_specified():
     assert all(hook.__doc__ for hook in names().values())
-    assert len(names()) == 5
+    assert len(names()) == 6

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from adframe.config.bundled import configs_folder
+from adframe.config.bundled import bundled_configs
 
 
 def config(parser: argparse.ArgumentParser) -> None:
@@ -15,7 +15,7 @@ def config(parser: argparse.ArgumentParser) -> None:
     argument = parser.add_argument(
         "config", type=Path, metavar="CONFIG", help="a YAML file, or a name of `adframe configs`"
     )
-    completes(argument, config_names)
+    completes(argument, bundled_configs)
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override a.b.0.c=VALUE"
     )
@@ -38,16 +38,6 @@ def allow_code(parser: argparse.ArgumentParser) -> None:
 def as_json(parser: argparse.ArgumentParser) -> None:
     """``--json``."""
     parser.add_argument("--json", action="store_true", help="print JSON")
-
-
-def config_names() -> dict[str, Path]:
-    """Name -> file of each bundled config that can be run as it is."""
-    folder = configs_folder()
-    return {
-        path.relative_to(folder).with_suffix("").as_posix(): path
-        for path in sorted(folder.rglob("*.yaml"))
-        if path.relative_to(folder).parts[0] not in ("base", "tables")
-    }
 
 
 def completes(argument: argparse.Action, words: Callable[[], Iterable[str]]) -> None:

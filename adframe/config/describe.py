@@ -166,7 +166,7 @@ def example(kind: str, name: str, options: list[dict[str, Any]]) -> str:
 
 
 def used_by(entry: Entry, folder: Path, loaded: LoadedPlugins) -> list[str]:
-    """The configs below a folder that use the component, nested or not; unreadable ones apart."""
+    """Names of the configs below a folder that use the component; invalid ones are left out."""
     found = []
     for path in sorted(folder.rglob("*.yaml")):
         try:
@@ -174,7 +174,7 @@ def used_by(entry: Entry, folder: Path, loaded: LoadedPlugins) -> list[str]:
         except UserError:
             continue
         if _uses(config, entry):
-            found.append(path.relative_to(folder).as_posix())
+            found.append(path.relative_to(folder).with_suffix("").as_posix())
     return found
 
 

@@ -25,6 +25,7 @@ from adframe.config.schema import (
 from adframe.config.sections import Exposure, Term, Train
 from adframe.config.yaml_tree import escaped, to_yaml
 from adframe.errors import ConfigError, Path_, Problem
+from adframe.io.paths import AnyPath, as_list
 from adframe.registry.loading import LoadedPlugins, load_plugins
 
 
@@ -87,6 +88,12 @@ class RunConfig(Settings):
     _tree: yaml_tree.ConfigNode = PrivateAttr()
     _source: str = PrivateAttr()
 
+    def __repr__(self) -> str:
+        names = f"{self.dataset.entry.name}, {self.backbone.entry.name}"
+        return f"RunConfig({names}, {self.train.epochs} epochs, from {self.source})"
+
+    __str__ = __repr__
+
     @property
     def loaded(self) -> LoadedPlugins:
         """The plugins this config was validated with."""
@@ -120,10 +127,10 @@ class RunConfig(Settings):
 
 def load_config(
     path: str | Path,
-    settings: Sequence[str] = (),
+    settings: str | Iterable[str] = (),
     *,
-    plugins: Sequence[str | Path] = (),
-    without: Iterable[str] = (),
+    plugins: AnyPath | Iterable[AnyPath] = (),
+    without: str | Iterable[str] = (),
     allow_code: bool = False,
     loaded: LoadedPlugins | None = None,
 ) -> RunConfig:
@@ -131,9 +138,9 @@ def load_config(
 
     Args:
         path: a YAML or JSON file, or the name of a bundled config such as ``quickstart``.
-        settings: overrides, ``a.b=VALUE`` with VALUE as YAML, applied in order.
-        plugins: one-file plugins to load beside the installed ones.
-        without: names of plugins to leave out.
+        settings: override or overrides, ``a.b=VALUE`` with VALUE as YAML, applied in order.
+        plugins: one-file plugin or plugins to load besides the installed ones.
+        without: name or names of plugins to leave out.
         allow_code: load the files that the config's own ``plugins:`` names; without it such a
             config is refused, since a config may come from anywhere.
         loaded: plugins already loaded, in place of all that.
@@ -144,10 +151,15 @@ def load_config(
     """
     file = find_config(path)
     node = compose(file)
-    for setting in settings:
+    for setting in as_list(settings):
         node = set_value(node, setting)
     return validate_tree(
-        node, shown(file), plugins=plugins, without=without, allow_code=allow_code, loaded=loaded
+        node,
+        shown(file),
+        plugins=as_list(plugins),
+        without=as_list(without),
+        allow_code=allow_code,
+        loaded=loaded,
     )
 
 
@@ -155,7 +167,7 @@ def validate_tree(
     node: yaml_tree.ConfigNode,
     source: str,
     *,
-    plugins: Sequence[str | Path] = (),
+    plugins: Sequence[AnyPath] = (),
     without: Iterable[str] = (),
     allow_code: bool = False,
     loaded: LoadedPlugins | None = None,

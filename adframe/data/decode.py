@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import struct
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
@@ -18,7 +19,8 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from adframe.errors import Note, UserError
+from adframe.errors import UserError
+from adframe.io.paths import AnyPath, as_list
 
 RULES = 1  # of ``read_image``; a change of the pixels it makes of a file is a change of this
 MAX_PIXELS = 89_478_485  # of one image, as Pillow has it: what is larger is a bomb or a mistake
@@ -29,12 +31,14 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff",
 # Images that large are refused by their size; Pillow need not say so too, in its own words.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
+logger = logging.getLogger("adframe")
+
 
 class ImageError(UserError):
     """A file that is no readable image; the message names it."""
 
 
-def read_image(path: str | Path, size: int | None = None) -> Tensor:
+def read_image(path: AnyPath, size: int | None = None) -> Tensor:
     """(3, H, W) uint8 RGB pixels of an image file.
 
     Grey is repeated to three channels; transparency is laid upon white; 16 bits a channel are
@@ -54,10 +58,7 @@ def read_image(path: str | Path, size: int | None = None) -> Tensor:
                 wide, high = opened.size
                 raise ImageError(f"{path}: {wide}x{high} pixels are too many; shrink it")
             ImageOps.exif_transpose(opened, in_place=True)
-            image = _rgb(opened)
-            if size is not None:
-                image = _square(image, size)
-            return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+            return as_pixels(opened, size)
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -67,7 +68,7 @@ def read_image(path: str | Path, size: int | None = None) -> Tensor:
         raise ImageError(f"{path}: unreadable image: {reason.splitlines()[0]}") from error
 
 
-def _plain_jpeg(path: str | Path, size: int | None = None) -> Tensor | None:
+def _plain_jpeg(path: AnyPath, size: int | None = None) -> Tensor | None:
     """The pixels of a JPEG file that needs decoding only, sooner than by Pillow.
 
     The pixels are the same, to the bit (a test compares them). Pillow is left what has other than
@@ -126,6 +127,14 @@ _NOT_PLAIN = frozenset({0xE1, 0xEE})
 _RGB = 3  # torchvision's ImageReadMode
 
 
+def as_pixels(image: Image.Image, size: int | None = None) -> Tensor:
+    """(3, H, W) uint8 RGB pixels of a PIL image, converted and resized as by ``read_image``."""
+    image = _rgb(image)
+    if size is not None:
+        image = _square(image, size)
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+
+
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16-bit greyscale: plain conversion would clip, not scale
         values = np.asarray(image, dtype=np.float64) / 257
@@ -148,7 +157,7 @@ def _square(image: Image.Image, size: int) -> Image.Image:
 
 
 def decoded(
-    paths: Sequence[str | Path], size: int | None = None, skip_unreadable: bool = False
+    paths: Sequence[AnyPath], size: int | None = None, skip_unreadable: bool = False
 ) -> Iterator[tuple[int, Tensor]]:
     """Index and (3, H, W) uint8 pixels of image files, in order, decoded a little ahead by threads.
 
@@ -161,8 +170,8 @@ def decoded(
     if not paths:
         raise UserError("no images")
     errors: list[ImageError] = []
-    first: tuple[str | Path, torch.Size] | None = None
-    for index, image in enumerate(_ahead(paths, size)):
+    first: tuple[AnyPath, torch.Size] | None = None
+    for index, image in enumerate(attempt_all(paths, size)):
         if isinstance(image, ImageError):
             errors.append(image)
             continue
@@ -174,7 +183,13 @@ def decoded(
     leave_out(errors, len(paths), skip_unreadable)
 
 
-def _ahead(paths: Sequence[str | Path], size: int | None) -> Iterator[Tensor | ImageError]:
+def attempt_all(paths: Sequence[AnyPath], size: int | None = None) -> Iterator[Tensor | ImageError]:
+    """The pixels of image files in order, decoded a little ahead by threads.
+
+    Yields:
+        (3, H, W) uint8 of each file, as from ``read_image``; or the error, if it is unreadable.
+    """
+
     def several(start: int) -> list[Tensor | ImageError]:
         return [attempt(path, size) for path in paths[start : start + AT_ONCE]]
 
@@ -192,13 +207,13 @@ def _ahead(paths: Sequence[str | Path], size: int | None) -> Iterator[Tensor | I
             yield from waiting.popleft().result()
 
 
-def _tiny(paths: Sequence[str | Path]) -> bool:
+def _tiny(paths: Sequence[AnyPath]) -> bool:
     with suppress(OSError):  # a missing file is said when it is opened
         return sum(map(os.path.getsize, paths)) < TINY * len(paths)
     return False
 
 
-def attempt(path: str | Path, size: int | None = None) -> Tensor | ImageError:
+def attempt(path: AnyPath, size: int | None = None) -> Tensor | ImageError:
     """As ``read_image``, but the error is returned, without what it keeps in memory."""
     try:
         return read_image(path, size)
@@ -218,13 +233,17 @@ def leave_out(errors: Sequence[ImageError], count: int, skip_unreadable: bool) -
     more = f" ({len(errors) - 1} more like it)" if len(errors) > 1 else ""
     if not skip_unreadable or len(errors) == count:
         raise ImageError(f"{errors[0]}{more}")
-    warnings.warn(Note(f"left out of {count}: {errors[0]}{more}"), stacklevel=2)
+    logger.warning("left out of %d: %s%s", count, errors[0], more)
 
 
-def find_images(paths: Sequence[str | Path]) -> list[Path]:
-    """The image files among ``paths``, and below those that are folders, in a stable order."""
+def find_images(paths: AnyPath | Iterable[AnyPath]) -> list[Path]:
+    """The image files among ``paths`` and in folders among them, at any depth, sorted.
+
+    Args:
+        paths: one file or folder, or several. A file is returned whatever its suffix.
+    """
     found: list[Path] = []
-    for path in map(Path, paths):
+    for path in map(Path, as_list(paths)):
         if path.is_dir():
             found += sorted(p for p in path.rglob("*") if _may_be_image(p))
         else:

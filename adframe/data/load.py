@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,20 +16,25 @@ from adframe.data.decode import decoded
 from adframe.data.lazy import Pixels
 from adframe.data.on_demand import on_demand
 from adframe.errors import UserError
+from adframe.io.paths import AnyPath, as_list
 
 
-def read_images(paths: Sequence[str | Path], size: int | None = None) -> Tensor:
-    """(N, 3, H, W) uint8 pixels of image files that share a size, or are brought to one.
+def read_images(paths: AnyPath | Iterable[AnyPath], size: int | None = None) -> Tensor:
+    """(N, 3, H, W) uint8 pixels of image files that share a size, or are resized to one.
+
+    Args:
+        paths: one file or several.
+        size: as for ``read_image``.
 
     Raises:
         ImageError: a file is unreadable; the first such is named, with how many there are.
         UserError: without ``size``, two files differ in size; or all do not fit in memory.
     """
-    return _in_memory(paths, size, skip_unreadable=False)[0]
+    return _in_memory(as_list(paths), size, skip_unreadable=False)[0]
 
 
 def readable_images(
-    paths: Sequence[str | Path], size: int | None = None
+    paths: AnyPath | Iterable[AnyPath], size: int | None = None
 ) -> tuple[Tensor, list[int]]:
     """As ``read_images``, but unreadable files are left out, with a warning that counts them.
 
@@ -40,15 +45,15 @@ def readable_images(
         ImageError: no file is readable.
         UserError: as for ``read_images``.
     """
-    return _in_memory(paths, size, skip_unreadable=True)
+    return _in_memory(as_list(paths), size, skip_unreadable=True)
 
 
 def open_images(
-    paths: Sequence[str | Path],
+    paths: AnyPath | Iterable[AnyPath],
     size: int | None = None,
     *,
     skip_unreadable: bool = False,
-    cache: Path | None = None,
+    cache: AnyPath | None = None,
     workers: int | Literal["auto"] | None = None,
 ) -> tuple[Pixels, list[int]]:
     """The pixels of a data set of image files, and which of the paths they are.
@@ -64,8 +69,9 @@ def open_images(
     Raises:
         ImageError, UserError: as for ``read_images``; or the folder cannot be written.
     """
+    paths = as_list(paths)
     if cache is not None:
-        return mapped(paths, size, skip_unreadable, cache)
+        return mapped(paths, size, skip_unreadable, Path(cache))
     if workers is not None:
         count = None if workers == "auto" else workers
         return on_demand(paths, size, skip_unreadable, count)
@@ -73,7 +79,7 @@ def open_images(
 
 
 def _in_memory(
-    paths: Sequence[str | Path], size: int | None, skip_unreadable: bool
+    paths: Sequence[AnyPath], size: int | None, skip_unreadable: bool
 ) -> tuple[Tensor, list[int]]:
     pixels = torch.empty(0)
     kept: list[int] = []

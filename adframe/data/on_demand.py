@@ -6,7 +6,6 @@ import hashlib
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -14,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from adframe.data.decode import ImageError, attempt, decoded
 from adframe.data.lazy import LazyImages
+from adframe.io.paths import AnyPath
 
 MOST_WORKERS = 8  # unless told otherwise; a guess
 
@@ -90,7 +90,7 @@ class LazyImageFiles(LazyImages):
 
 
 def on_demand(
-    paths: Sequence[str | Path], size: int | None, skip_unreadable: bool, workers: int | None
+    paths: Sequence[AnyPath], size: int | None, skip_unreadable: bool, workers: int | None
 ) -> tuple[LazyImageFiles, list[int]]:
     """Image files to be decoded when they are asked for, and which of the paths they are.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from adframe.engine.train import train
 from adframe.errors import ConfigError, Problem
 from adframe.io import atomic
 from adframe.io.locks import lock_folder
+from adframe.io.paths import AnyPath
 
 
 def run(
@@ -101,8 +102,8 @@ def _device(config: RunConfig) -> torch.device:
 def evaluate_folder(
     folder: Path,
     *,
-    plugins: Sequence[str | Path] = (),
-    without: Iterable[str] = (),
+    plugins: AnyPath | Iterable[AnyPath] = (),
+    without: str | Iterable[str] = (),
     allow_code: bool = False,
     verbose: bool = False,
 ) -> Report:
@@ -113,20 +114,24 @@ def evaluate_folder(
     """
     with lock_folder(folder if folder.is_dir() else None):
         options = {"plugins": plugins, "without": without, "allow_code": allow_code}
-        current, report = load_run(folder, **options)
-        current.out, report.out, current.verbose = folder, folder, verbose
+        current, report = load_run(folder, verbose, **options)
+        current.out, report.out = folder, folder
         write_report(report, current)
         current.hook.adframe_run_end(run=current, report=report)
         return report
 
 
-def load_run(folder: Path, **options: Any) -> tuple[Run, Report]:
+def load_run(folder: Path, verbose: bool = False, **options: Any) -> tuple[Run, Report]:
     """A finished run and what evaluating it anew finds; nothing is written."""
     model = checkpoint.model_facts(folder)
     config = load_config(folder / "config.yaml", **options)
     current = prepare(config, None)
+    current.verbose = verbose
     current.epoch = model[1]["epochs"]
     checkpoint.restore_model(folder, model, config, current.assembly)
-    report = evaluate(current)
+    try:
+        report = evaluate(current)
+    finally:
+        current.detach()
     report.seconds = checkpoint.seconds(folder / "result.json")  # of the run, not of looking at it
     return current, report

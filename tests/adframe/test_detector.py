@@ -1,6 +1,7 @@
 """A finished run as a detector of anomalies in images of one's own."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from PIL import Image
 
 import adframe
+from adframe.data.decode import ImageError
 from adframe.errors import UserError
 
 
@@ -89,3 +91,91 @@ def test_a_model_of_another_config_is_named(folder, tmp_path):
     (tmp_path / "config.yaml").write_text(text.replace("width: 0.0625", "width: 0.125"))
     with pytest.raises(UserError, match="does not fit the network of config.yaml"):
         adframe.load(tmp_path)
+
+
+# --- one image or several ------------------------------------------------------------------------
+
+
+def test_one_image_of_any_kind_scores_as_in_a_list(folder, written):
+    detector = adframe.load(folder)
+    path = next(iter(written))
+    (expected,) = detector.score([path])
+    image = Image.open(path)
+    pixels = np.asarray(image)
+    one = [path, Path(path), image, pixels, torch.from_numpy(pixels.copy())]
+    for given in [*one, *([item] for item in one), np.array([path]), iter([path])]:
+        scores = detector.score(given)
+        assert (scores.shape, scores.dtype) == ((1,), np.float32), type(given)
+        np.testing.assert_allclose(scores, expected, atol=1e-6)
+    np.testing.assert_allclose(detector.score(one), np.full(5, expected), atol=1e-6)
+
+
+@pytest.mark.parametrize("nothing", [[], (), np.array([]), np.zeros((0, 16, 16, 3), np.uint8)])
+def test_no_image_has_no_score(folder, nothing):
+    detector = adframe.load(folder)
+    scores = detector.score(nothing)
+    assert (scores.shape, scores.dtype) == ((0,), np.float32)
+    with pytest.raises(UserError, match="^no images$"):
+        detector.fit(nothing)
+
+
+def test_a_pil_image_is_converted_and_resized_as_its_file(folder, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 30, 4), dtype=np.uint8)
+    image = Image.fromarray(noise, "RGBA")
+    image.save(tmp_path / "a.png")
+    detector = adframe.load(folder)
+    np.testing.assert_array_equal(detector.score(image), detector.score(tmp_path / "a.png"))
+
+
+def test_files_are_scored_block_by_block_and_bad_ones_do_not_end_it(
+    folder, written, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("adframe.detector.BLOCK", 3)
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no image")
+    paths = [*list(written)[:4], bad, *list(written)[4:7]]
+    detector = adframe.load(folder)
+    asked = []
+    found = list(detector.score_files(asked.append(path) or path for path in paths))
+    assert [path for path, _ in found] == paths == asked
+    for path, result in found:
+        if path is bad:
+            assert isinstance(result, ImageError)
+            assert str(result) == f"{bad}: not an image"
+        else:
+            assert result == pytest.approx(written[path], abs=1e-6)
+    assert [path for path, _ in detector.score_files(bad)] == [bad]
+    with pytest.raises(ImageError, match=r"bad.png: not an image \(1 more like it\)"):
+        detector.score([paths[0], bad, bad])
+
+
+def test_only_a_block_of_files_is_asked_for_ahead(folder, written, monkeypatch):
+    monkeypatch.setattr("adframe.detector.BLOCK", 3)
+    asked = []
+    results = adframe.load(folder).score_files(asked.append(path) or path for path in written)
+    next(results)
+    assert len(asked) == 3
+
+
+def test_images_that_are_not_square_are_scored_as_pixels_only(folder):
+    detector = adframe.load(folder)
+    detector.size = (3, 16, 20)
+    assert detector.score(np.zeros((16, 20, 3), np.uint8)).shape == (1,)
+    with pytest.raises(UserError, match="only by a detector of square images"):
+        detector.score("photo.jpg")
+
+
+# --- fitting again -------------------------------------------------------------------------------
+
+
+def test_a_scorer_that_knew_outliers_is_given_some_to_be_fitted_again(toy, shapes, tmp_path):
+    table = f"{{name: image_folder, root: {shapes}, normal: dark}}"
+    exposure = f"exposure={{ratio: 0, dataset: {table}}}"
+    adframe.run(toy(exposure, "scorer=few_shot_mahalanobis", "train.epochs=1"), tmp_path / "run")
+    detector = adframe.load(tmp_path / "run")
+    normal, known = sorted((shapes / "left").iterdir()), sorted((shapes / "dark").iterdir())
+    before = detector.score(known)
+    with pytest.raises(UserError, match="compares with known outliers; pass them as exposed="):
+        detector.fit(normal)
+    np.testing.assert_array_equal(detector.score(known), before)
+    assert (detector.fit(normal, exposed=known).score(known) != before).any()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from adframe.cli import options
+from adframe.config.bundled import bundled_configs
 from adframe.io.terminal import Screen
 
 summary = "list the bundled configs, with purpose and cost"
@@ -23,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print name, cost and purpose of each bundled config that can be run as it is."""
     rows = [
         {"name": name, "purpose": purpose(path), **cost(path)}
-        for name, path in options.config_names().items()
+        for name, path in bundled_configs().items()
     ]
     if arguments.json:
         print(json.dumps(rows, indent=2))

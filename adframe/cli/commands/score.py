@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import csv
-import io
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from adframe.cli import options
 from adframe.errors import UserError
 
-BLOCK = 256  # files decoded before they are scored; memory does not grow with their number
 summary = "score image files with a run's detector"
 
 
@@ -24,38 +25,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write path and score of each readable image; 2 if some are not readable."""
-    from adframe.data.decode import ImageError, find_images, read_image
+    from adframe.data.decode import ImageError, find_images
     from adframe.detector import load
-    from adframe.io.atomic import write
     from adframe.io.terminal import error_line
 
     files = find_images(arguments.paths)
     if not files:
         raise UserError("no images in " + ", ".join(map(str, arguments.paths)))
-    detector = load(arguments.run, **options.of_plugins(arguments))
-    rows, unreadable = [], 0
-    for start in range(0, len(files), BLOCK):
-        readable = []
-        for file in files[start : start + BLOCK]:
-            try:
-                readable.append((file, read_image(file, detector.size[1])))
-            except ImageError as error:
-                error_line(error)
+    unreadable = 0
+    with _open(arguments.out) as out:
+        detector = load(arguments.run, **options.of_plugins(arguments))
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["path", "score"])
+        for file, result in detector.score_files(files):
+            if isinstance(result, ImageError):
+                error_line(result)
                 unreadable += 1
-        if readable:
-            import torch
-
-            pixels = torch.stack([image for _, image in readable]).permute(0, 2, 3, 1)
-            scores = detector.score(pixels).tolist()
-            rows += [(str(f), s) for (f, _), s in zip(readable, scores, strict=True)]
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["path", "score"])
-    writer.writerows(rows)
-    if arguments.out is None:
-        sys.stdout.write(stream.getvalue())
-    else:
-        write(arguments.out, stream.getvalue())
+            else:
+                writer.writerow([file, result])
+                out.flush()
     if unreadable:
         error_line(f"{unreadable} of {len(files)} files could not be read")
     return 2 if unreadable else 0
+
+
+@contextmanager
+def _open(path: Path | None) -> Iterator[TextIO]:
+    """The terminal, or a file that gets its name once it is complete.
+
+    Until then it is called ``FILE.part``. Rows written before an interrupt or an error stay there.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    if path is None:
+        yield sys.stdout
+        return
+    part, started = path.with_name(path.name + ".part"), True
+    try:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            try:
+                yield file
+            finally:
+                started = file.tell() > 0
+        part.replace(path)
+    except BaseException as error:
+        if part.exists() and not started:
+            part.unlink()
+        if not isinstance(error, OSError):
+            raise
+        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -83,7 +83,7 @@ def test_show_tells_use_and_source(capsys):
     assert "plugins/adframe_unicon_ha/loss.py:" in text
     assert "  objective:\n  - loss: {name: uniclr, temperature: 0.5," in text
     (line,) = (line for line in text.splitlines() if line.startswith("Used by: "))
-    assert {"quickstart.yaml", "unicon_ha/cifar10.yaml"} <= set(line[9:].split(", "))
+    assert {"quickstart", "unicon_ha/cifar10"} <= set(line[9:].split(", "))
 
 
 def test_show_says_who_brought_it(capsys, plugin):
@@ -98,7 +98,7 @@ def test_show_says_who_brought_it(capsys, plugin):
 
 def test_a_nested_component_counts_as_used(capsys):
     facts = json.loads(printed(capsys, "show", "augmentation", "simclr", "--json"))
-    assert "quickstart.yaml" in facts["used_by"]
+    assert "quickstart" in facts["used_by"]
 
 
 HOST = load_plugins(sources=[s for s in installed() if s.plugin.bundled])

@@ -77,6 +77,43 @@ def test_run_check_evaluate_and_score(toy_file, shapes, tmp_path, capsys, monkey
 
     assert main(["score", str(folder), str(shapes / "dark"), "--out", "scores.csv"]) == 0
     assert Path("scores.csv").read_text() == printed.out
+    assert not Path("scores.csv.part").exists()
+
+
+def test_scores_are_written_as_they_come_and_outlast_an_interrupt(
+    toy_file, shapes, tmp_path, capsys, monkeypatch
+):
+    adframe.run(adframe.load_config(toy_file, ["train.epochs=1"]), tmp_path / "run")
+    out, part = tmp_path / "scores.csv", tmp_path / "scores.csv.part"
+    out.write_text("older scores")
+    score_files = adframe.Detector.score_files
+    rows = []
+
+    def interrupted(detector, paths):
+        for number, result in enumerate(score_files(detector, paths)):
+            rows.append(part.read_text())
+            if number == 3:
+                raise KeyboardInterrupt
+            yield result
+
+    monkeypatch.setattr(adframe.Detector, "score_files", interrupted)
+    command = ["score", str(tmp_path / "run"), str(shapes / "dark"), "--out", str(out)]
+    assert main(command) == 130
+    assert [text.count("\n") for text in rows] == [0, 2, 3, 4]
+    assert part.read_text() == rows[-1]
+    assert out.read_text() == "older scores"
+    monkeypatch.undo()
+    assert main(command) == 0
+    assert not part.exists()
+    assert out.read_text().startswith(rows[-1])
+    capsys.readouterr()
+    command[1] = str(tmp_path)
+    assert main(command) == 2
+    assert "not a run folder" in capsys.readouterr().err
+    assert not part.exists()
+    assert main([*command[:-1], str(tmp_path / "no/scores.csv")]) == 2
+    expected = f"{tmp_path}/no/scores.csv: cannot be written: No such file or directory\n"
+    assert capsys.readouterr().err == expected
 
 
 def test_a_run_takes_the_next_free_folder(toy_file, tmp_path, monkeypatch):

@@ -356,6 +356,11 @@ def test_a_plugin_given_with_the_call_needs_no_leave_and_is_loaded_once(with_plu
     config = load_config(with_plugin, plugins=["code/mine.py", "code/../code/mine.py"])
     assert [plugin.name for plugin in config.loaded.registry.plugins] == ["toys", "mine"]
     assert config.loaded.registry.names("shift") == ["mirror", "toy_shift"]
+    same = load_config(with_plugin, "seed=3", plugins="code/mine.py")
+    assert same.plugins == config.plugins
+    assert same.seed == 3
+    with pytest.raises(UserError, match="^--without nobody: no such plugin"):
+        load_config(with_plugin, plugins="code/mine.py", without="nobody")
 
 
 def test_a_plugin_file_that_is_not_there_is_located(with_plugin, write):

@@ -219,8 +219,8 @@ def test_every_component_and_every_loss_is_built_once_in_a_run_with_classes(toy,
         return build_spec(spec, path)
 
     monkeypatch.setattr(ComponentSpec, "build", counted)
-    settings = "dataset.normal=[left, right]", "dataset.labelled=true", "objective=[{loss: supcon}]"
-    config = toy(*settings, "schedule={name: last_stage}", "train.epochs=1")
+    objective = "objective=[{loss: supcon, stages: [4]}]"
+    config = toy("dataset.normal=[left, right]", "dataset.labelled=true", objective)
     adframe.run(config)
     assert ("objective", 0, "loss") in built
     assert len(built) == len(set(built))

@@ -3,9 +3,11 @@
 import io
 import logging
 import re
+import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from adframe.io.terminal import Screen, clean, error_line, status_lines
 
@@ -117,3 +119,18 @@ def test_a_status_line_is_printed_once_on_the_command_line(capsys):
     assert capsys.readouterr().err == "warning: mind the gap\nwarning: again\n"
     assert logger.propagate
     assert not logger.handlers
+
+
+def test_from_python_a_status_line_is_printed_once_and_is_no_exception(tmp_path):
+    Image.new("RGB", (4, 4)).save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    code = (
+        "import adframe, sys, warnings\n"
+        "paths, read = adframe.find_images([sys.argv[1]]), adframe.readable_images\n"
+        "warnings.simplefilter('error')\n"
+        "print(len(read(paths)[0]))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
+    assert done.stderr == f"left out of 2: {tmp_path / 'bad.png'}: not an image\n"

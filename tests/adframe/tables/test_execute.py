@@ -120,7 +120,7 @@ def test_a_killed_table_goes_on_where_it_stopped(reproduce, pretend, tmp_path, c
 
     monkeypatch.setattr(execute, "run", run)
     assert reproduce() == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "the same command continues" in capsys.readouterr().err
     assert list(_status(tmp_path).values()) == ["done"] * 3 + ["to do"] * 5
     monkeypatch.setattr(execute, "run", good)
     assert reproduce() == 0
