@@ -55,9 +55,9 @@ class Equivariance(Method):
         held_out: [published: 0.1] Share of the training images that are held out to calibrate.
         official_code: [inferred: iDECODe's code has it true] Treats the rows of all pairs, which
             are ordered by shift, as ordered by image, as the public code does. Then every loss
-            without a classifier gets wrong shifts. At test time the errors of an image are those of four
-            neighbours in its block, which are all normal or all anomalous. This raises AUROC, and a
-            score then depends on the other images in the batch.
+            without a classifier gets wrong shifts. At test time the errors of an image are those
+            of four neighbours in its block, which are all normal or all anomalous. This raises
+            AUROC, and a score then depends on the other images in the batch.
     """
 
     def __init__(
