@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import struct
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 from torch import Tensor
 
 from adframe.errors import Note, UserError
@@ -47,13 +47,14 @@ def read_image(path: AnyPath, size: int | None = None) -> Tensor:
         ImageError: the file is missing, truncated, not an image, or of more than 89 megapixels.
     """
     try:
-        pixels = _plain_jpeg(path, size)
-        if pixels is not None:
-            return pixels
         with Image.open(path) as opened:
             if math.prod(opened.size) > MAX_PIXELS:
                 wide, high = opened.size
                 raise ImageError(f"{path}: {wide}x{high} pixels are too many; shrink it")
+            if size is None or opened.size == (size, size):
+                pixels = _plain_jpeg(opened)
+                if pixels is not None:
+                    return pixels
             ImageOps.exif_transpose(opened, in_place=True)
             return as_pixels(opened, size)
     except ImageError:
@@ -65,50 +66,31 @@ def read_image(path: AnyPath, size: int | None = None) -> Tensor:
         raise ImageError(f"{path}: unreadable image: {reason.splitlines()[0]}") from error
 
 
-def _plain_jpeg(path: AnyPath, size: int | None = None) -> Tensor | None:
-    """The pixels of a JPEG file that needs decoding only, sooner than by Pillow.
+def _plain_jpeg(image: ImageFile) -> Tensor | None:
+    """The pixels of a JPEG file by torchvision, in about half the time that Pillow takes.
 
-    The pixels are the same, to the bit (a test compares them). Pillow is left what has other than
-    three channels of 8 bits, an APP1 segment (EXIF may turn the image) or Adobe's (other colours),
-    what is cut short, what is suspiciously large, and what is not of the size asked for.
+    They are equal bit for bit; a test compares them. None for a file that only Pillow reads as
+    documented: it may be turned (EXIF, XMP), has other colours (Adobe), or is cut short. A picture
+    that is resized takes the same time either way, so it is not read like this.
     """
-    with open(path, "rb", buffering=0) as file:  # a buffer costs more than it saves: two reads
-        data = file.read(2)
-        if data != b"\xff\xd8":
-            return None
-        data += file.read()
-    shape = _plain_shape(data) if data.endswith(b"\xff\xd9") else None
-    if shape is None or math.prod(shape) > MAX_PIXELS:
+    plain = image.format == "JPEG" and image.mode == "RGB" and not _NOT_PLAIN & image.info.keys()
+    decode = _decoder() if plain else None
+    if decode is None or image.fp is None:
         return None
-    return _decoded(data) if size is None or shape == (size, size) else None
-
-
-def _plain_shape(data: bytes) -> tuple[int, int] | None:
-    """Height and width that a plain JPEG's header says."""
-    at = 2
-    while at + 10 <= len(data) and data[at] == 0xFF and data[at + 1] not in _NOT_PLAIN:
-        if data[at + 1] in _FRAME:
-            precision, height, width, channels = struct.unpack(">BHHB", data[at + 4 : at + 10])
-            return (height, width) if (precision, channels) == (8, 3) else None
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return None
-
-
-def _decoded(data: bytes) -> Tensor | None:
-    decode = _decoder()
-    if decode is None:
-        return None
+    image.fp.seek(0)
+    data = image.fp.read()
     try:
-        return decode(torch.frombuffer(bytearray(data), dtype=torch.uint8), _RGB)
+        whole = data.endswith(b"\xff\xd9")
+        return decode(torch.frombuffer(bytearray(data), dtype=torch.uint8), _RGB) if whole else None
     except RuntimeError:
         return None  # Pillow says what is wrong with it
 
 
 @cache
 def _decoder() -> Callable[[Tensor, int], Tensor] | None:
-    """What ``torchvision.io.decode_jpeg`` calls, where this torchvision still has it.
+    """What ``torchvision.io.decode_jpeg`` calls, if this torchvision has it.
 
-    That function itself warns of its end at every call, as of torchvision 0.29.
+    That function itself warns at every call that it will be removed, as of torchvision 0.29.
     """
     try:
         import torchvision.io  # noqa: F401  (registers the operator)
@@ -119,8 +101,7 @@ def _decoder() -> Callable[[Tensor, int], Tensor] | None:
     return decode
 
 
-_FRAME = frozenset({0xC0, 0xC1, 0xC2})  # markers of baseline, extended and progressive frames
-_NOT_PLAIN = frozenset({0xE1, 0xEE})
+_NOT_PLAIN = frozenset({"exif", "xmp", "adobe"})  # keys of Pillow's ``info``
 _RGB = 3  # torchvision's ImageReadMode
 
 
