@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from adframe.interfaces.run import Report as Report
     from adframe.interfaces.run import Run as Run
     from adframe.interfaces.types import Views as Views
-    from adframe.ops.contrastive import group_contrast as group_contrast
-    from adframe.ops.nearest import max_cosine as max_cosine
     from adframe.registry.hookspecs import Add as Add
     from adframe.registry.hookspecs import hookimpl as hookimpl
 
@@ -38,17 +36,19 @@ _HOME = {
     "Views": "interfaces.types",
     "build": "engine.build",
     "find_images": "data.decode",
-    "group_contrast": "ops.contrastive",
     "hookimpl": "registry.hookspecs",
     "load": "detector",
     "load_config": "config.model",
-    "max_cosine": "ops.nearest",
     "open_images": "data.load",
     "read_images": "data.load",
     "readable_images": "data.load",
     "run": "engine.runner",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
 
 
 def __getattr__(name: str) -> object:

@@ -47,6 +47,11 @@ class Detector:
         self.scorers = assembly.scorers
         self.size = tuple(size)  #: channels, height, width of the training images
 
+    def __repr__(self) -> str:
+        names = ", ".join(spec.entry.name for spec in self.config.scorer)
+        pixels = "x".join(map(str, self.size[1:]))
+        return f"Detector({self.config.backbone.entry.name}, {names}, {pixels} pixels)"
+
     def score(self, images: ImagesLike) -> np.ndarray:
         """Anomaly scores, shape (N,), float32; higher is more anomalous.
 

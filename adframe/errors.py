@@ -14,11 +14,13 @@ Path_ = tuple[str | int, ...]  #: keys and indexes from the top of a config to o
 
 
 class UserError(Exception):
-    """Something the user can mend; the message is one line (or one line per problem)."""
+    """Something the user can mend; the message is one line (or one line per problem).
 
+    Unprintable characters, as of a damaged file, are shown as escapes.
+    """
 
-class Note(UserWarning):
-    """Something the user should know of, and work goes on; the command line prints one line."""
+    def __init__(self, message: str) -> None:
+        super().__init__("\n".join(one_line(line) for line in message.split("\n")))
 
 
 class UnknownComponent(UserError):  # noqa: N818
@@ -43,7 +45,7 @@ class Problem:
 
     def __str__(self) -> str:
         key = ".".join(str(part) for part in self.path)
-        return ": ".join(text for text in (self.where, key, self.message) if text)
+        return one_line(": ".join(text for text in (self.where, key, self.message) if text))
 
 
 class ConfigError(UserError):
@@ -52,6 +54,11 @@ class ConfigError(UserError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = list(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def one_line(text: str) -> str:
+    r"""A text with line ends and other unprintable characters as escapes: ``\n``, ``\x00``."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

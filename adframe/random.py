@@ -1,9 +1,9 @@
-"""Random numbers that belong to an image, not to a batch.
+"""Counter-based random numbers, keyed per image.
 
-Every draw is a function of a 64-bit key and a counter (SplitMix64), computed with integer
-arithmetic that is the same on every device. So an image gets the same augmentation whatever else
-is in its batch, in which order and on which device, and a resumed run draws what an uninterrupted
-one does, with no generator state to save.
+Every random number is a function of a 64-bit key and a counter (SplitMix64). The integer arithmetic
+is the same on every device. So the augmentation of an image does not depend on the other images in
+the batch, on their order or on the device. A resumed run draws the same numbers as an uninterrupted
+one, and there is no generator state to save.
 """
 
 from __future__ import annotations
@@ -19,23 +19,30 @@ _MIX = (-4658895280553007687, -7723592293110705685)  # Stafford's variant 13, as
 
 
 def _mix(state: Tensor) -> Tensor:
-    """SplitMix64's finaliser over int64, where multiplication wraps and ``>>`` keeps the sign."""
+    """The finaliser of SplitMix64, over int64: multiplication wraps, ``>>`` keeps the sign."""
     state = (state ^ ((state >> 30) & 0x3FFFFFFFF)) * _MIX[0]
     state = (state ^ ((state >> 27) & 0x1FFFFFFFFF)) * _MIX[1]
     return state ^ ((state >> 31) & 0x1FFFFFFFF)
 
 
 def seed_of(*parts: int | str) -> int:
-    """One signed 64-bit number from several: ``seed_of(run_seed, "epoch", 3)``."""
+    """Combines several values into a signed 64-bit seed: ``seed_of(run_seed, "epoch", 3)``."""
     digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little", signed=True)
 
 
 class RandomKeys:
-    """Random keys for N images, each from its own key.
+    """Random keys of N images and the random numbers drawn from them.
+
+    Each call of ``uniform`` or ``normal`` gives new numbers. Equal keys give equal numbers.
 
     Args:
-        values: (N,) int64, one key an image; equal keys give equal numbers.
+        values: (N,) int64, one key per image.
+
+    Example:
+        >>> keys = RandomKeys.from_index(seed=0, index=torch.arange(4))
+        >>> keys.uniform(2).shape
+        torch.Size([4, 2])
     """
 
     def __init__(self, values: Tensor) -> None:
@@ -44,7 +51,7 @@ class RandomKeys:
 
     @classmethod
     def from_index(cls, seed: int, index: Tensor) -> RandomKeys:
-        """Keys from a seed and (N,) integer indices, as for the images of a data set."""
+        """Keys from a seed and (N,) integer indices, such as those of images in a data set."""
         return cls(_mix(_mix(index.to(torch.int64) * _STEP + seed) + _STEP))
 
     @classmethod
@@ -52,7 +59,7 @@ class RandomKeys:
         """Keys from the content of images: equal images get equal keys, in any batch.
 
         Args:
-            seed: what else decides the keys.
+            seed: different seeds give different keys for the same images.
             images: (N, ...) of an integer or floating-point dtype.
         """
         flat = images.flatten(1)
@@ -65,23 +72,23 @@ class RandomKeys:
         return len(self.values)
 
     def fold_in(self, tag: int) -> RandomKeys:
-        """Independent keys for the same images, as for the second of two views."""
+        """Independent keys of the same images, for example for a second view."""
         return RandomKeys(_mix((self.values ^ seed_of("fork", tag)) + _STEP))
 
     def repeat(self, times: int) -> RandomKeys:
-        """RandomKeys for N * times rows, the images in order and then again; each row its own."""
+        """Keys of N * times rows: all images, ``times`` times. Each row has its own key."""
         return RandomKeys(torch.cat([self.fold_in(-1 - copy).values for copy in range(times)]))
 
     def uniform(self, *shape: int) -> Tensor:
-        """(N, *shape) float32, uniform in [0, 1)."""
+        """Uniform random numbers in [0, 1), shape (N, *shape), float32."""
         width = math.prod(shape)
         counter = torch.arange(self._count + 1, self._count + width + 1, device=self.values.device)
         self._count += width
         bits = _mix(self.values[:, None] + counter * _STEP)
-        # 24 bits are all a float32 below one can hold.
+        # A float32 below one has 24 bits of precision.
         return ((bits >> 40) & 0xFFFFFF).float().mul_(2.0**-24).view(len(self.values), *shape)
 
     def normal(self, *shape: int) -> Tensor:
-        """(N, *shape) float32, standard normal, by the Box-Muller transform."""
+        """Standard normal random numbers, shape (N, *shape), float32 (Box-Muller transform)."""
         radius, angle = self.uniform(*shape), self.uniform(*shape)
         return (-2 * torch.log1p(-radius)).sqrt() * torch.cos(2 * math.pi * angle)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 import adframe
+from adframe.ops import group_contrast
 
 TEMPERATURE = 0.5
 
@@ -57,7 +58,7 @@ def crossover() -> None:
 
         def run(blocked: bool, z: Tensor = z, group: Tensor = group) -> None:
             for _ in range(10):
-                value = adframe.group_contrast(z, group, TEMPERATURE, blocked=blocked)
+                value = group_contrast(z, group, TEMPERATURE, blocked=blocked)
                 value.mean().backward()
 
         cpu = pairs.seconds({"dense": lambda: run(False), "blocked": lambda: run(True)}, 9)

@@ -16,10 +16,10 @@ import sys
 
 STEPS = """
 import sys, time, torch, adframe
-from adframe.cli.commands.run import _keep_freed_memory
+from adframe.engine.memory import keep_freed_memory
 from adframe.interfaces import Batch, RandomKeys, LossTerm, MethodParts
 if sys.argv[1] == "kept":
-    _keep_freed_memory()
+    keep_freed_memory()
 torch.manual_seed(0)
 method = adframe.build("method", "contrastive")
 loss = adframe.build("loss", "uniclr")

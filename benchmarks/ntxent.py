@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pairs
 import torch
 
-import adframe
+from adframe.ops import group_contrast
 
 
 def contenders(count: int) -> dict[str, Callable[[], float]]:
@@ -23,7 +23,7 @@ def contenders(count: int) -> dict[str, Callable[[], float]]:
     group = torch.arange(count // 2).repeat(2)
     return {
         "lightly": pairs.backward(lambda: theirs(*z.chunk(2)), z),
-        "adframe": pairs.backward(lambda: adframe.group_contrast(z, group, 0.5).mean(), z),
+        "adframe": pairs.backward(lambda: group_contrast(z, group, 0.5).mean(), z),
     }
 
 

@@ -1,8 +1,7 @@
-"""The optimizer step against PyTorch's plain step, on the parameters of ResNet-18.
+"""The three forms of PyTorch's optimizer step, on the parameters of ResNet-18.
 
-``plain`` is the default of torch.optim on a CPU, ``foreach`` is its other loop. ``adframe`` is the
-optimizer that the component of that name builds. CPU seconds of one step, best of interleaved
-rounds.
+``plain`` is the default of torch.optim on a CPU, which adframe uses. ``foreach`` and ``fused`` are
+its other forms. CPU seconds of one step, best of interleaved rounds.
 
     python benchmarks/optimizer.py [--quick]
 """
@@ -49,7 +48,7 @@ def main() -> None:
             contenders = {
                 "plain": partial(kind, foreach=False, **options),
                 "foreach": partial(kind, foreach=True, **options),
-                "adframe": policy.build,
+                "fused": partial(kind, fused=True, **options),
             }
             rounds_of = {who: stepping(build, width) for who, build in contenders.items()}
             cpu = pairs.seconds(rounds_of, rounds)

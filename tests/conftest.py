@@ -25,6 +25,13 @@ settings.register_profile(
 settings.load_profile("everywhere")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Where pytest-xdist runs, a worker and the processes it starts take one core each."""
+    if hasattr(config, "workerinput"):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        torch.set_num_threads(1)
+
+
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     """Tests are small: threads only fight over the cores."""

@@ -21,6 +21,7 @@ def test_an_example_imports_only_what_is_public(path):
             assert not any(alias.name.startswith("adframe.") for alias in node.names)
 
 
+@pytest.mark.slow
 def test_both_are_installed_found_and_run_together(shell, tmp_path):
     for module in ("timm", "tensorboard"):
         pytest.importorskip(module, reason=f"needs {module}: pip install 'adframe[examples]'")

@@ -92,16 +92,31 @@ def test_a_component_named_in_code_would_be_found(tmp_path):
         assert "uniclr" in _words(path)
 
 
+#: Packages that hold components of one kind, which several methods use. All others but the console
+#: hold what one paper brings.
+BY_KIND = {f"adframe_{kind}{'es' if kind[-1] == 's' else 's'}" for kind in KINDS}
+
+
 @pytest.mark.parametrize("path", PLUGINS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_a_plugin_imports_only_what_is_public(path):
+    """Its own package aside, the package of a paper may also use the packages by kind."""
     own = path.relative_to(ROOT / "plugins").parts[0]
+    usable = {own} if own in BY_KIND else {own, *BY_KIND}
     for name in _imports(path):
         root, _, rest = name.partition(".")
         if root == "adframe":
             module = rest.partition(".")[0]
-            assert module == "interfaces" or module in _public(), f"{path}: {name}"
+            assert module in ("interfaces", "ops") or module in _public(), f"{path}: {name}"
         elif root.startswith("adframe_"):
-            assert root == own, f"{path}: {name}"
+            assert root in usable, f"{path}: {name}"
+
+
+def test_a_package_by_kind_holds_that_kind_only(loaded):
+    assert set(PACKAGES) >= BY_KIND
+    for entry in loaded.registry:
+        package = entry.target.partition(".")[0]
+        if package in BY_KIND:
+            assert package.startswith(f"adframe_{entry.kind}"), entry
 
 
 def _public() -> list[str]:
@@ -135,6 +150,7 @@ def test_every_bundled_plugin_loads_and_every_kind_has_a_component(loaded):
     assert {entry.kind for entry in loaded.registry} == set(KINDS)
 
 
+@pytest.mark.slow
 def test_every_module_is_imported_alone_without_a_warning():
     """Alone: with none of adframe imported before it. Torch and the like stay, for time."""
     names = ["adframe", *PACKAGES]

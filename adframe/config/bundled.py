@@ -1,12 +1,61 @@
-"""The configs that come with the package."""
+"""Bundled configs: found by name from any folder, in a clone and in an installed package."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+from adframe.errors import UserError, did_you_mean
+
+_PARTS = ("base/", "published/", "tables/")  # not runs: what other files extend or name
 
 
 def configs_folder() -> Path:
-    """The folder of the bundled configs: in the package (in a clone: a link), or next to it."""
+    """Folder of the bundled configs: inside the package, or next to it."""
     package = Path(__file__).parents[1]
     inside = package / "configs"
     return inside if inside.is_dir() else package.parent / "configs"
+
+
+def bundled_configs(below: str = "") -> dict[str, Path]:
+    """Name -> file of each bundled config that runs; below ``tables`` of each table.
+
+    Example:
+        ``bundled_configs()["unicon_ha/cifar10"]``
+    """
+    return {name: path for name, path in _files(below).items() if not name.startswith(_PARTS)}
+
+
+def find_config(name: str | Path, near: Path = Path(), below: str = "") -> Path:
+    """File of a config, from its path or the name of a bundled config; an existing file wins.
+
+    Args:
+        name: a path, or a name such as ``quickstart`` or ``unicon_ha/cifar10``.
+        near: folder that a relative path starts from.
+        below: subfolder of the bundled configs that a name starts from.
+
+    Raises:
+        UserError: no file and no bundled config is called this; suggests the nearest name.
+    """
+    file = near / name
+    if os.path.exists(file) and not os.path.isdir(file):  # a pipe can be read too
+        return file
+    known, wanted = _files(below), Path(name).as_posix()
+    if wanted in known:  # only names from the list: `../x` leads nowhere
+        return known[wanted]
+    hint = did_you_mean(wanted.removesuffix(".yaml"), known)
+    raise UserError(f"{name}: no such file or bundled config{hint}")
+
+
+def shown(path: Path) -> str:
+    """How messages show a config file: a bundled one as ``configs/NAME.yaml``, wherever it is."""
+    whole, folder = Path(os.path.normpath(path)), configs_folder()
+    if not whole.is_relative_to(folder):
+        return str(path)
+    return f"configs/{whole.relative_to(folder).as_posix()}"
+
+
+def _files(below: str) -> dict[str, Path]:
+    folder = configs_folder() / below
+    files = sorted(folder.rglob("*.yaml"))
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in files}

@@ -1,64 +1,78 @@
-"""From several config files and overrides to one tree: ``extends``, merging, ``--set``."""
+"""Builds one tree from several config files and overrides: ``extends``, merging, ``--set``."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from adframe.config.bundled import find_config, shown
 from adframe.config.yaml_tree import ConfigNode, parse, read_file
-from adframe.errors import UserError
+from adframe.errors import UserError, one_line
 
-MAX_FILES = 100  # of one config, each time it is read counted
+MAX_FILES = 100  # per config; a file that is read twice counts twice
 
 
 def compose(path: Path, above: tuple[Path, ...] = (), read: list[Path] | None = None) -> ConfigNode:
-    """The tree of a file laid upon all it ``extends``, base first.
+    """Tree of a config file, merged onto all files that it ``extends``.
+
+    Args:
+        path: the file.
+        above: files that led to this one, to detect a circle.
+        read: files read so far, to limit their number.
 
     Raises:
-        UserError: a file cannot be read, or extends itself; or they are too many.
+        UserError: a file cannot be read or extends itself, or there are too many files.
     """
     read = [] if read is None else read
     read.append(path)
     if len(read) > MAX_FILES:
-        raise UserError(f"{read[0]}: extends: more than {MAX_FILES} files, one by way of another")
+        raise UserError(f"{shown(read[0])}: extends: more than {MAX_FILES} files in total")
     node = read_file(path)
     plugins = node.value.get("plugins")
     if plugins is not None and isinstance(plugins.value, list):
-        items = [_beside(path, item) for item in plugins.value]
+        items = [_absolute(path, item) for item in plugins.value]
         node.value["plugins"] = ConfigNode(items, plugins.origin)
     extends = node.value.pop("extends", None)
     if extends is None:
         return node
-    items = extends.value if isinstance(extends.value, list) else [extends]
     base: ConfigNode | None = None
-    for item in items:
-        if not isinstance(item.value, str):
-            raise UserError(f"{item.origin}: extends: expected a path or a list of paths")
-        file = path.parent / item.value
-        if not file.is_file():
-            raise UserError(f"{item.origin}: extends: no such file: {file}")
-        chain = (*above, path)
-        if file.resolve() in [link.resolve() for link in chain]:
-            cycle = " -> ".join(str(link) for link in (*chain, file))
-            raise UserError(f"{item.origin}: extends: a file extends itself: {cycle}")
-        below = compose(file, chain, read)
+    for item in extends.value if isinstance(extends.value, list) else [extends]:
+        below = _extended(path, item, above, read)
         base = merge(base, below) if base else below
     return merge(base, node) if base else node
 
 
-def _beside(path: Path, item: ConfigNode) -> ConfigNode:
-    """A file name as it reads from the config that says it."""
+def _extended(
+    path: Path, item: ConfigNode, above: tuple[Path, ...], read: list[Path]
+) -> ConfigNode:
+    """Tree of one file that ``path`` extends."""
+    where = f"{item.origin}: extends"
+    if not isinstance(item.value, str):
+        raise UserError(f"{where}: write a path or a name, or a list of them")
+    try:
+        file = find_config(item.value, near=path.parent)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+    chain = (*above, path)
+    if file.resolve() in [link.resolve() for link in chain]:
+        cycle = " -> ".join(map(shown, (*chain, file)))
+        raise UserError(f"{where}: a file extends itself: {cycle}")
+    return compose(file, chain, read)
+
+
+def _absolute(path: Path, item: ConfigNode) -> ConfigNode:
+    """A file name in a config, relative to that config, as an absolute path."""
     if not isinstance(item.value, str):
         return item
     return ConfigNode(str((path.parent / item.value).resolve()), item.origin)
 
 
 def merge(base: ConfigNode, over: ConfigNode) -> ConfigNode:
-    """``over`` laid upon ``base``: tables merge key by key, everything else is replaced.
+    """``base`` changed by ``over``: mappings merge key by key, all other values are replaced.
 
-    A component's table whose name changes replaces the old one whole, so that the old component's
-    options do not leak in; options laid upon a component's bare name make a table of it. A bare
-    name is short for a table with that name alone, and is laid as such.
+    - A mapping with another ``name`` replaces the old component and all of its options.
+    - A mapping without ``name`` sets options of the component already configured.
+    - A bare name is the same as a mapping with this ``name`` only.
     """
     if isinstance(over.value, str) and isinstance(base.value, dict) and "name" in base.value:
         return base if base.value["name"].value == over.value else over
@@ -79,45 +93,48 @@ def merge(base: ConfigNode, over: ConfigNode) -> ConfigNode:
 
 
 def set_value(tree: ConfigNode, setting: str) -> ConfigNode:
-    """The tree with one ``a.b.0.c=VALUE`` applied; VALUE is YAML.
+    """The tree with one override ``a.b.0.c=VALUE``; VALUE is YAML.
 
-    Lists count from 0, or from their end (``-1``); ``a.+=VALUE`` adds an item.
+    List items are counted from 0, or from the end (``-1``); ``a.+=VALUE`` appends an item.
 
     Raises:
-        UserError: the setting has no ``=``, VALUE is no YAML, or the key leads nowhere.
+        UserError: the setting has no ``=``, VALUE is not YAML, or KEY leads nowhere.
     """
     key, equals, text = setting.partition("=")
-    origin = f"--set {setting}"
-    keys = key.strip().split(".")
-    if not equals or not all(keys):
+    origin = one_line(f"--set {setting}")
+    if not equals or not all(key.strip().split(".")):
         raise UserError(f"{origin}: write KEY=VALUE")
-    return _set(tree, keys, 0, parse(text, origin, folder=Path()), origin)
+    return set_node(tree, key.strip(), parse(text, origin, folder=Path()))
 
 
-def _set(
-    node: ConfigNode, keys: list[str], depth: int, value: ConfigNode, origin: str
-) -> ConfigNode:
+def set_node(tree: ConfigNode, key: str, value: ConfigNode) -> ConfigNode:
+    """The tree with ``value`` merged at a dotted ``key``; see ``set_value``.
+
+    Raises:
+        UserError: the key leads nowhere.
+    """
+    return _set(tree, key.split("."), 0, value)
+
+
+def _set(node: ConfigNode, keys: list[str], depth: int, value: ConfigNode) -> ConfigNode:
     if depth == len(keys):
         return merge(node, value)
-    key = keys[depth]
+    key, empty = keys[depth], ConfigNode(None, value.origin)
     if key == "+":
         one = [] if node.value is None else [node]
         items = node.value if isinstance(node.value, list) else one
-        return ConfigNode(
-            [*items, _set(ConfigNode(None, origin), keys, depth + 1, value, origin)], node.origin
-        )
+        return ConfigNode([*items, _set(empty, keys, depth + 1, value)], node.origin)
     if isinstance(node.value, list):
         items = list(node.value)
         index = int(key) if re.fullmatch(r"-?[0-9]{1,9}", key) else len(items)
         if not -len(items) <= index < len(items):
             at = ".".join(keys[:depth])
-            raise UserError(
-                f"{origin}: '{at}' is a list of {len(items)}; no item '{key}' ('+' adds one)"
-            )
-        items[index] = _set(items[index], keys, depth + 1, value, origin)
+            text = f"'{at}' is a list of {len(items)}; no item '{key}' ('+' appends one)"
+            raise UserError(one_line(f"{value.origin}: {text}"))
+        items[index] = _set(items[index], keys, depth + 1, value)
         return ConfigNode(items, node.origin)
     old = node.value.get(key) if isinstance(node.value, dict) else None
-    new = _set(old or ConfigNode(None, origin), keys, depth + 1, value, origin)
-    # A table stays where it was written: what else it lacks is to be mended there.
-    where = node.origin if isinstance(node.value, dict) else origin
+    new = _set(old or empty, keys, depth + 1, value)
+    # An existing mapping keeps its origin: a key that it still lacks is to be added there.
+    where = node.origin if isinstance(node.value, dict) else value.origin
     return merge(node, ConfigNode({key: new}, where))

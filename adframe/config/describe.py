@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import inspect
-import io
 import re
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from ruamel.yaml import YAML
 
-from adframe.config.schema import USE_KIND_DEFAULT, Component, ComponentSpec, model_of
-from adframe.errors import UserError
+from adframe.config.model import RunConfig, load_config
+from adframe.config.schema import USE_KIND_DEFAULT, Component, ComponentSpec, model_of, plain
+from adframe.config.sections import Exposure, Term, Train
+from adframe.config.yaml_tree import leaves, to_yaml
+from adframe.errors import UserError, did_you_mean
 from adframe.registry.loading import LoadedPlugins
 from adframe.registry.registry import Entry, Registry
 
 KIND_DEFAULT = "the kind's default"
+#: Section of a config -> the model of its keys; ``config`` is the whole.
+SECTIONS: dict[str, type[BaseModel]] = {
+    "config": RunConfig, "train": Train, "objective": Term, "exposure": Exposure,
+}  # fmt: skip
 _ARGUMENT = re.compile(r"^(\w+):\s*(?:\[([^\]]*)\]\s*)?(.*)$")
 
 
@@ -62,18 +67,8 @@ def describe(entry: Entry, registry: Registry | None = None) -> dict[str, Any]:
     options = []
     for name, field in model.model_fields.items():
         provenance, doc = docs.get(name, ("", ""))
-        nested, required = field.default is USE_KIND_DEFAULT, is_required(field, registry)
-        options.append(
-            {
-                "name": name,
-                "type": _words(schema.get(name, {})),
-                "required": required,
-                "default": None if required else KIND_DEFAULT if nested else plain(field.default),
-                "schema": schema.get(name, {}),
-                "provenance": provenance,
-                "doc": doc,
-            }
-        )
+        option = _option(name, field, schema.get(name, {}), registry)
+        options.append({**option, "provenance": provenance, "doc": doc})
     return {
         "kind": entry.kind,
         "name": entry.name,
@@ -85,6 +80,44 @@ def describe(entry: Entry, registry: Registry | None = None) -> dict[str, Any]:
         "text": rest.partition("\nArgs:\n")[0].strip(),
         "options": options,
         "example": example(entry.kind, entry.name, options),
+    }
+
+
+def describe_section(name: str, registry: Registry | None = None) -> dict[str, Any]:
+    """Keys of a config, with type, default and doc: all of them, or those of one section.
+
+    Args:
+        name: ``config`` for the keys at the top, or one of ``train``, ``objective`` (of which each
+            list item has these keys) and ``exposure``.
+        registry: where the defaults of kinds come from.
+
+    Raises:
+        UserError: there is no such section.
+    """
+    if name not in SECTIONS:
+        raise UserError(f"no section '{name}'{did_you_mean(name, SECTIONS)}")
+    model = SECTIONS[name]
+    schema = schema_of(model)["properties"]
+    keys = [
+        {**_option(key, field, schema[key], registry), "doc": field.description or ""}
+        for key, field in model.model_fields.items()
+    ]
+    return {"section": name, "summary": inspect.getdoc(model) or "", "keys": keys}
+
+
+def _option(
+    name: str, field: FieldInfo, schema: dict[str, Any], registry: Registry | None
+) -> dict[str, Any]:
+    """Name, type and default of a key, as a config has them."""
+    required = is_required(field, registry)
+    nested = field.default is USE_KIND_DEFAULT
+    value = KIND_DEFAULT if nested else plain(field.get_default(call_default_factory=True))
+    return {
+        "name": name,
+        "type": _words(schema),
+        "required": required,
+        "default": None if required else value,
+        "schema": schema,
     }
 
 
@@ -129,44 +162,29 @@ def example(kind: str, name: str, options: list[dict[str, Any]]) -> str:
     made = made if len(made) > 1 else name
     for part in reversed(_PLACES.get(kind, (kind,))):
         made = [made] if isinstance(part, int) else {part: made}
-    writer, stream = YAML(typ="safe", pure=True), io.StringIO()
-    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    writer.default_flow_style = None
-    writer.width = 100
-    writer.dump(made, stream)
-    return stream.getvalue()
-
-
-def plain(value: Any) -> Any:
-    """A default as JSON and YAML have it."""
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value if isinstance(value, bool | int | float | str | None) else str(value)
+    return to_yaml(made, flow=None, width=100)
 
 
 def used_by(entry: Entry, folder: Path, loaded: LoadedPlugins) -> list[str]:
-    """The configs below a folder that use the component, nested or not; unreadable ones apart."""
-    from adframe.config.model import load_config
-
+    """Names of the configs below a folder that use the component; invalid ones are left out."""
     found = []
     for path in sorted(folder.rglob("*.yaml")):
         try:
             config = load_config(path, loaded=loaded)
         except UserError:
             continue
-        if any(_names(getattr(config, name), entry) for name in type(config).model_fields):
-            found.append(path.relative_to(folder).as_posix())
+        if _uses(config, entry):
+            found.append(path.relative_to(folder).with_suffix("").as_posix())
     return found
 
 
-def _names(value: Any, entry: Entry) -> bool:
-    if isinstance(value, ComponentSpec):
-        return value.entry == entry or _names(value.options, entry)
-    if isinstance(value, BaseModel):
-        return any(_names(item, entry) for _, item in value)
-    if isinstance(value, dict):
-        return any(_names(item, entry) for item in value.values())
-    return isinstance(value, list | tuple) and any(_names(item, entry) for item in value)
+def _uses(value: Any, entry: Entry) -> bool:
+    for _, leaf in leaves(value):
+        if isinstance(leaf, ComponentSpec) and (leaf.entry == entry or _uses(leaf.options, entry)):
+            return True
+        if isinstance(leaf, BaseModel) and _uses(dict(leaf), entry):
+            return True
+    return False
 
 
 _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
@@ -174,8 +192,8 @@ _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusive
 
 def _words(schema: dict[str, Any]) -> str:
     """A JSON Schema type in a few words: ``number > 0``, ``list of path``."""
-    if "x-adframe-kind" in schema:
-        return str(schema["x-adframe-kind"])
+    if named := schema.get("x-adframe-kind") or schema.get("$ref"):  # a kind; a section
+        return str(named).rpartition("/")[2].lower()
     if "enum" in schema or "const" in schema:
         values = schema.get("enum", [schema.get("const")])
         return "one of " + ", ".join(str(value) for value in values)

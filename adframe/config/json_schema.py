@@ -70,7 +70,8 @@ def _references(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if "x-adframe-kind" in value:
-        return {"$ref": f"#/$defs/{value['x-adframe-kind']}"}
+        doc = {key: text for key, text in value.items() if key == "description"}
+        return {**doc, "$ref": f"#/$defs/{value['x-adframe-kind']}"}
     if "anyOf" in value and any(map(_holds_kind, value["anyOf"])):
         rest = {key: _references(item) for key, item in value.items() if key != "anyOf"}
         return {**rest, **_decide(value["anyOf"])}

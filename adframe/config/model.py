@@ -2,60 +2,31 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from annotated_types import Ge, Gt, Interval
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema
-from ruamel.yaml import YAML
+from annotated_types import Interval
+from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, WithJsonSchema
 
 from adframe.config import yaml_tree
+from adframe.config.bundled import find_config, shown
 from adframe.config.compose import compose, set_value
-from adframe.config.durations import EpochsOrTime
 from adframe.config.messages import as_written, located, nested, once
 from adframe.config.schema import (
     USE_KIND_DEFAULT,
     Component,
     ComponentSpec,
     Settings,
+    plain,
     resolve,
     validate,
 )
-from adframe.config.variables import escape
+from adframe.config.sections import Exposure, Term, Train
+from adframe.config.yaml_tree import escaped, to_yaml
 from adframe.errors import ConfigError, Path_, Problem
 from adframe.io.paths import AnyPath, as_list
 from adframe.registry.loading import LoadedPlugins, load_plugins
-
-Weight = Annotated[float, Ge(0)]
-
-
-class Term(Settings):
-    """One term of the objective: which loss, at which stages, how heavy."""
-
-    loss: Annotated[ComponentSpec, Component("loss")]
-    stages: list[Annotated[int, Ge(1)]] | None = None
-    weight: Weight | list[Weight] = 1.0
-
-
-class Exposure(Settings):
-    """Images that are known to be no inliers: to train beside them (outlier exposure), or not."""
-
-    dataset: Annotated[ComponentSpec, Component("dataset")]
-    ratio: Annotated[float, Interval(ge=0, le=64)] = 1.0  # exposed images to an inlier in a batch
-
-
-class Train(Settings):
-    """How long and on what the network is trained."""
-
-    epochs: Annotated[int, Interval(ge=1, le=1_000_000)]
-    batch_size: Annotated[int, Interval(ge=2, le=65_536)] = 32
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    compile: Literal["auto", "on", "off"] = "auto"
-    device: str = "auto"
-    checkpoint_every: EpochsOrTime = "10min"
-    clip: Annotated[float, Gt(0)] | None = None  # most norm of a group's gradient
 
 
 def _one_or_many(value: Any, info: ValidationInfo) -> list[ComponentSpec]:
@@ -84,23 +55,44 @@ Scorers = Annotated[
 class RunConfig(Settings):
     """Everything a run depends on. ``load_config`` makes it."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     seed: Annotated[int, Interval(ge=0, lt=2**63)] = 0
+    """Decides every random number of the run: weights, order, augmentation, splits."""
     dataset: Annotated[ComponentSpec, Component("dataset")]
+    """Images of what is normal to train on, and images to test on."""
     outliers: list[Annotated[ComponentSpec, Component("dataset")]] = Field(default_factory=list)
+    """Data sets to test against, each with its own AUROC."""
     exposure: Exposure | None = None
+    """Known outliers to learn from (outlier exposure)."""
     backbone: Annotated[ComponentSpec, Component("backbone")] = USE_KIND_DEFAULT
+    """The network."""
     shifts: list[Annotated[ComponentSpec, Component("shift")]] = Field(default_factory=list)
+    """Shifting transformations: each variant of each makes one class of virtual outliers."""
     schedule: Annotated[ComponentSpec, Component("schedule")] = USE_KIND_DEFAULT
+    """Which stages of the network are trained, and with which augmentation."""
     objective: list[Term]
+    """What is minimised: a list of terms, each a loss with stages and weight."""
     method: Annotated[ComponentSpec, Component("method")] = USE_KIND_DEFAULT
+    """How a batch becomes updates of the network."""
     scorer: Scorers = USE_KIND_DEFAULT
+    """One scorer or a list; the first one is used by ``adframe score``."""
     optimizer: Annotated[ComponentSpec, Component("optimizer")] = USE_KIND_DEFAULT
+    """How parameters move, and the learning rate over the run."""
     train: Train
+    """How long and on which device."""
     plugins: list[str] = Field(default_factory=list)
+    """Files of plugins to load, relative to the config; needs ``--allow-code``."""
 
     _loaded: LoadedPlugins = PrivateAttr()
     _tree: yaml_tree.ConfigNode = PrivateAttr()
     _source: str = PrivateAttr()
+
+    def __repr__(self) -> str:
+        names = f"{self.dataset.entry.name}, {self.backbone.entry.name}"
+        return f"RunConfig({names}, {self.train.epochs} epochs, from {self.source})"
+
+    __str__ = __repr__
 
     @property
     def loaded(self) -> LoadedPlugins:
@@ -114,16 +106,11 @@ class RunConfig(Settings):
 
     def dump(self) -> dict[str, Any]:
         """The config as plain values, every default included."""
-        return {name: _plain(getattr(self, name)) for name in type(self).model_fields}
+        return {name: plain(getattr(self, name)) for name in type(self).model_fields}
 
     def yaml(self) -> str:
-        """The config as a file that runs again as it is."""
-        stream = io.StringIO()
-        writer = YAML(typ="safe", pure=True)
-        writer.default_flow_style = False
-        writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-        writer.dump(_escaped(self.dump()), stream)
-        return stream.getvalue()
+        """The config as a file that runs again unchanged."""
+        return to_yaml(escaped(self.dump()))
 
     def written(self, path: Path_) -> str | None:
         """Where the config's files or settings say what is at ``path``; None for a default."""
@@ -138,22 +125,6 @@ class RunConfig(Settings):
         return located(error.problems, self._tree)
 
 
-def _escaped(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _escaped(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_escaped(item) for item in value]
-    return escape(value) if isinstance(value, str) else value
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, ComponentSpec):
-        return value.dump()
-    if isinstance(value, Settings):
-        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
-
-
 def load_config(
     path: str | Path,
     settings: str | Iterable[str] = (),
@@ -166,7 +137,7 @@ def load_config(
     """Read, compose and validate a config.
 
     Args:
-        path: a YAML or JSON file.
+        path: a YAML or JSON file, or the name of a bundled config such as ``quickstart``.
         settings: override or overrides, ``a.b=VALUE`` with VALUE as YAML, applied in order.
         plugins: one-file plugin or plugins to load besides the installed ones.
         without: name or names of plugins to leave out.
@@ -178,12 +149,13 @@ def load_config(
         ConfigError: every problem found, one line each, with file and line.
         UserError: a file cannot be read.
     """
-    node = compose(Path(path))
+    file = find_config(path)
+    node = compose(file)
     for setting in as_list(settings):
         node = set_value(node, setting)
     return validate_tree(
         node,
-        str(path),
+        shown(file),
         plugins=as_list(plugins),
         without=as_list(without),
         allow_code=allow_code,

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from adframe.config.model import RunConfig
-from adframe.config.variables import escape
+from adframe.config.yaml_tree import escaped, to_yaml
 from adframe.errors import Path_
 
 
 def resolved(config: RunConfig) -> str:
     """YAML that runs again as it is; a comment beside each value says where it came from."""
-    writer = YAML()
-    writer.width = 4096  # a value is one line
-    writer.indent(mapping=2, sequence=4, offset=2)
-    stream = io.StringIO()
-    writer.dump(_commented(config.dump(), (), config), stream)
-    lines = [line.partition(_MARK) for line in stream.getvalue().splitlines()]
+    text = to_yaml(_commented(escaped(config.dump()), (), config), width=4096)
+    lines = [line.partition(_MARK) for line in text.splitlines()]
     width = max(len(value.rstrip()) for value, mark, _ in lines if mark)
     width = min(width, 60)
     return "".join(
@@ -33,8 +27,6 @@ _MARK = "# \x1f"  # no value holds it: a config's text has no control characters
 
 
 def _commented(value: Any, path: Path_, config: RunConfig) -> Any:
-    if isinstance(value, str):
-        return escape(value)
     if not isinstance(value, dict | list) or not value:
         return value
     made: Any = CommentedMap() if isinstance(value, dict) else CommentedSeq()

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -27,10 +27,11 @@ from pydantic import (
 )
 from pydantic.errors import PydanticUserError
 from pydantic_core import CoreSchema, core_schema
-from torch import nn
 
 from adframe import interfaces
 from adframe.config.messages import exactly, nested, problems_of
+from adframe.config.signature import parameters_of
+from adframe.config.yaml_tree import map_tree
 from adframe.errors import ConfigError, Path_, PluginFault, Problem, UserError
 from adframe.registry.registry import KINDS, Entry, Registry
 
@@ -38,7 +39,6 @@ from adframe.registry.registry import KINDS, Entry, Registry
 USE_KIND_DEFAULT: Any = object()
 
 _KIND_OF = {getattr(interfaces, base): kind for kind, (base, _) in KINDS.items()}
-_NO_OPTIONS = (object.__init__, nn.Module.__init__)
 
 
 class Settings(BaseModel):
@@ -57,8 +57,8 @@ class ComponentSpec:
     options: dict[str, Any]
 
     def dump(self) -> dict[str, Any]:
-        """The table a config would hold, defaults included."""
-        return {"name": self.entry.name, **{key: _dumped(v) for key, v in self.options.items()}}
+        """The mapping a config would hold, defaults included."""
+        return {"name": self.entry.name, **plain(self.options)}
 
     def build(self, path: Path_ = ()) -> Any:
         """A new instance.
@@ -66,31 +66,28 @@ class ComponentSpec:
         Raises:
             ConfigError: the constructor refuses the options (ValueError), located at ``path``.
         """
-        options = {key: _built(value, (*path, key)) for key, value in self.options.items()}
+
+        def built(value: Any, at: Path_) -> Any:
+            return value.build(at) if isinstance(value, ComponentSpec) else value
+
+        options = map_tree(self.options, built, path)
         try:
             return self.entry.load()(**options)
         except ValueError as error:
             raise ConfigError([Problem(path, str(error))]) from error
 
 
-def _dumped(value: Any) -> Any:
-    if isinstance(value, ComponentSpec):
-        return value.dump()
-    if isinstance(value, list | tuple):
-        return [_dumped(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _dumped(item) for key, item in value.items()}
-    return str(value) if isinstance(value, Path) else value
+def plain(value: Any) -> Any:
+    """A validated value as plain mappings, lists and values, as YAML and JSON have them."""
 
+    def leaf(value: Any, _: Path_) -> Any:
+        if isinstance(value, ComponentSpec):
+            return value.dump()
+        if isinstance(value, BaseModel):
+            return {name: plain(item) for name, item in value}
+        return value if isinstance(value, bool | int | float | str | None) else str(value)
 
-def _built(value: Any, path: Path_) -> Any:
-    if isinstance(value, ComponentSpec):
-        return value.build(path)
-    if isinstance(value, list | tuple):
-        return type(value)(_built(item, (*path, index)) for index, item in enumerate(value))
-    if isinstance(value, dict):
-        return {key: _built(item, (*path, key)) for key, item in value.items()}
-    return value
+    return map_tree(value, leaf, sequence=list)
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,7 @@ def resolve(kind: str, value: Any, registry: Registry) -> ComponentSpec:
     if isinstance(table, Mapping) and "name" not in table:  # options of the kind's default
         table = {**_default_name(kind, registry), **table}
     if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
-        raise ConfigError([Problem((), f"expected {_a(kind)}: its name, or a table with 'name'")])
+        raise ConfigError([Problem((), f"expected {_a(kind)}: its name, or a mapping with 'name'")])
     name = table["name"]
     try:
         entry = registry.get(kind, name)
@@ -187,16 +184,11 @@ def model_of(component: type) -> type[BaseModel]:
         PluginFault: a parameter has no annotation or none that a config can hold, is ``*args``,
             or has a name pydantic uses.
     """
-    constructor = component.__init__  # type: ignore[misc]
     who = f"{component.__module__}.{component.__qualname__}: constructor"
-    fields: dict[str, Any] = {}
-    if constructor not in _NO_OPTIONS:
-        try:
-            hints = get_type_hints(constructor, include_extras=True)
-        except Exception as error:  # evaluating an annotation may do anything
-            raise PluginFault(f"{who}: an annotation cannot be resolved: {error}") from error
-        for parameter in list(inspect.signature(constructor).parameters.values())[1:]:
-            fields[parameter.name] = _field(parameter, hints, f"{who} parameter '{parameter.name}'")
+    fields: dict[str, Any] = {
+        name: _field(parameter, hint, f"{who} parameter '{name}'")
+        for name, (parameter, hint) in parameters_of(component).items()
+    }
     try:
         return create_model(component.__name__, __base__=Settings, **fields)
     except PydanticUserError as error:
@@ -204,15 +196,15 @@ def model_of(component: type) -> type[BaseModel]:
         raise PluginFault(f"{who}: a type that no config can hold: {reason}") from error
 
 
-def _field(parameter: inspect.Parameter, hints: dict[str, Any], who: str) -> tuple[Any, Any]:
+def _field(parameter: inspect.Parameter, hint: Any, who: str) -> tuple[Any, Any]:
     if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
         raise PluginFault(f"{who} is not passed by name; name every option")
     name, default = parameter.name, parameter.default
-    if name not in hints:
+    if parameter.annotation is parameter.empty:
         raise PluginFault(f"{who} has no annotation")
     if name == "name" or name.startswith("_") or hasattr(BaseModel, name):
         raise PluginFault(f"{who} has a name that adframe or pydantic uses")
-    hint = _translate(hints[name])
+    hint = _translate(hint)
     if default is parameter.empty:
         is_component = any(isinstance(mark, Component) for mark in get_args(hint)[1:])
         default = USE_KIND_DEFAULT if is_component else ...

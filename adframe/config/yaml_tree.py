@@ -6,17 +6,20 @@ so that a file of aliases to aliases is refused and not expanded.
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import ScalarNode, SequenceNode
 
-from adframe.config.variables import expand, is_variable
+from adframe.config.bundled import shown
+from adframe.config.variables import escape, expand, is_variable
 from adframe.errors import ConfigError, Path_, Problem, UserError
 
 MAX_NODES = 20_000
@@ -24,6 +27,62 @@ MAX_BYTES = 1 << 18
 MAX_DEPTH = 64
 _TAG = "tag:yaml.org,2002:"
 _TEXT = ("str", "bool", "timestamp", "value", "merge")  # what is left as it is written
+
+
+def map_tree(
+    value: Any,
+    leaf: Callable[[Any, Path_], Any],
+    path: Path_ = (),
+    sequence: Callable[[Iterable[Any]], Any] | None = None,
+) -> Any:
+    """Copy of a tree of dicts, lists and tuples, with ``leaf(value, path)`` for all other values.
+
+    Args:
+        value: the tree.
+        leaf: gives the new value; it gets the old value and its path.
+        path: path of the tree itself.
+        sequence: type of the new lists and tuples; each keeps its own by default.
+    """
+    if isinstance(value, dict):
+        return {key: map_tree(v, leaf, (*path, key), sequence) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        items = (map_tree(v, leaf, (*path, index), sequence) for index, v in enumerate(value))
+        return (sequence or type(value))(items)
+    return leaf(value, path)
+
+
+def leaves(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
+    """Path and value of each leaf of such a tree; an empty dict, list or tuple is a leaf."""
+    if not isinstance(value, dict | list | tuple) or not value:
+        yield path, value
+        return
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        yield from leaves(item, (*path, key))
+
+
+def escaped(value: Any) -> Any:
+    """Plain values with ``${`` written as ``$${``, so that they are read back unchanged."""
+    return map_tree(value, lambda leaf, _: escape(leaf) if isinstance(leaf, str) else leaf)
+
+
+def to_yaml(value: Any, flow: bool | None = False, width: int = 80) -> str:
+    """YAML of plain values, keys in their order; the one writer of YAML.
+
+    Args:
+        value: dicts, lists and values; ruamel's commented ones are written with their comments.
+        flow: write ``{}`` and ``[]``: never, or None for the innermost.
+        width: characters in a line, where YAML allows a break.
+    """
+    commented = isinstance(value, CommentedMap)
+    writer = YAML(typ="rt" if commented else "safe", pure=True)
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    writer.default_flow_style = flow
+    writer.width = width
+    if commented:
+        writer.indent(mapping=2, sequence=4, offset=2)
+    stream = io.StringIO()
+    writer.dump(value, stream)
+    return stream.getvalue()
 
 
 @dataclass(frozen=True)
@@ -35,11 +94,7 @@ class ConfigNode:
 
     def plain(self) -> Any:
         """The tree as plain dicts, lists and values."""
-        if isinstance(self.value, dict):
-            return {key: node.plain() for key, node in self.value.items()}
-        if isinstance(self.value, list):
-            return [node.plain() for node in self.value]
-        return self.value
+        return map_tree(self.value, lambda v, _: v.plain() if isinstance(v, ConfigNode) else v)
 
     def origin_of(self, path: Sequence[str | int]) -> str:
         """Where the deepest existing part of ``path`` was written."""
@@ -69,22 +124,23 @@ def read_file(path: Path) -> ConfigNode:
     Raises:
         UserError: it is missing, not text, too large, not YAML, or not a table.
     """
+    name = shown(path)
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from error
+        raise UserError(f"{name}: {error.strerror or error}") from error
     if len(data) > MAX_BYTES:
-        raise UserError(f"{path}: larger than {MAX_BYTES} bytes; this is no config")
+        raise UserError(f"{name}: larger than {MAX_BYTES} bytes; this is no config")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
-    node = parse(text, str(path), lines=True, folder=path.parent)
+        raise UserError(f"{name}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+    node = parse(text, name, lines=True, folder=path.parent)
     if node.value is None:
-        return ConfigNode({}, f"{path}:1")
+        return ConfigNode({}, f"{name}:1")
     if not isinstance(node.value, dict):
-        raise UserError(f"{path}:1: a config is a table of keys")
+        raise UserError(f"{name}:1: a config must be a mapping of keys")
     return node
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import logging
 import os
 import shutil
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,12 +24,14 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from adframe.data.decode import RULES, ImageError, attempt, decoded, leave_out
-from adframe.errors import Note, UserError
+from adframe.errors import UserError
 from adframe.io.atomic import atomic_write
 from adframe.io.locks import lock_folder
 from adframe.io.paths import AnyPath
 
 HEADER = 4096  # bytes; a page, so that pixels begin at one
+
+logger = logging.getLogger("adframe")
 
 
 class _Found(NamedTuple):
@@ -108,7 +110,7 @@ def _open(
         outdated = facts["made_of"] != made_of
     except (SafetensorError, OSError, RuntimeError, ValueError, LookupError, TypeError):
         if tell:
-            warnings.warn(Note(f"{path}: damaged; it is made anew"), stacklevel=3)
+            logger.warning("%s: damaged; it is built again", path)
         return None
     if outdated:
         return None
@@ -164,8 +166,7 @@ def _building(folder: Path) -> Iterator[None]:
     """Lock a cache folder; wait if another process builds in it."""
 
     def on_wait() -> None:
-        say = f"{folder}: another process decodes into it; waiting for it to end"
-        warnings.warn(Note(say), stacklevel=5)
+        logger.warning("%s: another process decodes into it; waiting for it to end", folder)
 
     with lock_folder(folder, on_wait) as locked:
         if locked:  # nobody else writes here now, so these were left by processes that were killed

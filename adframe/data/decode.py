@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import warnings
@@ -18,7 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 from torch import Tensor
 
-from adframe.errors import Note, UserError
+from adframe.errors import UserError
 from adframe.io.paths import AnyPath, as_list
 
 RULES = 1  # of ``read_image``; a change of the pixels it makes of a file is a change of this
@@ -29,6 +30,8 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff",
 
 # Images that large are refused by their size; Pillow need not say so too, in its own words.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+logger = logging.getLogger("adframe")
 
 
 class ImageError(UserError):
@@ -211,7 +214,7 @@ def leave_out(errors: Sequence[ImageError], count: int, skip_unreadable: bool) -
     more = f" ({len(errors) - 1} more like it)" if len(errors) > 1 else ""
     if not skip_unreadable or len(errors) == count:
         raise ImageError(f"{errors[0]}{more}")
-    warnings.warn(Note(f"left out of {count}: {errors[0]}{more}"), stacklevel=2)
+    logger.warning("left out of %d: %s%s", count, errors[0], more)
 
 
 def find_images(paths: AnyPath | Iterable[AnyPath]) -> list[Path]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +19,8 @@ from adframe.engine.monitor import (
 )
 from adframe.engine.state import Run
 from adframe.errors import TrainingError
+
+logger = logging.getLogger("adframe")
 
 
 class CheckpointManager:
@@ -51,7 +53,7 @@ class CheckpointManager:
         run = self.run
         note = check_collapse(run.assembly.method, run.data.train.pixels, run.epoch)
         if note is not None and not self._collapsed:
-            warnings.warn(note, stacklevel=2)
+            logger.warning(note)
         self._collapsed = note is not None
         last = run.epoch == run.config.train.epochs
         if last or (self.epochs and run.epoch % self.epochs == 0):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -11,7 +11,18 @@ from adframe.engine.features import MIN_BATCH, extract_features
 from adframe.engine.metrics import Outcome, auroc, pixel_floor
 from adframe.engine.report import Report
 from adframe.engine.state import Run
-from adframe.interfaces import Features, Images, Method, Pixels, Scorer, Shift, ViewSpec
+from adframe.interfaces import (
+    Features,
+    Images,
+    Method,
+    Pixels,
+    Scorer,
+    Shift,
+    ViewSpec,
+    count_variants,
+)
+
+Counter = Callable[[int], None]  #: is called with the number of image views just seen
 
 
 def evaluate(run: Run) -> Report:
@@ -19,9 +30,10 @@ def evaluate(run: Run) -> Report:
     method, seed = run.assembly.method, run.config.seed
     outcomes: dict[str, Outcome] = {}
     scorers, shifts = run.assembly.scorers, run.assembly.shifts
-    fit(scorers, method, shifts, run.data.train, seed, run.exposed)
+    seen = _progress(run)
+    fit(scorers, method, shifts, run.data.train, seed, run.exposed, seen)
     of_parts = {
-        name: score(scorers, method, shifts, images.pixels, seed)
+        name: score(scorers, method, shifts, images.pixels, seed, seen)
         for name, images in run.test_sets.items()
     }
     for index in range(len(scorers)):
@@ -33,6 +45,34 @@ def evaluate(run: Run) -> Report:
     return Report(outcomes, floor, run.seconds, run.epoch, run.out)
 
 
+def _progress(run: Run) -> Counter:
+    """A counter that reports to the hook ``adframe_progress``."""
+    images = [run.data.train, *run.test_sets.values()]
+    total = 0
+    for spec, alike in _by_view_spec(run.assembly.scorers).items():
+        asking = any(run.assembly.scorers[index].needs_exposed for index in alike)
+        known = [run.exposed] if asking and run.exposed is not None else []
+        variants = count_variants(run.assembly.shifts) if spec.apply_shifts else 1
+        total += sum(map(len, [*images, *known])) * spec.views * variants
+    done = 0
+
+    def count(views: int) -> None:
+        nonlocal done
+        done = min(done + views, total)
+        run.hook.adframe_progress(run=run, done=done, total=total)
+
+    count(0)
+    return count
+
+
+def _counted(
+    blocks: Iterator[Mapping[str, Tensor]], seen: Counter
+) -> Iterator[Mapping[str, Tensor]]:
+    for block in blocks:
+        yield block
+        seen(next(iter(block.values())).shape[:3].numel())
+
+
 def fit(
     scorers: Sequence[Scorer],
     method: Method,
@@ -40,6 +80,7 @@ def fit(
     train: Images,
     seed: int,
     exposed: Images | None = None,
+    seen: Counter = lambda views: None,
 ) -> None:
     """Fit scorers on the features of the training images, and of known outliers where they ask.
 
@@ -48,12 +89,13 @@ def fit(
     for spec, alike in _by_view_spec(scorers).items():
 
         def features(images: Images, spec: ViewSpec = spec) -> Features:
-            blocks = list(extract_features(method, shifts, images.pixels, spec, seed))
+            found = extract_features(method, shifts, images.pixels, spec, seed)
+            blocks = list(_counted(found, seen))
             return {name: torch.cat([b[name] for b in blocks]) for name in blocks[0]}
 
-        seen = {**features(train), "label": train.label}
+        inliers = {**features(train), "label": train.label}
         for index in alike:
-            scorers[index].fit(seen)
+            scorers[index].fit(inliers)
         asking = [scorers[index] for index in alike if scorers[index].needs_exposed]
         if asking and exposed is not None:
             known = features(exposed)
@@ -62,7 +104,12 @@ def fit(
 
 
 def score(
-    scorers: Sequence[Scorer], method: Method, shifts: Sequence[Shift], pixels: Pixels, seed: int
+    scorers: Sequence[Scorer],
+    method: Method,
+    shifts: Sequence[Shift],
+    pixels: Pixels,
+    seed: int,
+    seen: Counter = lambda views: None,
 ) -> list[Tensor]:
     """Of each scorer, (N,) float32 scores of (N, 3, H, W) uint8 images; higher = more anomalous.
 
@@ -74,7 +121,7 @@ def score(
         filled = torch.cat([pixels[:], copies])
     found: list[list[Tensor]] = [[] for _ in scorers]
     for spec, alike in _by_view_spec(scorers).items():
-        for block in extract_features(method, shifts, filled, spec, seed):
+        for block in _counted(extract_features(method, shifts, filled, spec, seed), seen):
             for index in alike:
                 found[index].append(scorers[index].score(block).float().cpu())
     return [torch.cat(blocks)[: len(pixels)] for blocks in found]

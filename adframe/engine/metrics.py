@@ -15,7 +15,7 @@ from torch.nn.functional import normalize
 from adframe.data.lazy import iter_chunks
 from adframe.engine.features import MAX_ROWS_PER_PASS
 from adframe.interfaces import Images
-from adframe.ops.nearest import COLUMNS, max_cosine
+from adframe.ops.nearest import COLUMNS, topk_cosine
 
 MAX_FLOAT_BYTES = (
     256 << 20
@@ -79,7 +79,7 @@ def pixel_floor(train: Images, parts: dict[str, Images]) -> dict[str, Outcome]:
             for block in floats(images, MAX_ROWS_PER_PASS):
                 rows = slice(start, start := start + len(block))
                 for of, found in (
-                    (cosine[name], 1 - max_cosine(unit(block), units)),
+                    (cosine[name], 1 - topk_cosine(unit(block), units)[:, 0]),
                     (l2[name], torch.cdist(block, bank).amin(1)),
                 ):
                     torch.minimum(of[rows], found, out=of[rows])

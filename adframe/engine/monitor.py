@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from adframe.engine.features import extract_features
-from adframe.errors import Note
 from adframe.interfaces import Method, Pixels, ViewSpec
 
 INTERVAL = 50  # steps between looks at the metrics, each of which waits for the device
@@ -99,12 +98,12 @@ def feature_variance(method: Method, pixels: Pixels) -> float:
     return float((features - features.mean(0)).square().sum(1).mean())
 
 
-def check_collapse(method: Method, pixels: Pixels, epoch: int) -> Note | None:
+def check_collapse(method: Method, pixels: Pixels, epoch: int) -> str | None:
     """The warning that the network gives every image the same features; None if it does not."""
     variance = feature_variance(method, pixels)
     if not variance < COLLAPSED:  # nor where it is no number, which is found otherwise
         return None
-    return Note(
+    return (
         f"epoch {epoch}: the representation has collapsed: the features of training images vary "
         f"by {variance:.1e}; try a smaller learning rate, or another objective"
     )

@@ -31,6 +31,14 @@ class Report:
     epochs: int
     out: Path | None = None
 
+    def __repr__(self) -> str:
+        scorer, count = next(iter(self.outcomes)), len(self.auroc)
+        sets = f"{count} outlier set{'s' if count > 1 else ''}"
+        return (
+            f"Report(AUROC {self.mean_auroc:.4f} by {scorer} on {sets}, {self.epochs} epochs, "
+            f"{self.seconds:.0f} s)"
+        )
+
     @property
     def auroc(self) -> dict[str, float]:
         """Outlier set -> AUROC of the first scorer."""

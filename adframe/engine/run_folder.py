@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from adframe.config.model import RunConfig
-from adframe.config.yaml_tree import read_file
+from adframe.config.yaml_tree import leaves, read_file
 from adframe.errors import UserError
 from adframe.io.atomic import write
 from adframe.io.locks import LOCK
@@ -45,10 +45,6 @@ def _changed(existing: Path, config: RunConfig) -> list[str]:
     ]
 
 
-def _leaves(value: Any, path: str = "") -> dict[str, str]:
-    """The plain values of a tree by dotted path, as JSON."""
-    items = dict(enumerate(value)) if isinstance(value, list) else value
-    if not isinstance(items, dict) or not items:
-        return {path: json.dumps(value)}
-    below = (_leaves(item, f"{path}.{key}".lstrip(".")) for key, item in items.items())
-    return {key: leaf for leaves in below for key, leaf in leaves.items()}
+def _leaves(config: Any) -> dict[str, str]:
+    """The plain values of a config by dotted key, as JSON."""
+    return {".".join(map(str, path)): json.dumps(value) for path, value in leaves(config)}

@@ -114,20 +114,24 @@ def evaluate_folder(
     """
     with lock_folder(folder if folder.is_dir() else None):
         options = {"plugins": plugins, "without": without, "allow_code": allow_code}
-        current, report = load_run(folder, **options)
-        current.out, report.out, current.verbose = folder, folder, verbose
+        current, report = load_run(folder, verbose, **options)
+        current.out, report.out = folder, folder
         write_report(report, current)
         current.hook.adframe_run_end(run=current, report=report)
         return report
 
 
-def load_run(folder: Path, **options: Any) -> tuple[Run, Report]:
+def load_run(folder: Path, verbose: bool = False, **options: Any) -> tuple[Run, Report]:
     """A finished run and what evaluating it anew finds; nothing is written."""
     model = checkpoint.model_facts(folder)
     config = load_config(folder / "config.yaml", **options)
     current = prepare(config, None)
+    current.verbose = verbose
     current.epoch = model[1]["epochs"]
     checkpoint.restore_model(folder, model, config, current.assembly)
-    report = evaluate(current)
+    try:
+        report = evaluate(current)
+    finally:
+        current.detach()
     report.seconds = checkpoint.seconds(folder / "result.json")  # of the run, not of looking at it
     return current, report

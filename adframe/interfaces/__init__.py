@@ -1,9 +1,9 @@
-"""What a component is: one base class per kind. All a plugin imports, with hookimpl.
+"""Base classes of components, one for each kind, and the values that components exchange.
 
-The constructor is the schema: each of its parameters is a config key, annotated with a type (and
-bounds, with ``annotated_types`` or the aliases below) and described in the docstring under
-``Args:``. A parameter annotated with a base class nests a component. What is known only at run
-time arrives through the named methods.
+The constructor of a component is its schema. Each parameter is a config key. Its annotation gives
+the type and the bounds (with ``annotated_types`` or the aliases below); the docstring describes it
+under ``Args:``. A parameter annotated with a base class takes a nested component. Values that are
+known only at run time are passed to the methods.
 """
 
 from adframe.data.lazy import Pixels as Pixels

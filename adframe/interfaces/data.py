@@ -1,4 +1,4 @@
-"""Data sets: images with their truth."""
+"""Data sets: images with labels and ground truth."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from adframe.data.lazy import Pixels
 
 @dataclass
 class Images:
-    """Images with their truth.
+    """Images with labels and ground truth.
 
     Attributes:
-        pixels: (N, 3, H, W) uint8, a tensor, or ``LazyImages``, which gives parts as tensors.
-        label: (N,) int64, the inlier class, or -1 where there is none.
+        pixels: (N, 3, H, W) uint8, a tensor or ``LazyImages``, whose parts are tensors.
+        label: (N,) int64, the inlier class, or -1 for none.
         outlier: (N,) bool, true for anomalies; all false in a training split.
-        names: what each image is called in ``scores.csv``: its path, or its index.
+        names: name of each image in ``scores.csv``: its path or its index.
     """
 
     pixels: Pixels
@@ -33,32 +33,34 @@ class Images:
 
 @dataclass
 class Splits:
-    """What a data set delivers: inliers to train on, and test images with their truth."""
+    """The two splits of a data set: inliers to train on, and test images with ground truth."""
 
     train: Images
     test: Images
-    classes: Sequence[str] = ("inlier",)  #: names of the inlier classes that ``label`` counts
+    classes: Sequence[str] = (
+        "inlier",
+    )  #: names of the inlier classes; ``label`` is an index of it
 
 
 class Dataset(ABC):
-    """Images of what is normal, and test images with their truth."""
+    """A source of inliers to train on and of test images with ground truth."""
 
     @abstractmethod
     def load(self, seed: int) -> Splits:
-        """Read the images; ``seed`` decides a split where the data set makes one.
+        """Reads the images. ``seed`` decides the split if the data set has none of its authors.
 
         Raises:
             adframe.UserError: the data is missing, empty or unreadable; one clear line.
         """
 
     def outliers(self, seed: int) -> Images:
-        """The whole test split, where a config names this data set under ``outliers``.
+        """The whole test split, for a data set that a config names under ``outliers``.
 
-        Every image of it counts as an anomaly, whatever the data set calls normal. Override it
-        where the test images can be had without training images.
+        Every image of it counts as an anomaly, including those of normal classes. Override it if
+        the test images can be read without the training images.
         """
         return self.load(seed).test
 
     def exposed(self, seed: int) -> Images:
-        """Images to learn from as known outliers, where a config names it under ``exposure``."""
+        """Known outliers to train with, for a data set that a config names under ``exposure``."""
         return self.load(seed).train

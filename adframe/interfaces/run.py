@@ -1,4 +1,4 @@
-"""What a hook may read of a run and of its report."""
+"""What hooks may read: a run and its report."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from adframe.interfaces.data import Images, Splits
 
 
 class Run(Protocol):
-    """A run under way, as hooks see it.
+    """A run in progress, as hooks see it.
 
     Attributes:
         config: the validated config, as ``run.config.train.epochs``.
-        out: the run folder; None where nothing is written.
+        out: the run folder; None if nothing is written.
         data: training and test images.
-        test_sets: the test images, ``inliers`` first and then each outlier set.
+        test_sets: test images by name: ``inliers`` first, then each outlier set.
         assembly: the components of the run, as ``run.assembly.method``.
-        device: where the network is trained.
-        exposed: known outliers that the run trains with, if the config asks for them.
+        device: device that the network is trained on.
+        exposed: known outliers that the run trains with, if there are any.
         epoch: epochs completed.
         step: batches trained so far.
         epoch_metrics: mean of each metric over the epoch just completed.
-        verbose: whether to show anything on the terminal.
+        verbose: whether to print anything to the terminal.
     """
 
     config: Any
@@ -42,22 +42,22 @@ class Run(Protocol):
 
     @property
     def seconds(self) -> float:
-        """Time this run has taken so far, earlier processes included."""
+        """Seconds that the run has taken so far, including the processes before a resume."""
 
     @property
     def batch_size(self) -> int:
-        """Inliers in a batch."""
+        """Number of inliers in a batch."""
 
     @property
     def batches_per_epoch(self) -> int:
-        """Batches in an epoch."""
+        """Number of batches in an epoch."""
 
     @property
     def total_steps(self) -> int:
-        """Batches in the whole run."""
+        """Number of batches in the whole run."""
 
     def attach(self, observer: object) -> None:
-        """Call the hooks of an object from now on, until this run ends."""
+        """Calls the hooks of an object from now on, until the run ends."""
 
 
 class Outcome(Protocol):
@@ -73,15 +73,15 @@ class Outcome(Protocol):
 
 
 class Report(Protocol):
-    """What a run came to."""
+    """The results of a run."""
 
     @property
     def outcomes(self) -> Mapping[str, Outcome]:
-        """Scorer name -> its outcome; the first is the run's own."""
+        """Scorer name -> outcome. The first one is the main scorer."""
 
     @property
     def floor(self) -> Mapping[str, Outcome]:
-        """``cosine`` and ``l2``: the same for raw-pixel nearest neighbours, untrained."""
+        """``cosine`` and ``l2``: outcomes of nearest neighbours on raw pixels, without training."""
 
     @property
     def auroc(self) -> Mapping[str, float]:
@@ -93,12 +93,12 @@ class Report(Protocol):
 
     @property
     def seconds(self) -> float:
-        """Seconds of training and evaluation, resumed parts included."""
+        """Seconds of training and evaluation, including the time before a resume."""
 
     @property
     def epochs(self) -> int:
-        """Epochs trained."""
+        """Number of epochs trained."""
 
     @property
     def out(self) -> Path | None:
-        """The run folder, if there is one."""
+        """The run folder; None if nothing was written."""

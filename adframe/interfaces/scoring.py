@@ -1,11 +1,10 @@
-"""Scorers: from features to anomaly scores."""
+"""Scorers, which turn features into anomaly scores."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
@@ -16,14 +15,16 @@ Features = Mapping[str, Tensor]  #: output name -> (N, views, shifts + 1 or 1, D
 
 @dataclass(frozen=True)
 class ViewSpec:
-    """How a scorer wants to see each image.
+    """The views of an image that a scorer requests.
+
+    Scorers that request the same views share one forward pass.
 
     Attributes:
-        views: how many test-time views.
-        transform: what makes a view; the plain image where it is None.
-        apply_shifts: whether every view is also wanted under every shift.
-        outputs: which outputs of ``Method.embed``.
-        pre_shift: what else makes a view, before it is shifted; all shifts of a view share it.
+        views: number of test-time views.
+        transform: augmentation of each view; None for the image as it is.
+        apply_shifts: whether each view is also requested under each shift.
+        outputs: names of the outputs of ``Method.embed``.
+        pre_shift: augmentation before the shift; all shifts of a view share it.
     """
 
     views: int = 1
@@ -34,42 +35,40 @@ class ViewSpec:
 
 
 class Scorer(ABC):
-    """An anomaly score fitted on training features.
+    """An anomaly score, fitted on the features of the training images.
 
-    Every tensor attribute that ``fit`` sets is saved with the run and restored from it. The score
-    of an image does not depend on what else is scored with it. A scorer that compares with known
-    outliers, the training images under ``exposure``, says so in ``needs_exposed``; one that tells
-    labelled inlier classes apart in ``needs_classes``.
+    A score does not depend on which other images are in the batch. Every tensor attribute that
+    ``fit`` or ``expose`` sets is saved with the run and restored from it.
     """
 
-    needs_exposed: ClassVar[bool] = False
-    needs_classes: ClassVar[bool] = False
+    needs_exposed: bool = False  #: whether it compares with the known outliers of ``exposure``
+    needs_classes: bool = False  #: whether it needs labelled inlier classes
 
     def view_spec(self) -> ViewSpec:
-        """How the images are to be seen, in training and at test time alike."""
+        """The views it requests, both for ``fit`` and for ``score``."""
         return ViewSpec()
 
     @abstractmethod
     def fit(self, features: Features) -> None:
-        """Learn from the training images' features what is normal."""
+        """Learns from the features of the training images, all of which are inliers."""
 
     def expose(self, features: Features) -> None:
-        """Learn, after ``fit``, from known outliers; called where ``needs_exposed``."""
+        """Learns from known outliers. Called after ``fit`` if ``needs_exposed``."""
         raise NotImplementedError
 
     @abstractmethod
     def score(self, features: Features) -> Tensor:
-        """(N,) float32 scores; higher = more anomalous."""
+        """Anomaly scores, shape (N,), float32. Higher means more anomalous."""
 
     def state(self) -> dict[str, Tensor]:
-        """What ``fit`` learned, by attribute name."""
+        """All tensors that ``fit`` and ``expose`` learned, by attribute name."""
         return {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take up what another instance learned, from its ``state()``.
+        """Sets what another instance learned, from its ``state()``.
 
         Raises:
-            ValueError: a name is none that ``fit`` could have set.
+            ValueError: ``fit`` could not have set an attribute of that name.
         """
         for name, value in state.items():
             if not name.isidentifier() or hasattr(type(self), name):

@@ -1,11 +1,11 @@
-"""What trains a network: one base class for each kind of component but data sets and scorers."""
+"""Base classes of the components that train a network: all kinds but data sets and scorers."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,103 +15,114 @@ from adframe.random import RandomKeys
 
 
 class Backbone(nn.Module, ABC):
-    """A network that returns the feature map of each of its stages.
+    """A network that returns the feature map of each of its stages."""
 
-    ``widths`` holds the number of channels of each stage's map.
-    """
-
-    widths: list[int]
+    widths: list[int]  #: number of channels of each stage's feature map
 
     @abstractmethod
     def forward(self, images: Tensor, depth: int | None = None) -> list[Tensor]:
-        """Feature maps (N, widths[i], H_i, W_i) of stages 1..depth, computed no deeper than asked.
+        """Feature maps of stages 1..depth, shapes (N, widths[i], H_i, W_i).
 
         Args:
-            images: (N, 3, H, W) floating point in 0..1; the backbone normalises.
-            depth: how many stages to compute; all by default.
+            images: (N, 3, H, W) floating point in 0..1. The backbone normalises them.
+            depth: number of stages to compute; all by default. Deeper stages must not be computed.
         """
 
 
 class Shift(ABC):
-    """A shifting transformation: variant 0 leaves images as they are, 1..``variants`` shift them.
+    """A shifting transformation, which turns inliers into virtual outliers.
 
-    Every variant is its own class of virtual outliers. Shape, dtype and range are kept.
+    Variant 0 returns the images as they are; variants 1..``variants`` shift them. Each variant is a
+    separate class of virtual outliers. Shape, dtype and value range stay the same.
     """
 
-    variants: int
+    variants: int  #: number of variants, variant 0 not counted
 
     @abstractmethod
     def __call__(self, images: Tensor, variant: int) -> Tensor:
-        """Shift (N, 3, H, W) images, uint8 or floating point in 0..1, each by itself."""
+        """Shifts each of (N, 3, H, W) images, uint8 or floating point in 0..1, independently."""
 
 
 class Augmentation(ABC):
-    """A batched random transform; every image has parameters of its own."""
+    """A random transform of a batch. Each image gets its own random parameters."""
 
     @abstractmethod
     def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
-        """Augment (N, 3, H, W) images, uint8 or floating point in 0..1.
+        """Augments a batch of images.
 
         Args:
-            images: what to augment.
-            keys: N keys; every random number comes from here.
-            strength: 0 (mild) to 1 (the full pipeline).
+            images: (N, 3, H, W), uint8 or floating point in 0..1.
+            keys: N keys. All random numbers must come from them.
+            strength: 0 (weak) to 1 (the full pipeline).
 
         Returns:
-            (N, 3, H, W) floating point in 0..1, in the input's dtype where that is floating point.
+            (N, 3, H, W) floating point in 0..1. Floating-point images keep their dtype; uint8
+            images become float32.
         """
 
 
 class Schedule(ABC):
-    """Which augmentation each depth of the network sees, and when."""
+    """Which stages of the network are trained when, and on which augmented views."""
 
     @abstractmethod
     def stages(self, levels: int, progress: float) -> list[Stage]:
-        """The stages to train now.
+        """The stages to train at one time of the run, from the first to the last.
 
         Args:
             levels: number of stages of the backbone.
             progress: 0 at the start of training, 1 at its end.
 
         Raises:
-            ValueError: the schedule does not fit a network of so many stages.
+            ValueError: the schedule does not fit a network with that many stages.
         """
+
+    def levels(self, levels: int) -> list[tuple[int, ...]]:
+        """The sets of stages that are trained together at any time of a run, each once.
+
+        A method reads it to know which stages need losses. The default asks ``stages`` at 101 times
+        of the run. Override it if a set of stages may be trained for less than 1 % of a run.
+
+        Args:
+            levels: number of stages of the backbone.
+
+        Raises:
+            ValueError: the schedule does not fit a network with that many stages.
+
+        Example:
+            Last stage first, then stages 3 and 4: ``[(4,), (3, 4)]``.
+        """
+        plans = (self.stages(levels, percent / 100) for percent in range(101))
+        return list(dict.fromkeys(tuple(stage.level for stage in plan) for plan in plans))
 
 
 class Loss(nn.Module, ABC):
-    """A training objective over the embeddings of one stage.
+    """A loss on the embeddings of one stage. Its value does not depend on the order of rows."""
 
-    ``reads`` says which embeddings it wants: the output of the stage's projection head, or the
-    pooled features themselves. The value does not depend on the order of rows. A loss that trains
-    a classifier of its own names in ``outputs`` what that says of an image, for scorers to use.
-    """
-
-    reads: ClassVar[Literal["projection", "features"]] = "projection"
-    outputs: ClassVar[tuple[str, ...]] = ()
+    #: Which embeddings it gets: those of the projection head, or the pooled features.
+    reads: Literal["projection", "features"] = "projection"
+    #: Names of what ``predict`` returns, for scorers. Empty for a loss without a classifier.
+    outputs: tuple[str, ...] = ()
 
     def setup(self, dims: LossDims) -> None:
-        """Make parameters of the loss's own, once, before the optimiser is built."""
+        """Creates the parameters of the loss. Called once, before the optimiser is built."""
 
     @abstractmethod
     def forward(self, embeddings: Tensor, views: Views) -> Tensor:
-        """A scalar from (N, D) embeddings, not normalised, and what is known of each row."""
+        """The loss, a scalar, from (N, D) embeddings (not normalised) and the views' metadata."""
 
     def predict(self, embeddings: Tensor) -> dict[str, Tensor]:
-        """By name, (N, K) for each of ``outputs``, such as a classifier's logits."""
+        """Predictions by name, such as a classifier's logits: (N, K) for each of ``outputs``."""
         return {}
 
 
 class Method(nn.Module, ABC):
-    """How a batch becomes optimiser updates.
+    """A training method: it turns a batch into optimiser updates."""
 
-    A method that learns from ``Batch.exposed`` says so in ``takes_exposed``.
-    """
-
-    takes_exposed: ClassVar[bool] = False
+    takes_exposed: bool = False  #: whether it learns from ``Batch.exposed``
 
     @abstractmethod
     def setup(self, parts: MethodParts) -> None:
-        """Keep the parts and make what else is trained; called once, before ``groups``.
+        """Stores the parts and creates all other parameters. Called once, before ``groups``.
 
         Raises:
             ValueError: the parts do not fit together; one clear line.
@@ -119,72 +130,72 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def step(self, batch: Batch, progress: float) -> Iterator[Update]:
-        """Yield losses to minimise; resumed after the optimiser's step was taken on each."""
+        """Yields losses to minimise. It resumes after the optimiser step for each of them."""
 
     @abstractmethod
     def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """What the trained network says of (N, 3, H, W) floating-point images.
+        """Outputs of the trained network for (N, 3, H, W) floating-point images in 0..1.
 
         Returns:
             name -> (N, D) for each of ``outputs()``.
         """
 
     def outputs(self) -> tuple[str, ...]:
-        """Names of what ``embed`` returns once set up; ``features``, pooled, is always there."""
+        """Names of what ``embed`` returns, after ``setup``. Pooled ``features`` are required."""
         return ("features",)
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters by the group of the update that moves them."""
+        """Trainable parameters by group. An update moves the parameters of one group."""
         return {"main": list(self.parameters())}
 
 
 class Optimizer(ABC):
-    """How parameters move, and the learning rate over a run."""
+    """An optimiser and its learning rate over a run."""
 
     @abstractmethod
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """A PyTorch optimiser over one group of parameters, at the base learning rate."""
+        """Creates the PyTorch optimiser of one group of parameters, at the base learning rate."""
 
     def rate(self, progress: float) -> float:
-        """What to multiply the base learning rate with at ``progress`` in 0..1."""
+        """Factor of the base learning rate at ``progress`` in 0..1."""
         return 1.0
 
 
 @dataclass(frozen=True)
 class LossDims:
-    """What a loss must know to make its parameters: width of its input, shifts + 1, classes."""
+    """Sizes that a loss needs to create its parameters."""
 
-    embedding: int
-    shifts: int
-    classes: int
+    embedding: int  #: width of its input
+    shifts: int  #: number of shifts, the unshifted one included
+    classes: int  #: number of inlier classes
 
 
 @dataclass(frozen=True)
 class LossTerm:
-    """One term of the training objective: a loss, at which stages, with which weight at each."""
+    """One term of the training objective: a loss with its stages and weights."""
 
-    loss: Callable[[], Loss]  #: makes a new instance, since each stage may train parameters
-    stages: Sequence[int] | None
-    weight: float | Sequence[float]
-    name: str = "term"  #: the loss's registered name; its value at stage 4 is logged as ``name_4``
+    loss: Callable[[], Loss]  #: creates a new instance, since each stage may train parameters
+    stages: Sequence[int] | None  #: all that the schedule trains for None
+    weight: float | Sequence[float]  #: one for all stages, or one for each
+    name: str = "term"  #: registered name of the loss; its value at stage 4 is logged as ``name_4``
 
 
 @dataclass(frozen=True)
 class MethodParts:
-    """The components a method trains with, built, and what is known of the data."""
+    """The components that a method trains with."""
 
     backbone: Backbone
     shifts: Sequence[Shift]
     schedule: Schedule
     objective: Sequence[LossTerm]
-    classes: int
+    classes: int  #: number of inlier classes
 
 
 def count_variants(shifts: Sequence[Shift]) -> int:
-    """How many variants there are, the unshifted one included."""
+    """Number of variants of all shifts, the unshifted one included."""
     return 1 + sum(shift.variants for shift in shifts)
 
 
 def every_variant(images: Tensor, shifts: Sequence[Shift]) -> list[Tensor]:
-    """Images unshifted, and then under each variant of each shift, as ``Views.shift`` counts."""
+    """Images unshifted, then under each variant of each shift, numbered as ``Views.shift``."""
     return [images, *(shift(images, v + 1) for shift in shifts for v in range(shift.variants))]

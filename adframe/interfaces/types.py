@@ -1,4 +1,4 @@
-"""The values that pass between components: batches, views, stages, updates; number types.
+"""Values that components exchange: batches, views, stages, updates. Types of numbers.
 
 Images are (N, 3, H, W): uint8 in 0..255 as data, floating point in 0..1 once augmented.
 """
@@ -25,13 +25,13 @@ Transform = Callable[[Tensor, RandomKeys], Tensor]
 
 @dataclass
 class Batch:
-    """Images as they come from the data set, before any shift or augmentation.
+    """A batch of images from the data set, before any shift or augmentation.
 
     Attributes:
         pixels: (N, 3, H, W) uint8.
         label: (N,) int64, the inlier class, or -1.
-        keys: random numbers for this batch, fixed by seed, epoch and image.
-        exposed: outliers to learn from beside the inliers (outlier exposure), if there are any.
+        keys: random keys of the images, fixed by seed, epoch and image.
+        exposed: known outliers to train with (outlier exposure), if there are any.
     """
 
     pixels: Tensor
@@ -42,15 +42,15 @@ class Batch:
 
 @dataclass
 class Views:
-    """What is known of each row of a batch of embeddings. Row order means nothing.
+    """Metadata of each row of a batch of embeddings. The order of rows has no meaning.
 
     Attributes:
-        source: (N,) int64, which image of the batch the row came from.
-        shift: (N,) int64, which shifting transformation made it; 0 = unshifted.
-        label: (N,) int64, class of the source image; -1 = unlabelled.
-        inlier: (N,) bool; false for virtual outliers and for exposed ones.
-        images: (N, 3, H, W) what the network saw, where a loss needs it.
-        view: (N,) int64, which of its augmented views the row is.
+        source: (N,) int64, index of the source image in the batch.
+        shift: (N,) int64, number of the shift; 0 means unshifted.
+        label: (N,) int64, class of the source image; -1 means unlabelled.
+        inlier: (N,) bool, false for virtual outliers and for exposed outliers.
+        images: (N, 3, H, W) input of the network, if a loss needs it.
+        view: (N,) int64, number of the augmented view.
     """
 
     source: Tensor
@@ -70,15 +70,15 @@ class Views:
         return Views(*known, images=images, view=view)
 
     def shown(self) -> Tensor:
-        """(N,) bool, true for inliers and their shifted selves, false for exposed outliers."""
+        """Mask, shape (N,): true for inliers and virtual outliers, false for exposed outliers."""
         return self.inlier | (self.shift > 0)
 
     def instance(self) -> Tensor:
-        """(N,) int64, equal exactly for the views of one image under one shift."""
+        """Instance id, shape (N,), int64: equal only for views of one image under one shift."""
         return self.source * (self.shift.max() + 1) + self.shift
 
     def repeat(self, times: int) -> Views:
-        """The same rows again as further views, ``view`` counting the copies."""
+        """Repeats all rows as further views. ``view`` is the number of the copy."""
         rows = torch.arange(len(self), device=self.source.device)
         copies = self[rows.repeat(times)]
         return replace(
@@ -88,22 +88,20 @@ class Views:
 
 @dataclass(frozen=True)
 class Stage:
-    """What one depth of the network sees: level 1 is the first stage, ``augmentation`` its T_i.
+    """A stage to train and its views. Views may have fewer pixels than images, but not more."""
 
-    Views may have fewer pixels than their images, never more.
-    """
-
-    level: int
-    augmentation: Transform
+    level: int  #: 1 is the first stage of the network
+    augmentation: Transform  #: makes the views of this stage (T_i of Wang et al., ICCV 2023)
 
 
 @dataclass
 class Update:
-    """A loss to minimise over one group of parameters, and what to log of it (detached).
+    """A loss to minimise over one group of parameters, with metrics to log.
 
-    A term of the loss is logged as ``<loss>_<stage>``: by that name a fault of its is told.
+    Name the metric of a term ``<loss>_<stage>``. An error message about a loss that is not finite
+    uses that name.
     """
 
     loss: Tensor
     group: str = "main"
-    metrics: Mapping[str, Tensor] = field(default_factory=dict)
+    metrics: Mapping[str, Tensor] = field(default_factory=dict)  #: detached

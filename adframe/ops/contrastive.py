@@ -1,4 +1,4 @@
-"""Each row against all others, in memory that grows with their number, not with its square."""
+"""The kernel of contrastive losses. Its memory grows with the rows, not with their square."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ BLOCKED_FROM = 384
 #: Rows and columns of a tile of similarities. On a CPU two of them stay in the cache; elsewhere
 #: a tile is large enough that launching its kernels costs next to nothing.
 TILE, TILE_ELSEWHERE = (256, 1024), (4096, 4096)
-_TINY = 1e-30  # less than this is no weight at all
+_TINY = 1e-30  # a smaller weight counts as zero
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """Converts half-precision values to float32; float32 and float64 stay as they are."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def group_contrast(
@@ -25,30 +30,35 @@ def group_contrast(
     weight: Tensor | None = None,
     blocked: bool | None = None,
 ) -> Tensor:
-    """(N,) how unlikely each row finds the rows of its own group among all other rows.
+    """Contrastive loss per row, shape (N,). Rows with equal group ids are positives.
 
-    For row i with positives P(i), the other rows of its group,
+    All other rows are negatives. For row i with positives P(i), the other rows of its group:
 
         - sum_{j in P(i)} w_j log p_ij / sum_{j in P(i)} w_j,    p_ij = softmax_{j != i}(cosine / t)
 
     and 0 where the weight of P(i) is 0. The mean is NT-Xent (Chen et al., ICML 2020, Eq. 1) where
     a group is an instance, and supervised contrastive L_out (Khosla et al., NeurIPS 2020, Eq. 2)
-    where it is a class. Computed in float32 at least, also under autocast.
+    where it is a class. Computed in float32 or better, also under autocast.
 
     Args:
-        embeddings: (N, D) floating point, of any length; N at least 2.
-        group: (N,) integers; the positives of a row are the other rows with its number.
+        embeddings: (N, D) floating point, need not be normalised; N at least 2.
+        group: (N,) integers, the group ids.
         temperature: t, above 0.
-        weight: (N,) w, not negative, of each row as a positive of others; carries no gradient.
-            One by default.
-        blocked: hold similarities a tile at a time and make them anew in the backward pass, so
-            that memory grows with N, not with its square; by default from ``BLOCKED_FROM`` rows
-            on. Both forms give the same numbers, to rounding.
+        weight: (N,) w, at least 0: the weight of each row as a positive of others. It carries no
+            gradient. One by default.
+        blocked: whether to hold one tile of similarities at a time and compute it again in the
+            backward pass, so that memory grows with N and not with its square. By default from
+            ``BLOCKED_FROM`` rows on. Both forms give the same values up to rounding.
+
+    Example:
+        >>> views = torch.randn(8, 16, requires_grad=True)  # two views of each of four images
+        >>> loss = group_contrast(views, torch.arange(4).repeat(2), temperature=0.5).mean()
+        >>> loss.backward()
     """
     if blocked is None:
         blocked = len(embeddings) >= BLOCKED_FROM
     with torch.autocast(embeddings.device.type, enabled=False):
-        z = F.normalize(embeddings.to(torch.promote_types(embeddings.dtype, torch.float32)))
+        z = F.normalize(at_least_float32(embeddings))
         even = weight is None
         w = z.new_ones(len(z)) if weight is None else weight.detach().to(z.dtype)
         if blocked and temperature > 1 / 600:  # e^(2 * 600) is about what float64 spans
@@ -58,7 +68,7 @@ def group_contrast(
 
 
 def _dense(z: Tensor, group: Tensor, weight: Tensor, temperature: float) -> Tensor:
-    """The formula as it stands, over all pairs."""
+    """The formula as written, over all pairs."""
     logits = z @ z.T / temperature
     itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
     log_p = logits - logits.masked_fill(itself, -torch.inf).logsumexp(1, keepdim=True)
@@ -67,13 +77,13 @@ def _dense(z: Tensor, group: Tensor, weight: Tensor, temperature: float) -> Tens
 
 
 class _Blocked(torch.autograd.Function):
-    """The same from unit rows, in memory linear in N.
+    """The same loss of unit rows, in memory linear in N.
 
-    The mean over positives is linear in them, so it takes a sum per group and no pairs; what
-    remains is L_i = log sum_{j != i} e_ij with e_ij = e^(z_i z_j / t), whose gradient under c is
-    sum_j e_ij (c_i / E_i + c_j / E_j) z_j / t, E_i = e^L_i: a symmetric matrix, so that a tile
-    serves both its sides. An exponent is at most 1 / t in size, so that no row needs its maximum;
-    float64 holds what float32 does not.
+    The mean over positives is linear in them, so a sum per group replaces the pairs. The rest is
+    L_i = log sum_{j != i} e_ij with e_ij = e^(z_i z_j / t). With upstream gradient c, its gradient
+    is sum_j e_ij (c_i / E_i + c_j / E_j) z_j / t, where E_i = e^L_i. That matrix is symmetric, so
+    one tile serves both triangles. Exponents are at most 1 / t, so the row maximum need not be
+    subtracted; a small t needs float64.
     """
 
     @staticmethod
@@ -116,11 +126,11 @@ class _Blocked(torch.autograd.Function):
 
 
 def _tiles(x: Tensor) -> Iterator[tuple[int, int, int, int, Tensor]]:
-    """Tiles of e^(x x^T) with 0 on its diagonal that cover its upper triangle.
+    """Tiles of e^(x x^T), its diagonal set to 0, that cover the upper triangle.
 
     Yields:
-        a, b, c, d and rows a..b of columns c..d, valid until the next is asked for. Columns below b
-        belong to a square on the diagonal, which holds both its triangles.
+        a, b, c, d and the tile of rows a..b and columns c..d. The next tile overwrites it. Columns
+        below b are a square on the diagonal that holds both triangles.
     """
     count = len(x)
     height, width = TILE if x.device.type == "cpu" else TILE_ELSEWHERE
@@ -137,7 +147,7 @@ def _tiles(x: Tensor) -> Iterator[tuple[int, int, int, int, Tensor]]:
 
 
 def _numbered(group: Tensor) -> Tensor:
-    """The same groups numbered from 0, without asking the device how many there are."""
+    """Group ids renumbered from 0, without a synchronisation with the device."""
     values, order = group.sort()
     ranks = torch.zeros_like(order)
     ranks[order[1:]] = (values[1:] != values[:-1]).cumsum(0)
@@ -145,10 +155,10 @@ def _numbered(group: Tensor) -> Tensor:
 
 
 def _others(x: Tensor, weight: Tensor, group: Tensor, even: bool) -> Tensor:
-    """(N, D) the weighted sum of the other rows of each row's group.
+    """Weighted sum of the other rows of each row's group, shape (N, D).
 
-    A sum less its main part is lost to rounding. So, unless weights are known to be even, the row
-    with more than half of its group's weight, if there is one, is never subtracted: the others
+    To subtract the largest part of a sum from it loses precision. So, unless all weights are equal
+    (``even``), a row with more than half of its group's weight is never subtracted: the other rows
     are summed without it.
     """
     rows = x * weight[:, None]

@@ -75,6 +75,15 @@ def adframe_epoch_end(run: Run, epoch: int) -> None:
 
 
 @hookspec
+def adframe_progress(run: Run, done: int, total: int) -> None:
+    """``done`` of ``total`` image views were scored; the first call has ``done`` 0.
+
+    Called after training, and by ``adframe evaluate``, where ``adframe_run_start`` is not called.
+    An image counts once for each view and shift that a scorer asks for.
+    """
+
+
+@hookspec
 def adframe_run_end(run: Run, report: Report) -> None:
     """The run is evaluated and its folder is whole."""
 

@@ -42,6 +42,12 @@ class LoadedPlugins:
     registry: Registry
     manager: pluggy.PluginManager
 
+    def __repr__(self) -> str:
+        plugins, count = self.registry.plugins, sum(1 for _ in self.registry)
+        broken = [plugin.name for plugin in plugins if plugin.error]
+        lost = f"; did not load: {', '.join(broken)}" if broken else ""
+        return f"LoadedPlugins({len(plugins)} plugins, {count} components{lost})"
+
     @property
     def hook(self) -> Any:
         """Call a hook of every plugin: ``loaded.hook.adframe_epoch_end(run=run, epoch=3)``."""

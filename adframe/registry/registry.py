@@ -103,14 +103,14 @@ class Entry:
 @cache
 def _summaries(module: str) -> dict[str, str]:
     try:
-        code = ast.parse(_source(module))
+        code = ast.parse(module_source(module))
     except (Exception, SystemExit):  # a listing survives a module that cannot be found or read
         return {}
     classes = [node for node in code.body if isinstance(node, ast.ClassDef)]
     return {node.name: (ast.get_docstring(node) or "").partition("\n")[0] for node in classes}
 
 
-def _source(module: str) -> bytes:
+def module_source(module: str) -> bytes:
     """A module's file; mostly beside its package, which is imported, and found there at once."""
     parent, _, name = module.rpartition(".")
     for folder in getattr(sys.modules.get(parent), "__path__", ()):

@@ -1,66 +1,71 @@
-"""What a table file says: rows, columns, tasks, where the data is, and budgets."""
+"""Content of a table file: rows, columns, tasks, where the data is, and budgets."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from annotated_types import Ge, Interval, MinLen
 from pydantic import Field
 
+from adframe.config.bundled import find_config
+from adframe.config.compose import compose, merge
+from adframe.config.messages import located
 from adframe.config.schema import Settings
+from adframe.config.yaml_tree import ConfigNode
 from adframe.errors import Problem, UserError, did_you_mean
-from adframe.tables.files import located, read
+from adframe.tables.files import validated
 from adframe.tables.published import Published, read_published
 
-Settings_ = list[str]  #: overrides as of --set: "a.b=VALUE"
+#: Part of a config, merged onto the config of a row; a key may have dots, as in ``--set``.
+Changes = dict[str, Any] | None
 Seed = Annotated[int, Interval(ge=0, lt=2**31)]
 
 
 class Source(Settings):
-    """One form in which images may lie below ``--data ROOT``; ``{data}`` stands for ROOT."""
+    """One layout of images below the folder of ``--data ROOT``; ``{data}`` stands for ROOT."""
 
-    settings: Settings_
-    holds: str | None = None  #: a path below ROOT that tells this form; none needs no ROOT
+    set: Changes = None
+    holds: str | None = None  #: a path below ROOT that shows this layout; None needs no ROOT
     note: str = ""
 
 
 class TaskGroup(Settings):
-    """Detection problems that differ in one key: the class that is normal, say."""
+    """Detection problems that differ in one key, for example in the class that is normal."""
 
     data: str
-    images: Annotated[int, Ge(2)]  #: training images a run has, at most; for counting beforehand
-    size: Annotated[int, Ge(8)] = 32  #: pixels a side, for counting beforehand
-    settings: Settings_ = Field(default_factory=list)
+    images: Annotated[int, Ge(2)]  #: largest number of training images of a run, to count cost
+    size: Annotated[int, Ge(8)] = 32  #: pixels per side, to count cost
+    set: Changes = None
     vary: str | None = None
-    values: list[str] = Field(default_factory=list)
+    values: list[str | int] = Field(default_factory=list)
 
 
 class Column(Settings):
-    """A column: the mean over tasks of the AUROC on one outlier set, or on all of them."""
+    """A column: mean AUROC over tasks, on one set of outliers or on all of them."""
 
     tasks: Annotated[list[str], MinLen(1)]
-    set: str | None = None
+    outliers: str | None = None
     title: str | None = None
 
 
 class Row(Settings):
-    """A row: a config with overrides; ``budgets`` replaces a budget's own settings."""
+    """A row: a config and what it changes; ``set_at`` has changes for single budgets."""
 
     config: str
-    settings: Settings_ = Field(default_factory=list)
-    budgets: dict[str, Settings_] = Field(default_factory=dict)
+    set: Changes = None
+    set_at: dict[str, Changes] = Field(default_factory=dict)
     title: str | None = None
     note: str = ""
 
 
 class Budget(Settings):
-    """What is affordable: overrides, seeds, and which tasks (of every column, or by column)."""
+    """How much is run: changes of each config, seeds, and tasks (of all columns, or by column)."""
 
-    settings: Settings_
     seeds: Annotated[list[Seed], MinLen(1)]
+    set: Changes = None
     tasks: list[str] | dict[str, list[str]] | None = None
     images: dict[str, Annotated[int, Ge(2)]] = Field(default_factory=dict)
     as_published: bool = False
@@ -81,20 +86,21 @@ class TableFile(Settings):
 
 @dataclass(frozen=True)
 class Task:
-    """One detection problem: a run's data, beside its seed."""
+    """One detection problem: a task group with one value of the key that varies, if any does."""
 
     name: str
     group: str
-    settings: tuple[str, ...]
+    value: str | int | None
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table file with what it refers to."""
+    """A table file, the tree it was read from, its published figures and its tasks."""
 
     name: str
     path: Path
     file: TableFile
+    tree: ConfigNode
     published: Published | None
     tasks: dict[str, Task]
 
@@ -102,23 +108,23 @@ class Table:
         """A budget by name.
 
         Raises:
-            UserError: the table has no such budget; names the nearest.
+            UserError: the table has no such budget; suggests the nearest name.
         """
         if name not in self.file.budgets:
             known = ", ".join(self.file.budgets) or "none"
             hint = did_you_mean(name, self.file.budgets)
-            raise UserError(f"{self.name}: no budget '{name}'{hint} (there is: {known})")
+            raise UserError(f"{self.name}: no budget '{name}'{hint} (budgets: {known})")
         return self.file.budgets[name]
 
     def expand(self, names: list[str]) -> list[str]:
-        """Task names, a group's name standing for all of its tasks."""
+        """Task names; the name of a group stands for all of its tasks."""
         return [
             task.name for name in names for task in self.tasks.values()
             if name in (task.name, task.group)
         ]  # fmt: skip
 
     def used(self, budget: Budget) -> dict[str, list[str]]:
-        """The tasks of each column at a budget; columns that are not run are left out."""
+        """Tasks of each column at a budget; columns that are not run are left out."""
         of_column = {name: self.expand(c.tasks) for name, c in self.file.columns.items()}
         if isinstance(budget.tasks, dict):
             of_column = {name: self.expand(tasks) for name, tasks in budget.tasks.items()}
@@ -127,14 +133,31 @@ class Table:
             of_column = {name: [t for t in of if t in wanted] for name, of in of_column.items()}
         return {name: tasks for name, tasks in of_column.items() if tasks}
 
+    def changes(self, row: str, task: Task, form: int, budget: str) -> list[ConfigNode]:
+        """What changes the config of a row for a task at a budget, in order; ``form`` of data."""
+        group = self.file.tasks[task.group]
+        paths: list[tuple[str | int, ...]] = [
+            ("rows", row, "set"),
+            ("data", group.data, form, "set"),
+            ("budgets", budget, "set"),
+            ("rows", row, "set_at", budget),
+            ("tasks", task.group, "set"),
+        ]
+        found = [node for path in paths if (node := self.tree.find(path)) and node.value]
+        if group.vary:
+            origin = self.tree.origin_of(("tasks", task.group, "values"))
+            found.append(ConfigNode({group.vary: ConfigNode(task.value, origin)}, origin))
+        return found
+
 
 def read_table(path: Path) -> Table:
     """A table, its published figures and its tasks.
 
     Raises:
-        UserError: a file cannot be read, or names what is not there; a line for each problem.
+        UserError: a file cannot be read, or names what does not exist; a line for each problem.
     """
-    file, node = read(path, TableFile)
+    node = _extended(compose(path))
+    file = validated(node, TableFile)
     problems = [
         Problem((kind, name), "an id holds letters, digits and . _ - + only")
         for kind in ("rows", "columns", "tasks", "budgets")
@@ -147,17 +170,37 @@ def read_table(path: Path) -> Table:
             hint = did_you_mean(group.data, file.data)
             problems.append(Problem(("tasks", name, "data"), f"no data '{group.data}'{hint}"))
         if bool(group.values) != bool(group.vary):
-            problems.append(Problem(("tasks", name), "vary and values go together"))
-        for value in group.values or [name]:
-            if value in tasks or (value in file.tasks and value != name):
-                problems.append(Problem(("tasks", name), f"another task is called '{value}'"))
-            vary = [f"{group.vary}={value}"] if group.vary else []
-            tasks[value] = Task(value, name, (*group.settings, *vary))
+            problems.append(Problem(("tasks", name), "give both 'vary' and 'values', or neither"))
+        values: list[str | int | None] = [*group.values] or [None]
+        for value in values:
+            task = name if value is None else str(value)
+            if task in tasks or (task in file.tasks and task != name):
+                problems.append(Problem(("tasks", name), f"another task is called '{task}'"))
+            tasks[task] = Task(task, name, value)
     problems += _unknown_names(file, {*tasks, *file.tasks})
     if problems:
         raise located(problems, node)
-    published = read_published(path.parent / file.published) if file.published else None
-    return Table(path.stem, path, file, published, tasks)
+    published = file.published and read_published(find_config(file.published, near=path.parent))
+    return Table(path.stem, path, file, node, published or None, tasks)
+
+
+def _extended(node: ConfigNode) -> ConfigNode:
+    """The tree with each budget merged onto the budget that it ``extends``."""
+    budgets = node.value.get("budgets")
+    if budgets is None or not isinstance(budgets.value, dict):
+        return node
+    done: dict[str, ConfigNode] = {}
+    for name, budget in budgets.value.items():
+        own = dict(budget.value) if isinstance(budget.value, dict) else {}
+        base = own.pop("extends", None)
+        if base is not None and str(base.value) not in done:
+            hint = did_you_mean(str(base.value), done)
+            message = f"no budget '{base.value}' above this one{hint}"
+            raise located([Problem(("budgets", name, "extends"), message)], node)
+        done[name] = (
+            merge(done[str(base.value)], ConfigNode(own, budget.origin)) if base else budget
+        )
+    return ConfigNode({**node.value, "budgets": ConfigNode(done, budgets.origin)}, node.origin)
 
 
 def _unknown_names(file: TableFile, tasks: set[str]) -> list[Problem]:
@@ -171,7 +214,7 @@ def _unknown_names(file: TableFile, tasks: set[str]) -> list[Problem]:
     for name, column in file.columns.items():
         check(column.tasks, tasks, "task", "columns", name, "tasks")
     for name, row in file.rows.items():
-        check(list(row.budgets), set(file.budgets), "budget", "rows", name, "budgets")
+        check(list(row.set_at), set(file.budgets), "budget", "rows", name, "set_at")
     for name, budget in file.budgets.items():
         at = ("budgets", name, "tasks")
         check(list(budget.images), set(file.tasks), "task group", "budgets", name, "images")

@@ -1,4 +1,4 @@
-"""Where table files are, and how one is read: located problems, as for configs."""
+"""Finds table files and validates them; problems name file and line, as for configs."""
 
 from __future__ import annotations
 
@@ -7,45 +7,36 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from adframe.config.bundled import configs_folder
-from adframe.config.compose import compose
-from adframe.config.messages import problems_of
+from adframe.config.bundled import bundled_configs, find_config
+from adframe.config.messages import located, problems_of
 from adframe.config.schema import Settings
 from adframe.config.yaml_tree import ConfigNode
-from adframe.errors import ConfigError, Problem, UserError, did_you_mean
+from adframe.errors import UserError
 
 Model = TypeVar("Model", bound=Settings)
 
 
 def find_table(name: str) -> Path:
-    """The file of a bundled table, or of a path to one.
+    """File of a table, from its path or the name of a bundled table.
 
     Raises:
-        UserError: there is no such table; names the nearest.
+        UserError: there is no such table; suggests the nearest name.
     """
-    known = {path.stem: path for path in sorted((configs_folder() / "tables").glob("*.yaml"))}
-    if name in known:
-        return known[name]
-    if Path(name).is_file():
-        return Path(name)
-    hint = did_you_mean(name, known)
-    raise UserError(f"no table or table file '{name}'{hint} (there is: {', '.join(known)})")
+    try:
+        return find_config(name, below="tables")
+    except UserError as error:
+        known = ", ".join(bundled_configs("tables"))
+        raise UserError(f"{error} (bundled tables: {known})") from error
 
 
-def read(path: Path, model: type[Model]) -> tuple[Model, ConfigNode]:
-    """A validated file, and its tree, which knows where each value was written.
+def validated(node: ConfigNode, model: type[Model]) -> Model:
+    """The content of a composed file.
 
     Raises:
-        UserError: it cannot be read, or says what it may not; a line for each problem.
+        ConfigError: a line for each problem.
     """
-    node = compose(path)
     table = node.plain()
     try:
-        return model.model_validate(table), node
+        return model.model_validate(table)
     except ValidationError as error:
         raise located(problems_of(error, model, table), node) from error
-
-
-def located(problems: list[Problem], node: ConfigNode) -> ConfigError:
-    """The problems, each with where it was written."""
-    return ConfigError(Problem(p.path, p.message, node.origin_of(p.path)) for p in problems)

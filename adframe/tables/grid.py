@@ -1,4 +1,4 @@
-"""From a table and a budget to cells: one run for each row, task and seed."""
+"""Cells of a table at a budget: one run for each row, task and seed."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cache
 from pathlib import Path
+from typing import Any
 
-from adframe.config.compose import compose, set_value
+from adframe.config.bundled import find_config, shown
+from adframe.config.compose import compose, set_node
 from adframe.config.model import RunConfig, validate_tree
-from adframe.config.yaml_tree import ConfigNode
-from adframe.errors import UserError, did_you_mean
+from adframe.config.yaml_tree import ConfigNode, map_tree
+from adframe.errors import Path_, UserError, did_you_mean
 from adframe.registry.loading import LoadedPlugins
 from adframe.tables.definition import Budget, Source, Table, Task
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of a table. Another config is another folder, so that runs are never mixed."""
+    """One run of a table. Its folder depends on the whole config, so runs are never mixed."""
 
     row: str
     task: Task
@@ -32,7 +33,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """What ``--only`` and the messages call it."""
+        """``ROW/TASK/SEED``, as ``--only`` and messages use it."""
         return f"{self.row}/{self.task.name}/{self.seed}"
 
 
@@ -41,9 +42,9 @@ class Grid:
     """All cells of a table at a budget.
 
     Attributes:
-        used: the tasks of each column that this budget runs.
-        sources: which form of its data each task group uses.
-        chosen: the cells to run, of ``cells``.
+        used: column -> its tasks at this budget.
+        sources: task group -> layout of its data.
+        chosen: the cells of ``cells`` to run.
     """
 
     table: Table
@@ -68,22 +69,22 @@ def make_grid(
     plugins: Sequence[str] = (),
     need_data: bool = True,
 ) -> Grid:
-    """Every cell, its config validated.
+    """All cells of a table at a budget, their configs validated.
 
     Args:
-        table: what to run.
+        table: the table.
         budget_name: one of its budgets.
-        out: the folder of the table, a folder for each cell below it.
-        root: where the images lie.
+        out: folder of the table; each cell gets a folder below it.
+        root: folder of the images.
         loaded: the plugins.
-        seeds: how many seeds, in place of the budget's own.
-        only: which cells to run, as patterns ``ROW[/TASK[/SEED]]`` with ``*`` and ``?``; or all.
-            A group of tasks may stand for each of them.
-        plugins: one-file plugins that ``loaded`` holds, for the configs to name.
-        need_data: refuse a root that holds none of the forms that a chosen cell's data may take.
+        seeds: number of seeds, in place of the budget's own.
+        only: cells to run, as patterns ``ROW[/TASK[/SEED]]`` with ``*`` and ``?``; all by default.
+            The name of a task group stands for each of its tasks.
+        plugins: one-file plugins in ``loaded``; configs may name them.
+        need_data: refuse a root without any known layout of the data of a chosen cell.
 
     Raises:
-        UserError: no such budget or cell, no data, a row's config is wrong; a line for each.
+        UserError: no such budget or cell, no data, or a wrong config; a line for each problem.
     """
     budget = table.budget(budget_name)
     chosen_seeds = budget.seeds if seeds is None else list(range(seeds))
@@ -99,23 +100,18 @@ def make_grid(
     needed = {every[name] for name in wanted} if need_data else set()
     sources = {group: _source(table, group, root, group in needed) for group in groups}
     place = str(root.expanduser().resolve())
-    _tree.cache_clear()  # files may have changed since
     cells: list[Cell] = []
     problems: dict[str, None] = {}
     for name, row in table.file.rows.items():
+        bases: list[ConfigNode] = []  # read once for all tasks
         for task in tasks:
-            settings = [
-                *row.settings,
-                *sources[task.group].settings,
-                *row.budgets.get(budget_name, budget.settings),
-                *task.settings,
-            ]
-            settings = [text.replace("{data}", place) for text in settings]
-            path = table.path.parent / row.config
+            form = table.file.data[table.file.tasks[task.group].data].index(sources[task.group])
             try:
-                tree = _tree(path, tuple(settings))
-                config = validate_tree(tree, str(path), plugins=plugins, loaded=loaded)
-            except UserError as error:  # of what is not to be run now, it need not be said
+                path = find_config(row.config, near=table.path.parent)
+                bases = bases or [compose(path)]
+                tree = _changed(bases[0], table.changes(name, task, form, budget_name), place)
+                config = validate_tree(tree, shown(path), plugins=plugins, loaded=loaded)
+            except UserError as error:
                 if any(f"{name}/{task.name}/{seed}" in wanted for seed in chosen_seeds):
                     problems |= {f"row {name}: {line}": None for line in str(error).splitlines()}
                 continue
@@ -131,10 +127,18 @@ def make_grid(
     return Grid(table, budget_name, budget, chosen_seeds, used, sources, cells, chosen, out)
 
 
-@cache
-def _tree(path: Path, settings: tuple[str, ...]) -> ConfigNode:
-    """A config with overrides; what cells have in common is read once."""
-    return set_value(_tree(path, settings[:-1]), settings[-1]) if settings else compose(path)
+def _changed(tree: ConfigNode, changes: list[ConfigNode], root: str) -> ConfigNode:
+    """A config with changes merged onto it, one after the other; ``{data}`` is ``root``."""
+
+    def filled(value: Any, _: Path_) -> Any:
+        if isinstance(value, ConfigNode):
+            return ConfigNode(map_tree(value.value, filled), value.origin)
+        return value.replace("{data}", root) if isinstance(value, str) else value
+
+    for change in changes:
+        for key, value in change.value.items():
+            tree = set_node(tree, key, filled(value, ()))
+    return tree
 
 
 def _source(table: Table, group: str, root: Path, need_data: bool) -> Source:
@@ -145,7 +149,7 @@ def _source(table: Table, group: str, root: Path, need_data: bool) -> Source:
     if not need_data:
         return forms[0]
     wanted = " or ".join(str(form.holds) for form in forms)
-    raise UserError(f"{table.name}: '{root}' holds no {wanted}; name the folder with --data")
+    raise UserError(f"{table.name}: '{root}' holds no {wanted}; name another folder with --data")
 
 
 def _cell(row: str, task: Task, config: RunConfig, out: Path, images: int) -> Cell:
@@ -156,7 +160,7 @@ def _cell(row: str, task: Task, config: RunConfig, out: Path, images: int) -> Ce
 
 
 def _select(names: Mapping[str, str], patterns: Sequence[str]) -> set[str]:
-    """The cell names (each with its task's group) that any pattern matches; all for none."""
+    """Names that match a pattern, or all without patterns; ``names`` maps each to its group."""
     chosen = set(names if not patterns else ())
     for pattern in patterns:
         depth = pattern.count("/") + 1
@@ -165,7 +169,7 @@ def _select(names: Mapping[str, str], patterns: Sequence[str]) -> set[str]:
         if not found:
             known = sorted({"/".join(name.split("/")[: min(depth, 3)]) for name in names})
             hint = did_you_mean(pattern, known)
-            raise UserError(f"--only {pattern}: no such cell at this table and budget{hint}")
+            raise UserError(f"--only {pattern}: the table has no such cell at this budget{hint}")
         chosen |= found
     return chosen
 

@@ -1,4 +1,4 @@
-"""Published figures as data, checked against themselves when they are read."""
+"""Published figures as data; printed means are checked when they are read."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Annotated
 
 from annotated_types import Interval
 
+from adframe.config.compose import compose
+from adframe.config.messages import located
 from adframe.config.schema import Settings
 from adframe.errors import Problem
-from adframe.tables.files import located, read
+from adframe.tables.files import validated
 
 Percent = Annotated[float, Interval(ge=0, le=100)]
 TOLERANCE = 0.05  # of a printed mean, in points: half of its last digit
@@ -19,10 +21,10 @@ class Figures(Settings):
     """One printed row.
 
     Attributes:
-        auroc: percent, one for each column of the part; null where a figure cannot be had.
-        sd: printed standard deviations, where there are any.
-        comparable: false where a figure measures something else; ``note`` says what.
-        mean_off: true where the printed mean is not that of the row; ``note`` says so.
+        auroc: percent, one for each column of the part; null for a figure that is missing.
+        sd: printed standard deviations, if there are any.
+        comparable: false if the figures measure something else; ``note`` says what.
+        mean_off: true if the printed mean differs from the mean of the row; ``note`` says so.
     """
 
     method: str
@@ -43,7 +45,7 @@ class Part(Settings):
 
 
 class Published(Settings):
-    """The figures of one table of a paper, under which protocol they came about."""
+    """The figures of one table of a paper, with their source and protocol."""
 
     source: str
     protocol: str
@@ -51,12 +53,13 @@ class Published(Settings):
 
 
 def read_published(path: Path) -> Published:
-    """Published figures, checked: lengths, means, a reason for all that is marked or missing.
+    """Published figures, checked: lengths, means, and notes on what is marked or missing.
 
     Raises:
-        UserError: a row's mean is not the printed one and the row does not say so; and the like.
+        UserError: the file cannot be read or a check fails; a line for each problem.
     """
-    published, node = read(path, Published)
+    node = compose(path)
+    published = validated(node, Published)
     problems: list[Problem] = []
     columns: set[str] = set()
     for name, part in published.parts.items():

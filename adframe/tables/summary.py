@@ -32,7 +32,7 @@ def summary(grid: Grid, failures: Mapping[str, str]) -> dict[str, Any]:
             "epochs": _values(result.epochs for result in results.values()),
             "images": _values(result.images for result in results.values()),
             "seeds": grid.seeds,
-            "settings": budget.settings,
+            "set": budget.set,
             "data": [source.note for source in grid.sources.values() if source.note],
         },
         "published": published and {"source": published.source, "protocol": published.protocol},
@@ -132,7 +132,7 @@ class _View:
         """What a row came to in a column; without a config, no runs."""
         tasks = column["tasks"] if row in self.file.rows else []
         known = self.file.columns.get(column["id"])
-        outliers = known.set if known and not column["stand_in"] else None
+        outliers = known.outliers if known and not column["stand_in"] else None
         value = column_value(self.grid, self.results, row, tasks, outliers)
         return {
             "mean": value.mean,

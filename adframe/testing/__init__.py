@@ -1,6 +1,6 @@
-"""The contract kit: what the core relies on, checked for components of one's own.
+"""The contract kit: checks all that the core relies on, for any component.
 
-In a plugin's tests, over everything it registers:
+In a plugin's tests, over everything it registers::
 
     import pytest
     from adframe.testing import cases

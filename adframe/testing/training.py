@@ -44,6 +44,10 @@ def schedule_trains_stages_that_exist(subject: Subject) -> None:
         again = [stage.level for stage in schedule.stages(levels, 0.0)]
         assert again == [stage.level for stage in plans[0]], "another plan at the same progress"
         assert plans[0], f"trains no stage of {levels}"
+        known = schedule.levels(levels)
+        for progress in (0.618034 * step % 1 for step in range(200)):
+            now = tuple(stage.level for stage in schedule.stages(levels, progress))
+            assert now in known, f"levels() lacks {now}, which is trained at {progress:.2%}"
     assert fits, f"fits no network of 1 to {LEVELS} stages"
 
 

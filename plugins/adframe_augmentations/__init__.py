@@ -1,1 +1,1 @@
-"""Bundled augmentations: batched random transforms, every image with its own parameters."""
+"""Augmentations that several methods use. Each image gets its own random parameters."""

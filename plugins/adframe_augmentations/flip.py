@@ -1,4 +1,4 @@
-"""Mirroring, alone."""
+"""Horizontal flip."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from adframe.interfaces import Augmentation, Fraction, RandomKeys
+from adframe.ops import to_float
 
 
 class Flip(Augmentation):
-    """Mirrors images left to right, at every strength; for use before a shift.
+    """Mirrors images left to right, at every strength. Use it before a shift.
 
     Args:
         probability: [inferred: CSI's code, 0.5] Share of the images that are mirrored.
@@ -19,8 +20,7 @@ class Flip(Augmentation):
         self.probability = probability
 
     def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
-        if not images.is_floating_point():
-            images = images.float().div_(255)
+        images = to_float(images)
         if not self.probability:
             return images
         flip = keys.uniform() < self.probability

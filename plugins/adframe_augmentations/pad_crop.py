@@ -1,4 +1,4 @@
-"""The classifier's augmentation: pad, crop back, mirror."""
+"""The usual augmentation of classifiers: pad, crop to the old size, flip."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from annotated_types import Interval
 from torch import Tensor
 
 from adframe.interfaces import Augmentation, Fraction, RandomKeys
+from adframe.ops import to_float
 
 
 class PadCrop(Augmentation):
-    """Moves the image by some pixels, black moving in, and mirrors some left to right.
+    """Moves each image by a few pixels and mirrors some of them left to right.
 
-    At strength s by at most s times as far, and mirrored with s times the chance; with neither
-    ``padding`` nor ``flip_probability`` the image comes as it is.
+    Black pixels fill the gap. Strength s scales the largest distance and the probability of a
+    flip. With ``padding: 0`` and ``flip_probability: 0`` images stay as they are.
 
     Args:
-        padding: [published: 4 of 32 pixels] How far at most, along each axis.
+        padding: [published: 4 of 32 pixels] Largest distance in pixels along each axis.
         flip_probability: [published: 0.5] Share of the images that are mirrored.
     """
 
@@ -31,8 +32,7 @@ class PadCrop(Augmentation):
         self.flip_probability = flip_probability
 
     def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
-        if not images.is_floating_point():
-            images = images.float().div_(255)
+        images = to_float(images)
         reach = round(self.padding * strength)
         if reach:
             moves = (keys.uniform(2) * (2 * reach + 1)).long() - reach  # (N, 2), -reach..reach
@@ -44,7 +44,7 @@ class PadCrop(Augmentation):
 
 
 def _moved(images: Tensor, by: Tensor, dim: int) -> Tensor:
-    """Each image moved by its own whole number of pixels along an axis, zeros moving in."""
+    """Moves each image by its own number of pixels along an axis. Zeros fill the gap."""
     size = images.shape[dim]
     start = torch.arange(size, device=images.device) - by[:, None]  # (N, size)
     inside = (start >= 0) & (start < size)

@@ -1,4 +1,4 @@
-"""What adframe_augmentations brings."""
+"""Registers the components of adframe_augmentations."""
 
 from adframe import Add, hookimpl
 
@@ -7,5 +7,4 @@ from adframe import Add, hookimpl
 def adframe_register(add: Add) -> None:
     add("augmentation", "simclr", ".simclr:SimCLR", default=True)
     add("augmentation", "flip", ".flip:Flip")
-    add("augmentation", "droc", ".droc:DROC")
     add("augmentation", "pad_crop", ".pad_crop:PadCrop")

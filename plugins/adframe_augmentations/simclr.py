@@ -1,4 +1,4 @@
-"""The contrastive augmentation pipeline: crop, flip, colour jitter, grayscale, on whole batches."""
+"""SimCLR's augmentation, for whole batches: crop, flip, colour jitter, grayscale."""
 
 from __future__ import annotations
 
@@ -11,32 +11,37 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adframe.interfaces import Augmentation, Fraction, Positive, RandomKeys
+from adframe.ops import luma, to_float
 
 Share = Annotated[float, Interval(gt=0, le=1)]
 Turns = Annotated[float, Interval(ge=0, le=0.5)]
-PIXELS = 1 << 15  # of a block on a CPU; measured: docs/performance/notes.md
+PIXELS = 1 << 15  # pixels per block on a CPU; measured: docs/performance/notes.md
 
 
 class SimCLR(Augmentation):
     """Random resized crop, horizontal flip, colour jitter and grayscale (Chen et al., ICML 2020).
 
-    Strength s scales the crop's smallest area, its ratio's range, the jitter's factors and the
-    chance of grayscale in a line from none (s = 0: a flip only) to the values below (s = 1). That
-    line is our guess: the paper's T_1..T_4 (section 4.1) are in a supplement not to be had.
+    Strength s scales four things linearly, from none (s = 0: a flip only) to the values below
+    (s = 1): the smallest area of the crop, the range of its aspect ratio, the factors of the
+    colour jitter, and the probability of grayscale. The linear form is our guess: UniCon-HA's
+    T_1..T_4 (section 4.1) are defined in a supplement that is not available.
 
-    Unlike torchvision's transform, jitter is always in the order brightness, contrast,
-    saturation, hue, so that an image's result does not depend on its batch.
+    The order of the jitter is always brightness, contrast, saturation, hue. torchvision's
+    transform draws the order per batch; here the result of an image does not depend on its batch.
 
     Args:
         scale: [inferred: CSI's code] Smallest and largest area of the crop, as a share of the
             image.
         ratio: [inferred: CSI's code] Smallest and largest width over height of the crop,
-            log-uniform.
+            drawn log-uniformly.
         jitter: [inferred: CSI's code] Brightness, contrast, saturation (factors 1 - x to 1 + x)
             and hue (turns, -x to x).
         jitter_probability: [inferred: CSI's code] Share of the images that are jittered.
         grayscale_probability: [inferred: CSI's code] Share of the images that lose colour.
         flip_probability: [inferred: CSI's code] Share of the images that are mirrored.
+
+    Raises:
+        ValueError: the first value of a range is above the second.
     """
 
     def __init__(
@@ -60,7 +65,7 @@ class SimCLR(Augmentation):
 
     def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         low, high = self.scale
-        # At strength 0 the crop is the largest allowed, not the whole image: a fixed scale
+        # At strength 0 the crop is the largest allowed, not the whole image, so that a fixed scale
         # (as at test time) stays fixed at every strength.
         area = high - keys.uniform() * strength * (high - low)
         logs = [math.log(value) * strength for value in self.ratio]
@@ -69,7 +74,7 @@ class SimCLR(Augmentation):
         left, top = keys.uniform() * (1 - width), keys.uniform() * (1 - height)
         flip = keys.uniform() < self.flip_probability
 
-        # One scalar at a time: a tensor of the four would make the device wait for the loaded.
+        # Python scalars, since copying a tensor of the four to the device would block.
         spread = [amount * strength for amount in self.jitter]
         signed = (2 * keys.uniform(4) - 1).unbind(1)
         factors = torch.stack([s * most for s, most in zip(signed, spread, strict=True)], dim=1)
@@ -79,8 +84,7 @@ class SimCLR(Augmentation):
         grayed = self.grayscale_probability and strength
 
         def augment(rows: slice) -> Tensor:
-            views = images[rows]
-            views = views if views.is_floating_point() else views.float().div_(255)
+            views = to_float(images[rows])
             box = (left[rows], top[rows], width[rows], height[rows])
             views = crop(views, *box, flip[rows])
             if jittered:
@@ -93,7 +97,7 @@ class SimCLR(Augmentation):
 
 
 def _blocks(images: Tensor) -> list[slice]:
-    """Rows to augment at a time: on a CPU so few that what is between two steps stays in cache."""
+    """Slices of rows to augment at a time: on a CPU few enough to stay in the cache."""
     size = images.shape[-2] * images.shape[-1]
     rows = max(1, PIXELS // size if images.is_cpu else len(images))
     return [slice(start, start + rows) for start in range(0, max(1, len(images)), rows)]
@@ -102,15 +106,15 @@ def _blocks(images: Tensor) -> list[slice]:
 def crop(
     images: Tensor, left: Tensor, top: Tensor, width: Tensor, height: Tensor, flip: Tensor
 ) -> Tensor:
-    """Cut a box out of each image and resize it to the image's size, bilinearly; mirror some.
+    """Crops a box out of each image, resizes it to the image's size (bilinear), mirrors some.
 
-    A box of whole pixels gives what torchvision's ``resized_crop(antialias=False)`` gives: samples
-    stay within the box's pixel centres and never reach what was cut off.
+    For a box of whole pixels this equals torchvision's ``resized_crop(antialias=False)``: samples
+    never reach pixels outside of the box.
 
     Args:
         images: (N, 3, H, W) floating point.
-        left, top, width, height: (N,) the boxes, as shares of the image.
-        flip: (N,) bool.
+        left, top, width, height: (N,) the boxes, as shares of the image, 0..1.
+        flip: (N,) bool, which images are mirrored.
     """
     x = _samples(left, width, images.shape[-1])
     x = torch.where(flip[:, None], x.flip(1), x)
@@ -123,7 +127,7 @@ def crop(
 
 
 def _samples(start: Tensor, length: Tensor, size: int) -> Tensor:
-    """(N, size) sampling positions along one axis, in grid_sample's -1..1."""
+    """Sampling positions along one axis in grid_sample's range -1..1, shape (N, size)."""
     centres = (torch.arange(size, device=start.device) + 0.5) / size
     half = 0.5 / size
     positions = start[:, None] + centres * length[:, None]
@@ -131,19 +135,13 @@ def _samples(start: Tensor, length: Tensor, size: int) -> Tensor:
     return inside * 2 - 1
 
 
-def luma(images: Tensor) -> Tensor:
-    """(N, 1, H, W) brightness as ITU-R 601 weighs the colours, as torchvision does."""
-    red, green, blue = images.split(1, dim=1)
-    return (red * 0.2989).add_(green, alpha=0.587).add_(blue, alpha=0.114)
-
-
 def jitter_colour(images: Tensor, factors: Tensor) -> Tensor:
-    """Change brightness, contrast, saturation and hue of each image, in this order.
+    """Changes brightness, contrast, saturation and hue of each image, in this order.
 
     Args:
         images: (N, 3, H, W) floating point in 0..1.
-        factors: (N, 4); the first three are added to a factor of 1, hue is in turns. An image
-            whose four are zero comes back as it was, to rounding.
+        factors: (N, 4). The first three are added to a factor of 1; hue is in turns. Zeros leave
+            an image as it is, up to rounding.
     """
     brightness, contrast, saturation, hue = (
         column[:, None, None, None] for column in factors.to(images.dtype).unbind(1)
@@ -157,24 +155,24 @@ def jitter_colour(images: Tensor, factors: Tensor) -> Tensor:
 
 
 def turn_hue(images: Tensor, turns: Tensor) -> Tensor:
-    """Rotate hue in HSV space by ``turns`` (N, 1, 1, 1); value and saturation stay."""
+    """Rotates the hue in HSV space by ``turns`` (N, 1, 1, 1). Value and saturation stay."""
     red, green, blue = images.unbind(1)
-    # Comparisons as numbers, not as masks: `where` and `remainder` take ten times as long as
-    # arithmetic on a CPU. The larger of green and blue goes first, then the larger of that and red.
+    # Comparisons give numbers, not masks: `where` and `remainder` take ten times as long as
+    # arithmetic on a CPU. Sorts green and blue first, then the larger of both and red.
     swapped = torch.lt(green, blue, out=torch.empty_like(red))
     upper, lower = torch.maximum(green, blue), torch.minimum(green, blue)
     led = torch.lt(red, upper, out=torch.empty_like(red))
     value, middle = torch.maximum(red, upper), torch.minimum(red, upper)
     low = torch.minimum(middle, lower)
     chroma = value.sub_(low)
-    # Hue in sixths of a turn: how far the middle colour is from a primary, up to a sign.
+    # Hue in sixths of a turn: distance of the middle colour from a primary colour, up to a sign.
     primary = (swapped * 12).sub_(2).mul_(led).sub_(swapped, alpha=6)
-    tiny = torch.finfo(images.dtype).tiny  # a gray pixel has no hue, and needs none
+    tiny = torch.finfo(images.dtype).tiny  # gray pixels have no hue
     hue = middle.sub_(lower).div_(chroma.clamp(min=tiny)).add_(primary).abs_()
     hue = hue.div_(6).add_(turns[:, 0])
     hue.sub_(hue.floor()).mul_(6)
     out = torch.empty_like(images)
-    # Each channel is full within a sixth of its own hue and gone two sixths away from it.
+    # A channel is 1 within a sixth of a turn of its own hue, and 0 from two sixths on.
     for channel, (centre, sign, offset) in enumerate([(3, 1, -1), (2, -1, 2), (4, -1, 2)]):
         share = torch.sub(hue, centre).abs_().mul_(sign).add_(offset).clamp_(0, 1)
         torch.addcmul(low, chroma, share, out=out[:, channel])

@@ -1,1 +1,1 @@
-"""Bundled backbones."""
+"""Networks that several methods use."""

@@ -1,4 +1,4 @@
-"""What adframe_backbones brings."""
+"""Registers the components of adframe_backbones."""
 
 from adframe import Add, hookimpl
 

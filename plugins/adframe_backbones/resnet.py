@@ -1,4 +1,4 @@
-"""Residual networks, built from torchvision's blocks."""
+"""Residual networks from torchvision's blocks."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from adframe.interfaces import Backbone
 
-from .entrance import Side, entered
+from .preprocess import Side, preprocess
 
 Width = Annotated[float, Interval(gt=0, le=8)]
 Stem = Literal["small", "large"]
 
 
 class ResNet(Backbone):
-    """Four stages of residual blocks; images are normalised to -1..1 inside.
+    """Common part of the ResNets: four stages of residual blocks.
 
-    Parameters are named as torchvision names them, so at width 1 and the ``large`` stem its state
-    dict fits.
+    Images are normalised to -1..1 inside. Parameters have torchvision's names, so at width 1 with
+    the ``large`` stem torchvision's state dict fits.
 
     Args:
-        width: [published: 1] Multiplies the number of channels of every stage.
-        stem: [published: small] ``small``, a 3x3 convolution and no pooling, for images of about
-            32 pixels; ``large``, the usual 7x7 with stride 2 and max-pooling, for about 224.
-        size: Pixels a side that images are brought to before the first convolution, each the mean
-            of what it covers, so that half the side costs a quarter; as they are by default.
+        width: [published: 1] Factor of the number of channels of every stage.
+        stem: [published: small] ``small`` is a 3x3 convolution without pooling, for images of
+            about 32 pixels. ``large`` is the usual 7x7 with stride 2 and max-pooling, for about
+            224.
+        size: Pixels per side of the input of the first convolution. Larger images are resized; each
+            pixel is the mean of the pixels it covers. Half the side costs a quarter of
+            the time. By default images keep their size.
     """
 
     block: ClassVar[type[BasicBlock | Bottleneck]]
@@ -68,7 +70,7 @@ class ResNet(Backbone):
 
     def forward(self, images: Tensor, depth: int | None = None) -> list[Tensor]:
         stages = [self.layer1, self.layer2, self.layer3, self.layer4][:depth]
-        features = self.maxpool(self.relu(self.bn1(self.conv1(entered(images, self.size)))))
+        features = self.maxpool(self.relu(self.bn1(self.conv1(preprocess(images, self.size)))))
         maps = []
         for stage in stages:
             features = stage(features)
@@ -108,10 +110,10 @@ class ResNet50(ResNet):
 
 
 class _Shortcut(nn.Conv2d):
-    """A strided 1x1 convolution, as a plain one of every other pixel.
+    """A strided 1x1 convolution, computed as a convolution without stride on every other pixel.
 
-    The same numbers. oneDNN's strided one corrupts memory on the CPU in its backward pass for
-    channels-last maps of fewer than 8 channels (seen with torch 2.15).
+    The values are the same. oneDNN's strided form corrupts memory in its backward pass on the CPU,
+    for channels-last maps with fewer than 8 channels (seen with torch 2.15).
     """
 
     def forward(self, maps: Tensor) -> Tensor:

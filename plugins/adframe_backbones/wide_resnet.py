@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from adframe.interfaces import Backbone
 
-from .entrance import Side, entered
+from .preprocess import Side, preprocess
 from .resnet import _Shortcut as Shortcut
 
 Dropout = Annotated[float, Interval(ge=0, lt=1)]
@@ -18,23 +18,23 @@ Dropout = Annotated[float, Interval(ge=0, lt=1)]
 class WideResNet(Backbone):
     """Wide ResNet (Zagoruyko & Komodakis, BMVC 2016), for images of about 32 pixels.
 
-    Three stages of (depth - 4) / 6 pre-activation blocks each; the last stage's map has been
-    through the final batch normalisation and ReLU, the others are sums of residuals as the next
-    stage gets them. Images are normalised to -1..1 inside, as GEOM and GOAD do.
+    Three stages of (depth - 4) / 6 pre-activation blocks each. The map of the last stage is the
+    output of the final batch normalisation and ReLU. The maps of the other stages are the sums of
+    residuals that the next stage gets. Images are normalised to -1..1 inside, as in GEOM and GOAD.
 
     Args:
         depth: [published: 10 for GEOM and GOAD, 16 for GEOM's larger net, 40 in iDECODe's code]
             Number of convolutions, 6 n + 4.
         widen_factor: [published: 4 for GEOM and GOAD, 8 for GEOM's larger net, 2 in iDECODe's
-            code] Multiplies 16-32-64, the number of channels of the stages.
+            code] Factor of 16-32-64, the numbers of channels of the stages.
         dropout: [published: 0 for GEOM and GOAD, 0.3 in iDECODe's code] Share of the values that
-            are dropped between the two convolutions of a block in training.
+            are dropped between the two convolutions of a block during training.
         official_code: [inferred: GOAD's code has it true] Leaves out the second batch normalisation
-            and ReLU of every block, as GOAD's public network does: it computes the first
-            convolution again after them and goes on with that. Its doubled work, which changes no
-            number, is not reproduced.
-        size: Pixels a side that images are brought to before the first convolution, each the mean
-            of what it covers; as they are by default.
+            and ReLU of every block. GOAD's public network computes the first
+            convolution again after them and continues with that. The extra work changes no value
+            and is not done here.
+        size: Pixels per side of the input of the first convolution. Larger images are resized; each
+            pixel is the mean of the pixels it covers. By default images keep their size.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class WideResNet(Backbone):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor, depth: int | None = None) -> list[Tensor]:
-        features, maps = self.conv1(entered(images, self.size)), []
+        features, maps = self.conv1(preprocess(images, self.size)), []
         for stage in list(self.stages)[:depth]:
             features = stage(features)
             maps.append(features)
@@ -94,7 +94,7 @@ class _Block(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         activated = self.norm1(features)
-        # Where the shape changes, the shortcut too starts from the activated map.
+        # If the shape changes, the shortcut also starts from the activated map.
         kept = features if self.shortcut is None else self.shortcut(activated)
         out: Tensor = self.conv2(self.dropout(self.norm2(self.conv1(activated))))
         return kept + out

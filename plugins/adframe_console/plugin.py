@@ -1,4 +1,4 @@
-"""What adframe_console brings: no components, but eyes on a run."""
+"""Registers what shows and logs a run; brings no components."""
 
 from __future__ import annotations
 
@@ -14,12 +14,24 @@ if TYPE_CHECKING:
 @hookimpl
 def adframe_run_start(run: Run) -> None:
     from .metrics import MetricLog
-    from .progress import ProgressBar
+    from .progress import EpochLines, TrainingBar
 
     if run.out is not None:
         run.attach(MetricLog(run))
-    if run.verbose and sys.stderr.isatty():
-        run.attach(ProgressBar(run))
+    if run.verbose:
+        run.attach(TrainingBar() if sys.stderr.isatty() else EpochLines())
+
+
+@hookimpl
+def adframe_progress(run: Run, done: int, total: int) -> None:
+    if done or not run.verbose:
+        return
+    if sys.stderr.isatty():
+        from .progress import ScoringBar
+
+        run.attach(ScoringBar(total))
+    else:
+        print(f"scoring {total} image views", file=sys.stderr, flush=True)
 
 
 @hookimpl

@@ -1,19 +1,14 @@
-"""The progress bar of a run on a terminal."""
+"""How far a run is: bars on a terminal, one line an epoch elsewhere; on standard error."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, TextColumn
 from torch import Tensor
 
 from adframe import Report, Run, hookimpl
@@ -21,51 +16,129 @@ from adframe import Report, Run, hookimpl
 REFRESH = 0.5  # seconds between readings of the loss, each of which waits for the device
 
 
-class ProgressBar:
-    """Epoch, loss, images per second and time left, on standard error."""
+class Pace:
+    """How long the rest of some work takes, at the mean pace since this was made."""
 
-    def __init__(self, run: Run) -> None:
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]}  {task.fields[rate]} images/s"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
+    def __init__(self, done: int) -> None:
+        self.done, self.started = done, time.monotonic()
+
+    def per_second(self, done: int) -> float:
+        """Units of work a second; 0.0 where nothing was measured yet."""
+        return (done - self.done) / max(time.monotonic() - self.started, 1e-9)
+
+    def left(self, done: int, total: int) -> str:
+        """``0:01:30 left``, or dashes where it is not known yet."""
+        pace = self.per_second(done)
+        if done >= total or pace > 0:
+            seconds = round((total - done) / pace) if done < total else 0
+            return f"{timedelta(seconds=seconds)} left"
+        return "-:--:-- left"
+
+
+def _bar(*texts: str) -> Progress:
+    columns = [TextColumn(text, markup=False) for text in texts]
+    return Progress(columns[0], BarColumn(12), *columns[1:], console=Console(stderr=True))
+
+
+def _of(run: Run) -> str:
+    """``epoch 2/30, batch 31/64``, for the batch that ended."""
+    epoch, batch = divmod(run.step, run.batches_per_epoch)
+    epochs = run.config.train.epochs
+    return f"epoch {epoch + 1}/{epochs}, batch {batch + 1}/{run.batches_per_epoch}"
+
+
+class TrainingBar:
+    """Epoch, batch, loss, images per second and the time left for training."""
+
+    def __init__(self) -> None:
+        self.bar = _bar(
+            "{task.description}",
+            "loss {task.fields[loss]}, {task.fields[rate]} images/s, {task.fields[left]}",
         )
-        self.task = self.progress.add_task("epoch 1", total=run.total_steps, loss="...", rate="...")
-        self.read = self.mark = time.monotonic()
-        self.seen: int | None = None
-        self.progress.start()
+        self.task = self.bar.add_task(
+            "epoch 1", total=None, loss="...", rate="...", left="-:--:-- left"
+        )
+        self.pace: Pace | None = None
+        self.read = 0.0
+        self.bar.start()
 
     @hookimpl
     def adframe_update(self, run: Run, group: str, metrics: Mapping[str, Tensor]) -> None:
-        now = time.monotonic()
-        if self.seen is None:  # a resumed run does not begin at step 0
-            self.seen = run.step
-        if now - self.read < REFRESH:
+        """Show the batch, and from time to time its loss."""
+        done, now = run.step + 1, time.monotonic()
+        if self.pace is None:  # the first step also sets up the device
+            self.pace = Pace(done)
+        elif now - self.read < REFRESH:
             return
         self.read = now
-        done = (run.step - self.seen) * run.batch_size
-        self.progress.update(
+        self.bar.update(
             self.task,
-            completed=run.step,
-            description=f"epoch {run.epoch + 1}",
+            total=run.total_steps,
+            completed=done,
+            description=_of(run),
             loss=f"{float(metrics['loss']):.4f}",
-            rate=f"{done / max(now - self.mark, 1e-9):.0f}",
+            rate=f"{self.pace.per_second(done) * run.batch_size:.0f}",
+            left=self.pace.left(done, run.total_steps),
         )
 
     @hookimpl
     def adframe_epoch_end(self, run: Run, epoch: int) -> None:
-        self.progress.update(self.task, completed=run.step, loss=f"{run.epoch_metrics['loss']:.4f}")
-        if epoch == run.config.train.epochs:
-            self.progress.update(self.task, description="scoring")
+        """Show the mean loss of the epoch."""
+        self.bar.update(self.task, completed=run.step, loss=f"{run.epoch_metrics['loss']:.4f}")
 
     @hookimpl
-    def adframe_run_end(self, run: Run, report: Report) -> None:
+    def adframe_progress(self, run: Run, done: int, total: int) -> None:
+        """Training is over."""
         self.close()
 
     def close(self) -> None:
         """Leave the terminal as it was, also when the run was interrupted."""
-        self.progress.stop()
+        self.bar.stop()
+
+
+class ScoringBar:
+    """The share of images that are scored, and the time left for them."""
+
+    def __init__(self, total: int) -> None:
+        self.bar = _bar("{task.description}", "{task.percentage:.0f} %, {task.fields[left]}")
+        self.task = self.bar.add_task("scoring", total=total, left="-:--:-- left")
+        self.pace = Pace(0)
+        self.bar.start()
+
+    @hookimpl
+    def adframe_progress(self, run: Run, done: int, total: int) -> None:
+        """Show what is done."""
+        self.bar.update(self.task, completed=done, left=self.pace.left(done, total))
+
+    @hookimpl
+    def adframe_run_end(self, run: Run, report: Report) -> None:
+        """Scoring is over."""
+        self.close()
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self.bar.stop()
+
+
+class EpochLines:
+    """One line an epoch, so that the log of a batch job is not empty."""
+
+    def __init__(self) -> None:
+        self.mark = time.monotonic()
+        self.pace: Pace | None = None
+
+    @hookimpl
+    def adframe_update(self, run: Run, group: str) -> None:
+        """Start measuring after the first step, which also sets up the device."""
+        if self.pace is None:
+            self.pace = Pace(run.step + 1)
+
+    @hookimpl
+    def adframe_epoch_end(self, run: Run, epoch: int) -> None:
+        """Print the epoch's mean loss, its seconds, and the time left for training."""
+        now = time.monotonic()
+        left = self.pace.left(run.step, run.total_steps) if self.pace else ""
+        head, loss = f"epoch {epoch}/{run.config.train.epochs}", run.epoch_metrics["loss"]
+        line = f"{head}: loss {loss:.4f}, {now - self.mark:.1f} s, {left}"
+        print(line, file=sys.stderr, flush=True)
+        self.mark = now

@@ -1,1 +1,1 @@
-"""CutPaste (Li et al., CVPR 2021): local irregularities made from the image itself."""
+"""CutPaste (Li et al., CVPR 2021): its two shifts, which make local irregularities."""

@@ -1,4 +1,4 @@
-"""What adframe_cutpaste brings."""
+"""Registers the components of adframe_cutpaste."""
 
 from adframe import Add, hookimpl
 

@@ -1,4 +1,4 @@
-"""Shifts that cut a piece out of an image and paste it elsewhere in the same image."""
+"""Shifts that cut a patch out of an image and paste it elsewhere in the same image."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from annotated_types import Interval
 from torch import Tensor
 
 from adframe.interfaces import Augmentation, Positive, RandomKeys, Shift
+from adframe.ops import restore_dtype
 
 Share = Annotated[float, Interval(gt=0, le=1)]
 Range = tuple[Share, Share]
 
 
 class _Paste(Shift):
-    """What both forms share: from keys to boxes, from boxes to pixels."""
+    """Common part of both shifts: random boxes from the image's keys, then the pixels."""
 
     variants = 1
-    key: int  #: keeps the forms' keys for one image apart
+    key: int  #: differs between the two shifts, so that an image gets other keys in each
 
     def __init__(self, jitter: Augmentation | None) -> None:
         self.jitter = jitter
@@ -31,7 +32,7 @@ class _Paste(Shift):
         keys = RandomKeys.from_images(self.key, images)
         height, width = images.shape[-2:]
         size, angle = self.patch(keys, height, width)
-        # The box around the turned patch is within the image; the cut one is whole pixels.
+        # The box around the turned patch stays in the image; the cut box has whole pixels.
         cos, sin = angle.cos().abs(), angle.sin().abs()
         box = torch.stack([size[:, 0] * cos + size[:, 1] * sin,
                            size[:, 0] * sin + size[:, 1] * cos], dim=1)  # fmt: skip
@@ -40,34 +41,32 @@ class _Paste(Shift):
         source = (keys.uniform(2) * room).floor() + size / 2
         corner = (keys.uniform(2) * (image - box).clamp(min=0)).floor()
         target = torch.where((angle == 0)[:, None], corner + size / 2, corner + box / 2)
-        jittered = images if self.jitter is None else self._jittered(images, keys)
+        jittered = images
+        if self.jitter is not None:
+            jittered = restore_dtype(self.jitter(images, keys.fold_in(0)), images)
         return pasted(images, jittered, size, source, target, angle)
 
     @abstractmethod
     def patch(self, keys: RandomKeys, height: int, width: int) -> tuple[Tensor, Tensor]:
-        """(N, 2) width and height in whole pixels, and (N,) angle in radians, of each patch."""
-
-    def _jittered(self, images: Tensor, keys: RandomKeys) -> Tensor:
-        assert self.jitter is not None
-        changed = self.jitter(images, keys.fold_in(0))
-        if images.is_floating_point():
-            return changed.to(images.dtype)
-        return (changed * 255).round().to(images.dtype)
+        """Draws each patch: (N, 2) width and height in whole pixels, (N,) angle in radians."""
 
 
 class CutPaste(_Paste):
-    """A rectangle of the image, its colours jittered, pasted elsewhere (Li et al., CVPR 2021).
+    """Pastes a colour-jittered rectangle of the image elsewhere (Li et al., CVPR 2021).
 
-    Where from, where to and how large depends on what the image shows and on nothing else: an
-    image is always shifted alike. In training, let the method's ``before`` vary the image first,
-    as the authors' colour jitter does; else each image has one and the same anomaly in all epochs.
+    Source, target and size depend on the content of the image only, so the same image is always
+    shifted in the same way. For training, let the method's ``pre_shift`` change the image first, as
+    the authors' colour jitter does. Otherwise an image has the same anomaly in every epoch.
 
     Args:
         area: [published: 0.02, 0.15] Smallest and largest area, as a share of the image.
-        ratio: [published: 0.3, 3.3] Smallest and largest width over height; log-uniform, as in
-            pytorch-cutpaste.
-        jitter: What changes the colours of the patch; a patch keeps them by default. It sees the
-            whole image, and the patch is cut from what it gives.
+        ratio: [published: 0.3, 3.3] Smallest and largest width over height, drawn log-uniformly as
+            in pytorch-cutpaste.
+        jitter: Augmentation of the colours of the patch; none by default. It is applied to the
+            whole image, and the patch is cut from the result.
+
+    Raises:
+        ValueError: the first value of a range is above the second.
     """
 
     key = 1
@@ -92,15 +91,15 @@ class CutPaste(_Paste):
 
 
 class CutPasteScar(_Paste):
-    """A thin strip of the image, jittered and turned, pasted elsewhere (Li et al., CVPR 2021).
+    """Pastes a thin, jittered and rotated strip elsewhere (Li et al., CVPR 2021).
 
-    As ``cutpaste`` in all else.
+    In all other respects the same as ``cutpaste``.
 
     Args:
         width: [published: 2, 16 of 256 pixels] Smallest and largest width, as a share of the
-            image's; a pixel at least.
-        height: [published: 10, 25 of 256 pixels] The same of the height.
-        degrees: [published: 45] How far it is turned at most, either way.
+            image's width; at least one pixel.
+        height: [published: 10, 25 of 256 pixels] The same for the height.
+        degrees: [published: 45] Largest angle, in both directions.
         jitter: As for ``cutpaste``.
     """
 
@@ -126,35 +125,35 @@ class CutPasteScar(_Paste):
 
 
 def rising(name: str, bounds: tuple[float, float]) -> tuple[float, float]:
-    """The bounds, refused with ValueError if the first is above the second."""
+    """Returns the bounds; raises ValueError if the first is above the second."""
     if bounds[0] > bounds[1]:
         raise ValueError(f"{name} must rise: its first value {bounds[0]} is above {bounds[1]}")
     return bounds
 
 
 def _between(bounds: tuple[float, float], keys: RandomKeys) -> Tensor:
-    """(N,) uniform random numbers."""
+    """Uniform random numbers between two bounds, shape (N,)."""
     return bounds[0] + keys.uniform() * (bounds[1] - bounds[0])
 
 
 def pasted(
     images: Tensor, patches: Tensor, size: Tensor, source: Tensor, target: Tensor, angle: Tensor
 ) -> Tensor:
-    """Images with a turned rectangle of ``patches`` pasted in; nearest pixels, no blending.
+    """Pastes a rotated rectangle of ``patches`` into each image (nearest pixel, no blending).
 
     Args:
         images: (N, C, H, W).
-        patches: like ``images``; where the rectangles are cut.
-        size: (N, 2) their width and height.
-        source: (N, 2) x and y of their centres; a pixel's own centre is at one half.
-        target: (N, 2) where the centres go.
-        angle: (N,) by how much they are turned, in radians, counter-clockwise.
+        patches: same shape as ``images``; the rectangles are cut out of them.
+        size: (N, 2) width and height of the rectangles.
+        source: (N, 2) x and y of their centres; the centre of the first pixel is at one half.
+        target: (N, 2) the new centres.
+        angle: (N,) rotation in radians, counter-clockwise.
     """
     height, width = images.shape[-2:]
     x = torch.arange(width, device=images.device) + 0.5 - target[:, 0, None]  # (N, W)
     y = torch.arange(height, device=images.device) + 0.5 - target[:, 1, None]  # (N, H)
     cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
-    # Turned back into the rectangle's own axes; y runs down.
+    # Pixel positions along the axes of the rectangle; y runs down.
     u = x[:, None] * cos - y[:, :, None] * sin  # (N, H, W)
     v = x[:, None] * sin + y[:, :, None] * cos
     half = size[:, :, None, None] / 2

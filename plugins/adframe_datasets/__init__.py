@@ -1,1 +1,1 @@
-"""Bundled data sets."""
+"""Data sets."""

@@ -1,4 +1,4 @@
-"""What every data set with classes shares: which are normal, and how that splits it."""
+"""Common part of all data sets with classes: which classes are normal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, TypedDict
 
 import torch
 from annotated_types import Interval
@@ -15,19 +15,20 @@ from annotated_types import Interval
 from adframe import UserError
 from adframe.interfaces import Count, Dataset, Images, Pixels, Splits
 
-Names = str | Sequence[str] | None  #: one class, several, or none named
+Names = str | Sequence[str] | None  #: one class, several classes, or all of them
 Size = Annotated[int, Interval(ge=8, le=1024)]
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The images of one split, before any is decoded.
+    """The images of one split, before any of them is decoded.
 
     Attributes:
-        classes: every class there is, in the order its images are to come.
+        classes: names of all classes, in the order of the images.
         of: class of each image.
-        names: what to call each image.
-        read: (N, 3, H, W) uint8 pixels of the images asked for, and which of them these are.
+        names: name of each image.
+        read: decodes images by index. Returns (N, 3, H, W) uint8 and the indices of these images,
+            without those that were skipped.
     """
 
     classes: Sequence[str]
@@ -36,24 +37,34 @@ class Listing:
     read: Callable[[list[int]], tuple[Pixels, list[int]]]
 
 
+class ClassOptions(TypedDict, total=False):
+    """Options of ``Classed`` that its subclasses pass on."""
+
+    normal: Names
+    labelled: bool
+    without: Names
+    train_limit: Count | None
+    test_limit: Count | None
+
+
 class Classed(Dataset):
     """Images of several classes, some of which are normal.
 
-    Training images are those of the normal classes; the test split holds every class, and what is
-    not normal is an outlier. As an outlier set it gives the test images of every class.
+    The training split holds the normal classes. The test split holds all classes; images of classes
+    that are not normal are outliers. As an outlier set it gives the test images of all classes.
 
     Args:
-        root: Folder that holds the data set. Relative to where the command runs.
-        normal: The class or classes that are normal; all by default. Several are one inlier class
+        root: Folder of the data set, relative to the working directory.
+        normal: The normal class or classes; all by default. Several classes are one inlier class
             unless ``labelled``.
         labelled: Whether inliers keep their class as a label (the labelled multi-class setting).
-        without: A class or classes left out altogether, as where outliers would show what inliers
-            do.
-        train_limit: Most training images of a class, the first in order.
-        test_limit: Most test images of a class, the first in order.
+        without: A class or classes to leave out, for example if outliers would show the same
+            objects as inliers.
+        train_limit: Largest number of training images per class; the first ones are taken.
+        test_limit: Largest number of test images per class; the first ones are taken.
     """
 
-    title: ClassVar[str] = ""  #: what an error calls the data set; its folder where empty
+    title: ClassVar[str] = ""  #: name of the data set in error messages; its folder if empty
 
     def __init__(
         self,
@@ -74,10 +85,10 @@ class Classed(Dataset):
 
     @abstractmethod
     def listing(self, train: bool, seed: int) -> Listing:
-        """The training or the test images, found and not yet decoded."""
+        """Finds the training or the test images, without decoding them."""
 
     def whole(self) -> Listing:
-        """What there is to test outlier detection with."""
+        """Finds all images that serve as outliers of another data set."""
         return self.listing(train=False, seed=0)
 
     def load(self, seed: int) -> Splits:
@@ -94,7 +105,7 @@ class Classed(Dataset):
         return self._images(listing, self._kept(listing.classes), [], self.test_limit)
 
     def inliers(self, classes: Sequence[str], others: Sequence[str] = ()) -> list[str]:
-        """The normal classes, among those there are to train on."""
+        """The normal classes that have training images."""
         kept = self._kept(classes, others)
         return named(self.normal, [name for name in classes if name in kept], self.where, "normal")
 
@@ -120,10 +131,16 @@ class Classed(Dataset):
 
 
 def named(names: Names, classes: Sequence[str], where: str, option: str) -> list[str]:
-    """The classes an option names; all of them for None.
+    """The classes that an option names; all of them for None.
+
+    Args:
+        names: value of the option.
+        classes: all classes.
+        where: name of the data set, for error messages.
+        option: name of the option, for error messages.
 
     Raises:
-        UserError: a name is not among ``classes``, or there is none; ``where`` names the data set.
+        UserError: a name is not among ``classes``, or ``names`` is empty.
     """
     if names is None:
         return list(classes)
@@ -133,8 +150,8 @@ def named(names: Names, classes: Sequence[str], where: str, option: str) -> list
             shown, more = list(classes), ""
             if len(shown) > 12:
                 shown, more = get_close_matches(name, classes, 3, 0.4) or shown[:12], ", ..."
-            told = ", ".join(shown) + more
-            raise UserError(f"{option}: no class '{name}' in {where}; there is: {told}")
+            known = ", ".join(shown) + more
+            raise UserError(f"{option}: no class '{name}' in {where}; there is: {known}")
     if not wanted:
         raise UserError(f"{option}: name at least one class, or leave it out")
     return wanted
@@ -143,14 +160,14 @@ def named(names: Names, classes: Sequence[str], where: str, option: str) -> list
 def as_images(
     pixels: Pixels, of: Sequence[str], names: Sequence[str], normal: Sequence[str], labelled: bool
 ) -> Images:
-    """Images with their truth, from the class name of each.
+    """Images with labels and ground truth, from the class of each image.
 
     Args:
         pixels: (N, 3, H, W) uint8.
-        of: class of each image; one that is not normal makes it an outlier.
-        names: what to call each image.
+        of: class of each image. Images of classes that are not normal are outliers.
+        names: name of each image.
         normal: the normal classes.
-        labelled: whether inliers keep their class as a label; -1 otherwise.
+        labelled: whether inliers keep their class as a label. Otherwise the label is -1.
     """
     index = {name: position for position, name in enumerate(normal)}
     label = torch.tensor([index.get(name, -1) if labelled else -1 for name in of])
@@ -159,7 +176,7 @@ def as_images(
 
 
 def seeded_order(count: int, seed: int) -> list[int]:
-    """A permutation of range(count) that ``seed`` alone decides."""
+    """A permutation of range(count) that depends on ``seed`` only."""
     generator = torch.Generator().manual_seed(seed)
     order: list[int] = torch.randperm(count, generator=generator).tolist()
     return order

@@ -4,49 +4,42 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Unpack
 
 from annotated_types import Interval
 
 from adframe import UserError, find_images
-from adframe.interfaces import Count, Images, Splits
+from adframe.interfaces import Images, Splits
 
-from .classes import Classed, Listing, Names, Size, seeded_order
-from .decoding import FromFiles, Workers
+from .classes import Listing, Size, seeded_order
+from .files import ClassedFiles, FileOptions
 
 Share = Annotated[float, Interval(gt=0, lt=1)]
 
 
-class HeldOut(FromFiles, Classed):
-    """Images that nobody has split: a share of each normal class is held out for testing.
+class HeldOut(ClassedFiles):
+    """Images without a split: a share of each normal class is held out for testing.
 
-    As an outlier set it gives every image there is, since none of it is trained on.
+    As an outlier set it gives all images, since none of them is trained on.
 
     Args:
-        test_share: [guess: 0.3] Share of each normal class held out; drawn by the run's seed. The
-            other classes are tested on whole.
+        test_share: [guess: 0.3] Share of each normal class that is held out, drawn by the run's
+            seed. All images of the other classes are test images.
     """
 
     def __init__(
         self,
         root: Path,
-        normal: Names = None,
-        labelled: bool = False,
-        without: Names = None,
-        train_limit: Count | None = None,
-        test_limit: Count | None = None,
         size: Size | None = None,
         test_share: Share = 0.3,
-        cache: Path | None = None,
-        workers: Workers = None,
+        **options: Unpack[FileOptions],
     ) -> None:
-        super().__init__(root, normal, labelled, without, train_limit, test_limit)
-        self.decode_as(size, cache, workers)
+        super().__init__(root, size, **options)
         self.test_share = test_share
 
     @abstractmethod
     def files(self) -> dict[str, list[Path]]:
-        """Every image, by class."""
+        """All images by class."""
 
     def whole(self) -> Listing:
         return self.listed(self.files())
@@ -64,44 +57,38 @@ class HeldOut(FromFiles, Classed):
 
 
 class ImageFolder(HeldOut):
-    """Images below ``ROOT/<class>/``, of one's own or of a published set.
+    """Images in class folders, ``ROOT/<class>/``: your own photographs or a published data set.
 
-    One-class with ``normal: automobile``; several names make one inlier class of them, none makes
-    it of all. The training split holds only normal classes; the test split holds every class, and
-    what is not normal is an outlier. Every kind of image is brought to 8-bit RGB: grey is
-    repeated, transparency laid upon white, 16 bits scaled to 8.
+    With ``normal: automobile`` one class is normal. Several names, or none for all classes, make
+    one inlier class together. The training split holds the normal classes only. The test split
+    holds all classes; images of classes that are not normal are outliers. All images become 8-bit
+    RGB: grey is repeated, transparent parts become white, 16 bits are scaled to 8.
 
-    As an outlier set it gives every image below ``test_root``, or below ``root`` without one, and
-    under ``exposure`` every image below ``root``; there class folders are not needed.
+    As an outlier set it gives all images of ``test_root``, or of ``root`` without one. Under
+    ``exposure`` it gives all images of ``root``. Both work without class folders.
 
     Args:
-        root: Folder of one folder per class, to train on. Relative to where the command runs.
-        test_root: The same for testing; without it a share of ``root`` is held out.
-        size: Shorter side after resizing, then the centre square is cut out; without it all
-            images must share one size.
-        test_share: [guess: 0.3] Share of each normal class held out for testing where there is no
-            ``test_root``; drawn by the run's seed. The other classes are tested on whole.
-        skip_unreadable: Whether files that are damaged or no images are left out, with a warning
-            that counts them and names the first; otherwise they are an error.
+        root: Folder with one folder per class, for training, relative to the working directory.
+        test_root: The same for testing. Without it, a share of ``root`` is held out.
+        size: Shorter side after resizing; then the centre square is cut out. Without it, all images
+            must have the same size.
+        test_share: [guess: 0.3] Share of each normal class that is held out for testing if there is
+            no ``test_root``, drawn by the run's seed. All images of the other classes are test
+            images.
+        skip_unreadable: Whether to skip damaged files and files that are no images, with a warning
+            that gives their number and the first name. Otherwise they are an error.
     """
 
     def __init__(
         self,
         root: Path,
         test_root: Path | None = None,
-        normal: Names = None,
-        labelled: bool = False,
-        without: Names = None,
         size: Size | None = None,
         test_share: Share = 0.3,
-        train_limit: Count | None = None,
-        test_limit: Count | None = None,
         skip_unreadable: bool = False,
-        cache: Path | None = None,
-        workers: Workers = None,
+        **options: Unpack[FileOptions],
     ) -> None:
-        chosen = normal, labelled, without, train_limit, test_limit
-        super().__init__(root, *chosen, size, test_share, cache, workers)
+        super().__init__(root, size, test_share, **options)
         self.test_root = None if test_root is None else test_root.expanduser()
         self.skip_unreadable = skip_unreadable
 
@@ -135,10 +122,10 @@ class ImageFolder(HeldOut):
 
 
 def class_folders(root: Path) -> dict[str, list[Path]]:
-    """The images below each folder of ``root``.
+    """The images in each class folder of ``root``.
 
     Raises:
-        UserError: there is no such folder, or none in it, or one without images.
+        UserError: ``root`` does not exist or has no class folder, or a class folder has no images.
     """
     files = {folder.name: _images_below(folder) for folder in _folders(root)}
     for name, paths in files.items():
@@ -148,10 +135,10 @@ def class_folders(root: Path) -> dict[str, list[Path]]:
 
 
 def any_folder(root: Path) -> dict[str, list[Path]]:
-    """The same, of a folder that may also hold the images themselves.
+    """The images in ``root`` and in its class folders, if there are any.
 
     Raises:
-        UserError: there is no such folder, or no image in it.
+        UserError: ``root`` does not exist or has no images.
     """
     if not root.is_dir():
         raise UserError(f"{root}: no such folder")

@@ -1,4 +1,4 @@
-"""Mixtures of two images of a data set."""
+"""Mixtures of two images."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from .classes import seeded_order
 
 
 class Interpolated(Dataset):
-    """The mean of two test images, for every test image of another data set.
+    """Means of two test images of another data set.
 
     The ``Interp.`` column of CSI (Tack et al., NeurIPS 2020) and UniCon-HA, after Du and Mordatch
-    (NeurIPS 2019). The images stand in one ring, in an order that is the same for every seed, and
-    each is mixed with its neighbour: no image with itself, each image twice. CSI's public code
-    leaves the first hundred unmixed, so that 1 % of its outliers are inliers; none is here.
+    (NeurIPS 2019). The images form a ring, in an order that is the same for all seeds. Each image
+    is mixed with its neighbour, so it is used twice and never mixed with itself. CSI's public code
+    leaves the first hundred images unmixed, so 1 % of its outliers are inliers; here none is.
 
-    As the data set of a run it gives ``of``'s inliers, and their mixtures as the outliers.
+    As the data set of a run it gives the inliers of ``of``, with their mixtures as outliers.
 
     Args:
-        of: The data set whose test images are mixed; under ``outliers``, usually that of the run.
+        of: The data set whose test images are mixed. Under ``outliers`` this is usually the data
+            set of the run.
     """
 
     def __init__(self, of: Dataset) -> None:
@@ -38,7 +39,7 @@ class Interpolated(Dataset):
         )
         mixed = mixtures(plain)
         both = Images(
-            torch.cat([plain.pixels, mixed.pixels]),
+            torch.cat([plain.pixels[:], mixed.pixels[:]]),
             torch.cat([plain.label, mixed.label]),
             torch.cat([plain.outlier, mixed.outlier]),
             [*plain.names, *mixed.names],
@@ -50,10 +51,10 @@ class Interpolated(Dataset):
 
 
 def mixtures(images: Images) -> Images:
-    """As many means of two images as there are images; halves are rounded up.
+    """Means of two images each, as many as there are images. Halves are rounded up.
 
     Raises:
-        ValueError: there is but one image.
+        ValueError: there are fewer than two images.
     """
     if len(images) < 2:
         raise ValueError(f"{len(images)} test image(s) of the data set to mix; 2 are needed")

@@ -1,63 +1,51 @@
-"""Published data sets that one fetches oneself, in the folders they unpack to."""
+"""Published data sets that you download yourself, in the folders that their archives hold."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
+from typing import Unpack
 
 from adframe import UserError
-from adframe.interfaces import Count
 
-from .classes import Classed, Listing, Names, Size
-from .decoding import FromFiles, Workers
+from .classes import Listing, Size
+from .files import ClassedFiles, FileOptions
 from .folder import HeldOut, Share, class_folders
-from .official import fetched
+from .torchvision_source import fetched
 
 
-class Unpacked(FromFiles, Classed):
-    """A data set as its archives unpack, with the split its authors made.
+class Unpacked(ClassedFiles):
+    """A data set in the folders of its archives, with the split of its authors.
 
     Args:
-        size: [inferred: CSI's ImageNet-30 protocol, 224] Shorter side after resizing, then the
-            centre square is cut out. 32 beside CIFAR.
+        size: [inferred: CSI's ImageNet-30 protocol, 224] Shorter side after resizing; then the
+            centre square is cut out. Use 32 together with CIFAR.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        normal: Names = None,
-        labelled: bool = False,
-        without: Names = None,
-        train_limit: Count | None = None,
-        test_limit: Count | None = None,
-        size: Size = 224,
-        cache: Path | None = None,
-        workers: Workers = None,
-    ) -> None:
-        super().__init__(root, normal, labelled, without, train_limit, test_limit)
-        self.decode_as(size, cache, workers)
+    def __init__(self, root: Path, size: Size = 224, **options: Unpack[FileOptions]) -> None:
+        super().__init__(root, size, **options)
 
     @abstractmethod
     def files(self, train: bool) -> dict[str, list[Path]]:
-        """Every image of a split, by class."""
+        """All images of a split by class."""
 
     def listing(self, train: bool, seed: int) -> Listing:
         return self.listed(self.files(train))
 
     def unlike(self, expected: str) -> UserError:
-        """What to say of a folder that does not hold the data set."""
+        """The error for a folder that does not hold the data set."""
         return UserError(f"{self.root}: this is not {self.title}; expected {expected}")
 
 
 class ImageNet30(Unpacked):
     """ImageNet-30 (Hendrycks et al., NeurIPS 2019): 39,000 and 3,000 photographs, 30 classes.
 
-    1,300 images of each class to train, 100 to test. ImageNet's terms: non-commercial research and
+    1,300 training and 100 test images per class. ImageNet's terms: non-commercial research and
     education.
 
     Args:
-        root: Folder that holds ``one_class_train/<class>/`` and ``one_class_test/<class>/``, as the
-            two published archives unpack.
+        root: Folder with ``one_class_train/<class>/`` and ``one_class_test/<class>/``, from the two
+            published archives.
     """
 
     title = "ImageNet-30"
@@ -76,12 +64,12 @@ class ImageNet30(Unpacked):
 class StanfordDogs(Unpacked):
     """Stanford Dogs (Khosla et al. 2011): 12,000 and 8,580 photographs of 120 breeds.
 
-    Classes are called as their folders are (``n02085620-Chihuahua``). The images are ImageNet's:
+    Classes have the names of their folders (``n02085620-Chihuahua``). The images are ImageNet's:
     non-commercial research and education.
 
     Args:
-        root: Folder that holds ``Images/<breed>/``, ``train_list.mat`` and ``test_list.mat``, as
-            images.tar and lists.tar unpack.
+        root: Folder with ``Images/<breed>/``, ``train_list.mat`` and ``test_list.mat``, from
+            images.tar and lists.tar.
     """
 
     title = "Stanford Dogs"
@@ -103,12 +91,12 @@ class StanfordDogs(Unpacked):
 class CUB200(Unpacked):
     """Caltech-UCSD Birds-200-2011 (Wah et al. 2011): 5,994 and 5,794 photographs of 200 birds.
 
-    Classes are called as their folders are (``001.Black_footed_Albatross``). For non-commercial
+    Classes have the names of their folders (``001.Black_footed_Albatross``). For non-commercial
     research and education.
 
     Args:
-        root: Folder that holds, or is, ``CUB_200_2011`` with ``images/<class>/``, ``images.txt``
-            and ``train_test_split.txt``.
+        root: The folder ``CUB_200_2011`` with ``images/<class>/``, ``images.txt`` and
+            ``train_test_split.txt``, or the folder that holds it.
     """
 
     title = "CUB-200-2011"
@@ -129,15 +117,15 @@ class CUB200(Unpacked):
 class Caltech256(HeldOut):
     """Caltech-256 (Griffin et al. 2007): 30,607 images of 256 kinds of object, and clutter.
 
-    There is no official split. Classes are called as their folders are (``001.ak47``), clutter
+    There is no official split. Classes have the names of their folders (``001.ak47``); clutter is
     ``257.clutter``.
 
     Args:
-        root: Folder that holds, or gets, ``caltech256/256_ObjectCategories/<class>/``, or holds
-            ``256_ObjectCategories`` itself.
-        download: Fetch the official archive (1.2 GB) where it is missing.
-        size: [inferred: CSI's ImageNet-30 protocol, 224] Shorter side after resizing, then the
-            centre square is cut out. 32 beside CIFAR.
+        root: Folder with ``caltech256/256_ObjectCategories/<class>/`` (downloads go there) or with
+            ``256_ObjectCategories``.
+        download: Whether to download the official archive (1.2 GB) if it is missing.
+        size: [inferred: CSI's ImageNet-30 protocol, 224] Shorter side after resizing; then the
+            centre square is cut out. Use 32 together with CIFAR.
     """
 
     title = "Caltech-256"
@@ -145,19 +133,12 @@ class Caltech256(HeldOut):
     def __init__(
         self,
         root: Path,
-        normal: Names = None,
-        labelled: bool = False,
-        without: Names = None,
-        train_limit: Count | None = None,
-        test_limit: Count | None = None,
         size: Size = 224,
         test_share: Share = 0.3,
         download: bool = False,
-        cache: Path | None = None,
-        workers: Workers = None,
+        **options: Unpack[FileOptions],
     ) -> None:
-        chosen = normal, labelled, without, train_limit, test_limit
-        super().__init__(root, *chosen, size, test_share, cache, workers)
+        super().__init__(root, size, test_share, **options)
         self.download = download
 
     def files(self) -> dict[str, list[Path]]:
@@ -171,7 +152,7 @@ class Caltech256(HeldOut):
                     "download: true to fetch it"
                 )
             fetched("Caltech256", self.title, self.root, download=True)
-        files = class_folders((found or places)[0])  # some hold a stray folder of copies
+        files = class_folders((found or places)[0])  # some classes hold an extra folder of copies
         return {name: [p for p in paths if p.parent.name == name] for name, paths in files.items()}
 
 
@@ -184,5 +165,5 @@ def _by_folder(root: Path, names: list[str]) -> dict[str, list[Path]]:
 
 
 def _table(path: Path) -> dict[str, str]:
-    """Lines of a number and a word."""
+    """A file with a number and a word in each line."""
     return dict(line.split(maxsplit=1) for line in path.read_text("utf-8").splitlines() if line)

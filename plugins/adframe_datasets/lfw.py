@@ -1,4 +1,4 @@
-"""Faces and what is no face: real photographs that ship with scikit-image."""
+"""Photographs of faces and of other things, which ship with scikit-image."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ TRAIN = 70
 
 
 class LFWFaces(Dataset):
-    """100 faces (inliers) and 100 other patches, 25x25, shipped with scikit-image; no download.
+    """100 faces (inliers) and 100 other patches, 25x25, from scikit-image; no download.
 
-    From Labeled Faces in the Wild, grey, repeated to three channels. The run's seed draws 70
-    faces to train on; the other 30 and the 100 patches are the test split. Needs the extra
+    From Labeled Faces in the Wild; grey, repeated to three channels. The run's seed draws 70 faces
+    for training. The other 30 faces and the 100 patches are the test split. Needs the extra
     ``adframe[demo]``.
     """
 
@@ -27,7 +27,7 @@ class LFWFaces(Dataset):
             from skimage.data import lfw_subset
         except ImportError as error:
             raise UserError("lfw_faces needs scikit-image: pip install 'adframe[demo]'") from error
-        values = lfw_subset()  # (200, 25, 25) floating point in 0..1, the 100 faces first
+        values = lfw_subset()  # type: ignore[no-untyped-call]  # (200, 25, 25) in 0..1, faces first
         pixels = torch.from_numpy(np.rint(values * 255).astype(np.uint8))
         faces, others = pixels[:100, None].expand(-1, 3, -1, -1), pixels[100:, None]
         order = seeded_order(len(faces), seed)

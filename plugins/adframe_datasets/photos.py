@@ -1,25 +1,24 @@
-"""Data sets of photographs of every size, read and fetched by torchvision."""
+"""Data sets of photographs of any size, read and downloaded by torchvision."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 from adframe import UserError
-from adframe.interfaces import Count
 
-from .classes import Listing, Names, Size
-from .decoding import FromFiles, Workers
-from .official import Official
+from .classes import Listing, Size
+from .files import ClassedFiles, FileOptions
+from .torchvision_source import FromTorchvision
 
 
-class Photos(FromFiles, Official):
-    """Image files that torchvision finds; only those a run needs are decoded.
+class Photos(ClassedFiles, FromTorchvision):
+    """Image files that torchvision finds. Only the files that a run needs are decoded.
 
     Args:
-        size: [inferred: CSI's ImageNet-30 protocol, 224] Shorter side after resizing, then the
-            centre square is cut out. 32 beside CIFAR.
+        size: [inferred: CSI's ImageNet-30 protocol, 224] Shorter side after resizing; then the
+            centre square is cut out. Use 32 together with CIFAR.
     """
 
     training: ClassVar[tuple[str, ...]] = ("train", "val")
@@ -28,21 +27,15 @@ class Photos(FromFiles, Official):
     def __init__(
         self,
         root: Path,
-        normal: Names = None,
-        labelled: bool = False,
-        without: Names = None,
-        train_limit: Count | None = None,
-        test_limit: Count | None = None,
         download: bool = False,
         size: Size = 224,
-        cache: Path | None = None,
-        workers: Workers = None,
+        **options: Unpack[FileOptions],
     ) -> None:
-        super().__init__(root, normal, labelled, without, train_limit, test_limit, download)
-        self.decode_as(size, cache, workers)
+        super().__init__(root, size, **options)
+        self.download = download
 
     def files(self, split: str) -> Iterator[tuple[Path, str]]:
-        """Path and class of every image of one of torchvision's splits."""
+        """Path and class of each image of one of torchvision's splits."""
         data = self.official(split=split, loader=Path)  # a loader that decodes nothing
         for row in range(len(data)):
             path, label = data[row]
@@ -59,11 +52,11 @@ class Photos(FromFiles, Official):
 class DTD(Photos):
     """Describable Textures (Cimpoi et al., CVPR 2014): 5,640 images of 47 textures.
 
-    The first of the ten official partitions: 40 images of each class to train, 40 to validate (both
-    trained on here) and 40 to test. For research only.
+    The first of the ten official partitions: 40 training, 40 validation and 40 test images per
+    class. Validation images are trained on, too. For research only.
 
     Args:
-        root: Folder that holds, or gets, ``dtd/dtd/images`` and ``dtd/dtd/labels`` (625 MB).
+        root: Folder with ``dtd/dtd/images`` and ``dtd/dtd/labels`` (625 MB).
     """
 
     title = source = "DTD"
@@ -72,11 +65,11 @@ class DTD(Photos):
 class Flowers102(Photos):
     """Oxford Flowers-102 (Nilsback and Zisserman 2008): 8,189 photographs of 102 flowers.
 
-    1,020 images to train, 1,020 to validate (both trained on here) and 6,149 to test. The authors
-    state no licence.
+    1,020 training, 1,020 validation and 6,149 test images. Validation images are trained on, too.
+    The authors state no licence.
 
     Args:
-        root: Folder that holds, or gets, ``flowers-102/jpg``, ``flowers-102/imagelabels.mat`` and
+        root: Folder with ``flowers-102/jpg``, ``flowers-102/imagelabels.mat`` and
             ``flowers-102/setid.mat`` (345 MB).
     """
 
@@ -87,11 +80,11 @@ class Flowers102(Photos):
 class Food101(Photos):
     """Food-101 (Bossard et al., ECCV 2014): 101,000 photographs of 101 dishes.
 
-    750 images of each class to train, 250 to test. Beside ImageNet-30, which has hot dogs of its
-    own, say ``without: hot_dog``. The photographs belong to their takers: scientific fair use only.
+    750 training and 250 test images per class. Together with ImageNet-30, which also has hot dogs,
+    set ``without: hot_dog``. The photographers own the images: scientific fair use only.
 
     Args:
-        root: Folder that holds, or gets, ``food-101/images`` and ``food-101/meta`` (5 GB).
+        root: Folder with ``food-101/images`` and ``food-101/meta`` (5 GB).
     """
 
     title = "Food-101"
@@ -102,10 +95,10 @@ class Food101(Photos):
 class OxfordPets(Photos):
     """Oxford-IIIT Pet (Parkhi et al., CVPR 2012): 7,349 photographs of 37 breeds of cat and dog.
 
-    3,680 images to train and validate, 3,669 to test. CC BY-SA 4.0.
+    3,680 images for training and validation, 3,669 for testing. CC BY-SA 4.0.
 
     Args:
-        root: Folder that holds, or gets, ``oxford-iiit-pet/images`` and
+        root: Folder with ``oxford-iiit-pet/images`` and
             ``oxford-iiit-pet/annotations`` (810 MB).
     """
 
@@ -114,19 +107,20 @@ class OxfordPets(Photos):
     training = ("trainval",)
 
     def files(self, split: str) -> Iterator[tuple[Path, str]]:
-        data = self.official(split=split)  # of all, this one has no loader to replace
+        data = self.official(split=split)  # this data set takes no loader
         yield from zip(data._images, (data.classes[i] for i in data._labels), strict=True)
 
 
 class Places365(Photos):
     """Places-365 (Zhou et al., TPAMI 2017): photographs of 365 scenes, in their 256x256 form.
 
-    1,803,460 images to train (``train-standard``, 24 GB) and 100 of each class to test: the
-    official validation split (500 MB), the test split's truth being secret. As an outlier set only
-    the latter is needed. For non-commercial research and education.
+    1,803,460 training images (``train-standard``, 24 GB) and 100 test images per class. The test
+    images are the official validation split (500 MB), since the labels of the test split are
+    secret. As an outlier set only the validation split is needed. For non-commercial research and
+    education.
 
     Args:
-        root: Folder that holds, or gets, ``val_256``, ``data_256_standard``,
+        root: Folder with ``val_256``, ``data_256_standard``,
             ``categories_places365.txt`` and the lists of files.
     """
 

@@ -1,4 +1,4 @@
-"""What adframe_datasets brings."""
+"""Registers the components of adframe_datasets."""
 
 from adframe import Add, hookimpl
 

@@ -9,22 +9,22 @@ from adframe import UserError
 from adframe.interfaces import Count, Images, Splits
 
 from .classes import Size, as_images
-from .decoding import FromFiles, Workers
+from .files import FromFiles, Workers
 from .folder import any_folder
 
 
 class OutlierSet(FromFiles):
-    """Test images alone, to be named under ``outliers``.
+    """Test images without classes. Name such a data set under ``outliers``.
 
     Args:
-        root: Folder that the archive was unpacked in, or the unpacked folder itself.
-        test_limit: Most images; they are taken at even distances, in order of name.
-        size: [published: 32] Shorter side after resizing, then the centre square is cut out.
+        root: The unpacked folder, or the folder that holds it.
+        test_limit: Largest number of images; they are evenly spaced in the order of names.
+        size: [published: 32] Shorter side after resizing; then the centre square is cut out.
     """
 
     title: ClassVar[str]
-    folders: ClassVar[tuple[str, ...]]  #: what the archive unpacks to, by any of its names
-    count: ClassVar[int] = 10_000  #: images in it
+    folders: ClassVar[tuple[str, ...]]  #: names that the unpacked folder can have
+    count: ClassVar[int] = 10_000  #: number of images
 
     def __init__(
         self,
@@ -59,8 +59,8 @@ class OutlierSet(FromFiles):
 class LSUNResize(OutlierSet):
     """LSUN (resize) (Liang et al., ICLR 2018): 10,000 test images of LSUN's scenes at 32x32.
 
-    Made for ODIN by a resizing that leaves artefacts, which make it easy to tell from CIFAR;
-    ``lsun_fix`` was made for that reason. The archive is LSUN_resize.tar.gz, of
+    Made for ODIN. Its resizing leaves artefacts, so it is easy to separate from CIFAR; ``lsun_fix``
+    has none. The archive is LSUN_resize.tar.gz, of
     github.com/facebookresearch/odin. LSUN states no licence for its images.
     """
 
@@ -71,8 +71,8 @@ class LSUNResize(OutlierSet):
 class ImageNetResize(OutlierSet):
     """ImageNet (resize) (Liang et al., ICLR 2018): 10,000 test images of Tiny ImageNet at 32x32.
 
-    Made for ODIN by a resizing that leaves artefacts, which make it easy to tell from CIFAR;
-    ``imagenet_fix`` was made for that reason. The archive is Imagenet_resize.tar.gz, of
+    Made for ODIN. Its resizing leaves artefacts, so it is easy to separate from CIFAR;
+    ``imagenet_fix`` has none. The archive is Imagenet_resize.tar.gz, of
     github.com/facebookresearch/odin. ImageNet's terms: non-commercial research and education.
     """
 
@@ -94,8 +94,8 @@ class LSUNFix(OutlierSet):
 class ImageNetFix(OutlierSet):
     """ImageNet (FIX) (Tack et al., NeurIPS 2020): 10,000 images of ImageNet-30 at 32x32.
 
-    Resized with smoothing, from the training images, without the four classes that CIFAR-10 has
-    too (airliner, ambulance, parking meter, schooner). The archive is that of
+    Resized with smoothing, from the training images, without the four classes that CIFAR-10 also
+    has (airliner, ambulance, parking meter, schooner). The archive is that of
     github.com/alinlab/CSI. ImageNet's terms: non-commercial research and education.
     """
 

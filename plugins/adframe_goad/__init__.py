@@ -1,1 +1,1 @@
-"""GOAD (Bergman & Hoshen, ICLR 2020): a space in which every transformation has its place."""
+"""GOAD (Bergman & Hoshen, ICLR 2020): its losses, its anomaly score and its batch normalisation."""

@@ -1,4 +1,4 @@
-"""Batch normalisation as GOAD's public code trains with it."""
+"""Batch normalisation as in GOAD's public code."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 def freeze_after_first_epoch(run: Run) -> None:
-    """Let batch normalisation use its running statistics, and keep them, from epoch 2 on.
+    """Freezes the running statistics of batch normalisation from epoch 2 on.
 
-    Only where a loss of the run asks for it.
+    Does nothing unless a loss of the run has ``official_code: true``.
     """
     modules = list(run.assembly.method.modules())
     if not any(isinstance(module, TripletCentre) and module.official_code for module in modules):
         return
 
     def freeze(module: nn.Module, _: tuple[Tensor, ...]) -> None:
-        if run.epoch:  # epochs completed, also those before the run was resumed
+        if run.epoch:  # epochs completed, including those before a resume
             module.eval()
 
     for module in modules:

@@ -1,4 +1,4 @@
-"""Losses that give each shift its place in feature space."""
+"""The losses of GOAD."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from adframe.interfaces import Loss, NonNegative, Views
 class TripletCentre(Loss):
     """Triplet-centre loss over shifts (He et al., CVPR 2018; Bergman & Hoshen, ICLR 2020).
 
-    Each view shall be nearer to the centre of its own shift than to any other centre, by a margin,
-    in squared distance: the mean of max(0, |z - c_t|^2 + margin - min |z - c_t'|^2). The centres
-    are the means of the batch, and carry gradient. Exposed outliers, which no shift made, are
-    left out; a batch of one shift gives zero.
+    It pulls each view closer to the centre of its own shift than to any other centre, by a margin:
+    the mean of max(0, |z - c_t|^2 + margin - min |z - c_t'|^2). The centres are the means of the
+    batch and carry gradient. Exposed outliers are left out, since they have no shift. A batch with
+    one shift gives zero.
 
     Args:
-        margin: [inferred: GOAD's README: 0.1] How much nearer, in squared distance.
+        margin: [inferred: GOAD's README: 0.1] Margin of the squared distances.
         official_code: [inferred: GOAD's code has it true] Trains with frozen batch normalisation
-            from the second epoch on: GOAD's public code calls ``train()`` once, before the first
-            epoch, and ``eval()`` at the end of each.
+            from the second epoch on. GOAD's public code calls ``train()`` once, before the first
+            epoch, and ``eval()`` at the end of each epoch.
     """
 
     reads = "features"
@@ -35,7 +35,7 @@ class TripletCentre(Loss):
         z, shift = embeddings[made].float(), views.shift[made]
         if len(z) == 0:
             return embeddings.sum() * 0
-        present, own = shift.unique(return_inverse=True)
+        present, own = torch.unique(shift, return_inverse=True)
         count = torch.bincount(own, minlength=len(present))
         sums = z.new_zeros(len(present), z.shape[1]).index_add(0, own, z)
         distance = squared_distances(z, sums / count[:, None])  # (N, shifts of the batch)
@@ -45,7 +45,7 @@ class TripletCentre(Loss):
 
 
 class SquaredFeatures(Loss):
-    """Mean of the squared features, which keeps them small; GOAD weighs it with 10."""
+    """Mean of the squared features, which keeps them small. GOAD gives it the weight 10."""
 
     reads = "features"
 
@@ -54,6 +54,6 @@ class SquaredFeatures(Loss):
 
 
 def squared_distances(z: Tensor, centres: Tensor) -> Tensor:
-    """(..., N, M) squared Euclidean distances of (..., N, D) from (..., M, D)."""
+    """Squared Euclidean distances (..., N, M) between (..., N, D) and (..., M, D)."""
     exact = "donot_use_mm_for_euclid_dist"
     return torch.cdist(z, centres, compute_mode=exact).square()

@@ -1,4 +1,4 @@
-"""What adframe_goad brings."""
+"""Registers the components of adframe_goad."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def adframe_register(add: Add) -> None:
     add("loss", "triplet_centre", ".losses:TripletCentre")
     add("loss", "squared_features", ".losses:SquaredFeatures")
-    add("scorer", "shift_centres", ".scorers:ShiftCentres")
+    add("scorer", "shift_centres", ".scorer:ShiftCentres")
 
 
 @hookimpl

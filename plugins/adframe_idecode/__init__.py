@@ -1,1 +1,1 @@
-"""iDECODe (Kaur et al., AAAI 2022): equivariance learned, and judged by conformal p-values."""
+"""iDECODe (Kaur et al., AAAI 2022): its method, its augmentation and its anomaly scores."""

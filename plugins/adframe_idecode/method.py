@@ -80,7 +80,7 @@ class Equivariance(Method):
         self.shifts = parts.shifts
         self.schedule = parts.schedule
         last = len(self.backbone.widths)
-        if [stage.level for stage in self.schedule.stages(last, 0.0)] != [last]:
+        if self.schedule.levels(last) != [(last,)]:
             raise ValueError("equivariance trains the last stage alone; use such a schedule")
         self.variants = count_variants(self.shifts)
         self.pair = nn.Linear(2 * self.backbone.widths[-1], self.hidden)

@@ -1,4 +1,4 @@
-"""What adframe_idecode brings."""
+"""Registers the components of adframe_idecode."""
 
 from adframe import Add, hookimpl
 

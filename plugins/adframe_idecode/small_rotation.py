@@ -11,16 +11,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adframe.interfaces import Augmentation, Fraction, RandomKeys
+from adframe.ops import to_float
 
 
 class SmallRotation(Augmentation):
-    """Turns each image about its centre by a whole number of degrees, bilinearly.
+    """Rotates each image about its centre by a whole number of degrees (bilinear).
 
-    What lies outside of the image is filled evenly. Strength s turns by at most s times as far.
+    One grey value fills the corners. Strength s scales the largest angle.
 
     Args:
-        degrees: [inferred: iDECODe's code] How far at most, either way.
-        fill: [inferred: iDECODe's code, 128 of 255] Grey that moves in, 0..1.
+        degrees: [inferred: iDECODe's code] Largest angle, in both directions.
+        fill: [inferred: iDECODe's code, 128 of 255] Grey value of the corners, 0..1.
     """
 
     def __init__(
@@ -30,19 +31,18 @@ class SmallRotation(Augmentation):
         self.fill = fill
 
     def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
-        if not images.is_floating_point():
-            images = images.float().div_(255)
+        images = to_float(images)
         reach = round(self.degrees * strength)
         turns = (keys.uniform() * (2 * reach + 1)).floor() - reach
         return turned(images, turns, self.fill)
 
 
 def turned(images: Tensor, degrees: Tensor, fill: float) -> Tensor:
-    """(N, C, H, W) images, each turned counter-clockwise by its own (N,) ``degrees``."""
+    """Images (N, C, H, W), each rotated counter-clockwise by its own angle, (N,) ``degrees``."""
     height, width = images.shape[-2:]
     angle = degrees.to(images.dtype) * (math.pi / 180)
     cos, sin, none = angle.cos(), angle.sin(), torch.zeros_like(angle)
-    # affine_grid's axes run from -1 to 1 along each side, whatever its length.
+    # affine_grid's axes run from -1 to 1 along each side, whatever its length in pixels.
     across, down = -sin * height / width, sin * width / height
     matrix = torch.stack([cos, across, none, down, cos, none], dim=1).view(-1, 2, 3)
     grid = F.affine_grid(matrix, list(images.shape), align_corners=False)

@@ -1,1 +1,1 @@
-"""Bundled optimisers with their learning-rate schedules."""
+"""Optimisers with their learning-rate schedules."""

@@ -11,21 +11,19 @@ from torch import nn
 
 from adframe.interfaces import NonNegative, Optimizer, Positive
 
-from .fused import fused
-
 Decay = Annotated[float, Interval(ge=0, lt=1)]
 
 
 class Adam(Optimizer):
-    """Adam (Kingma & Ba, ICLR 2015), its learning rate constant or one cosine to zero.
+    """Adam (Kingma & Ba, ICLR 2015). The learning rate is constant, or falls along one cosine.
 
     Args:
         lr: [published: 0.001 for GEOM, GOAD and iDECODe] Learning rate at the start.
-        betas: [published: 0.9, 0.999] Decay of the means of the gradient and of its square.
-        eps: [published: 1e-8] Keeps the division from zero. Keras, and with it GEOM's code, has
-            1e-7.
-        weight_decay: [published: 0 for GOAD] L2 penalty, as 1/2 x this x squared norm, in the
-            gradient and not decoupled from it.
+        betas: [published: 0.9, 0.999] Decay of the running means of the gradient and of its
+            square.
+        eps: [published: 1e-8] Added to the divisor. Keras, and so GEOM's code, has 1e-7.
+        weight_decay: [published: 0 for GOAD] L2 penalty, as 1/2 x this x squared norm. It is
+            part of the gradient and not decoupled from it.
         decay: [published: constant] ``cosine`` takes the learning rate to zero over the run.
     """
 
@@ -44,8 +42,7 @@ class Adam(Optimizer):
         self.decay = decay
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return fused(
-            torch.optim.Adam,
+        return torch.optim.Adam(
             parameters,
             lr=self.lr,
             betas=self.betas,

@@ -1,4 +1,4 @@
-"""Layer-wise adaptive rate scaling, for large batches."""
+"""LARS, layer-wise adaptive rate scaling, for large batches."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from .sgd import SGD
 
 
 class LARS(Optimizer):
-    """SGD whose step is scaled to each tensor's length (You et al. 2017), with warm-up and cosine.
+    """SGD with steps scaled to the norm of each tensor (You et al. 2017), warm-up and cosine.
 
-    A tensor w with gradient g moves as SGD with momentum would move it under the gradient
-    trust ||w|| / (||g|| + decay ||w|| + eps) (g + decay w); under g + decay w itself where w or g
-    is zero. Biases and normalisation are scaled alike.
+    For a tensor w with gradient g, SGD with momentum gets the gradient
+    trust ||w|| / (||g|| + decay ||w|| + eps) (g + decay w). Where w or g is zero, it gets
+    g + decay w. Biases and normalisation layers are scaled as well.
 
     Args:
         lr: [inferred: CSI's code, 1.0: a tenth times a warm-up to ten times that] Learning rate at
             the end of the warm-up.
         momentum: [published: 0.9] Momentum.
         weight_decay: [published: 1e-6] L2 penalty, as 1/2 x this x squared norm.
-        trust: [inferred: CSI's code, 0.001] Length of a step for a tensor of length 1.
-        eps: [inferred: CSI's code, 1e-8] Keeps the divisor above zero.
-        warmup: [published: 10 of 1,000 epochs] Share of the run in which the learning rate first
-            climbs in a straight line; one cosine to zero takes the rest.
-        start: [inferred: CSI's code, 0.1] Where it climbs from, as a share of ``lr``.
+        trust: [inferred: CSI's code, 0.001] Norm of a step for a tensor of norm 1.
+        eps: [inferred: CSI's code, 1e-8] Added to the divisor.
+        warmup: [published: 10 of 1,000 epochs] Share of the run in which the learning rate rises
+            linearly. One cosine to zero takes the rest.
+        start: [inferred: CSI's code, 0.1] Learning rate at the start, as a share of ``lr``.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What adframe_optimizers brings."""
+"""Registers the components of adframe_optimizers."""
 
 from adframe import Add, hookimpl
 

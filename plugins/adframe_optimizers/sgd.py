@@ -1,4 +1,4 @@
-"""Stochastic gradient descent with a cosine."""
+"""Stochastic gradient descent."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from torch import nn
 
 from adframe.interfaces import Fraction, NonNegative, Optimizer, Positive
 
-from .fused import fused
-
 
 class SGD(Optimizer):
-    """SGD with momentum, and one cosine from the learning rate to zero over the whole run.
+    """SGD with momentum. The learning rate falls to zero along one cosine over the whole run.
 
     Args:
         lr: [published: 0.01] Learning rate at the start.
         momentum: [inferred: DROC's recipe] Momentum.
         weight_decay: [inferred: DROC's recipe] L2 penalty, as 1/2 x this x squared norm.
-        nesterov: [inferred: DROC's recipe] Nesterov's momentum.
-        warmup: [guess: none] Share of the run in which the learning rate first climbs from zero
-            in a straight line; the cosine takes the rest.
+        nesterov: [inferred: DROC's recipe] Nesterov momentum.
+        warmup: [guess: none] Share of the run in which the learning rate rises linearly from zero.
+            The cosine takes the rest of the run.
+
+    Raises:
+        ValueError: ``nesterov`` without a momentum.
     """
 
     def __init__(
@@ -41,8 +42,7 @@ class SGD(Optimizer):
             raise ValueError("nesterov needs a momentum above 0")
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return fused(
-            torch.optim.SGD,
+        return torch.optim.SGD(
             parameters,
             lr=self.lr,
             momentum=self.momentum,

@@ -1,1 +1,1 @@
-"""Bundled anomaly scores."""
+"""Anomaly scores that several methods use."""

@@ -1,4 +1,4 @@
-"""Scores by how dense the training features are around an image."""
+"""Scores by the density of the training features around an image."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from torch import Tensor
 
 from adframe.interfaces import Count, Features, NonNegative, Positive
 
-from .rows import Covariance, Output, VectorScorer, covariance, thinned, unit_rows
+from .vectors import Covariance, Output, VectorScorer, covariance, thinned, unit_rows
 
 
 class KDE(VectorScorer):
-    """Kernel density of unit vectors under a Gaussian kernel (Sohn et al., ICLR 2021).
+    """Kernel density of unit vectors with a Gaussian kernel (Sohn et al., ICLR 2021).
 
-    The score is -logsumexp_m(2 gamma cosine(f(x), f(x_m))) / gamma over training images x_m, which
-    is the negative log density divided by gamma, but for a constant. gamma is ``sharpness`` /
+    The score is -logsumexp_m(2 gamma cosine(f(x), f(x_m))) / gamma over training images x_m. Up to
+    a constant, this is the negative log density divided by gamma. gamma is ``sharpness`` /
     (variance of all entries x their width): scikit-learn's ``scale`` times ``sharpness``.
 
     Args:
-        sharpness: [inferred: DROC's code, 10] Larger minds near neighbours more.
-        limit: [inferred: DROC's code, 20000] Most training images to compare with, evenly spaced.
+        sharpness: [inferred: DROC's code, 10] A larger value gives near neighbours more weight.
+        limit: [inferred: DROC's code, 20000] Largest number of training images to compare
+            with, evenly spaced.
     """
 
     def __init__(
@@ -41,13 +42,13 @@ class KDE(VectorScorer):
 
 
 class GaussianDensity(VectorScorer):
-    """Negative log density of unit vectors under one Gaussian of full covariance.
+    """Negative log density of unit vectors under one Gaussian with full covariance.
 
     The GDE of Sohn et al. (ICLR 2021) and of CutPaste (Li et al., CVPR 2021).
 
     Args:
-        estimate: [inferred: DROC's code, empirical] Of the covariance; ``ledoit_wolf`` shrinks it,
-            for few training images.
+        estimate: [inferred: DROC's code, empirical] Estimate of the covariance. ``ledoit_wolf``
+            shrinks it, for few training images.
         ridge: [inferred: scikit-learn's default, which DROC's code keeps] Added to the variances.
     """
 
@@ -66,15 +67,16 @@ class GaussianDensity(VectorScorer):
         spread = covariance(rows, self.estimate)
         spread.diagonal().add_(self.ridge)
         self.mean = rows.double().mean(0)
-        self.factor = torch.linalg.cholesky(spread)
+        self.factor: Tensor = torch.linalg.cholesky(spread)
 
     def score(self, features: Features) -> Tensor:
         centred = unit_rows(features, self.output).double() - self.mean
-        white = torch.linalg.solve_triangular(self.factor, centred.T, upper=False)
+        white: Tensor = torch.linalg.solve_triangular(self.factor, centred.T, upper=False)
         log_volume = self.factor.diagonal().log().sum() + len(self.mean) * math.log(2 * math.pi) / 2
         return (white.square().sum(0) / 2 + log_volume).float()
 
 
 def scale(rows: Tensor) -> Tensor:
     """scikit-learn's ``gamma="scale"``: 1 / (variance of all entries x their width)."""
-    return 1 / (rows.var(correction=0) * rows.shape[1])
+    gamma: Tensor = 1 / (rows.var(correction=0) * rows.shape[1])
+    return gamma

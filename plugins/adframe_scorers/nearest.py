@@ -1,4 +1,4 @@
-"""Scores by nearest neighbours among the training features."""
+"""Scores by the nearest training images."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from torch import Tensor
 
 from adframe.interfaces import Augmentation, Count, Features, ViewSpec
 
-from .rows import Output, VectorScorer, unit_rows
 from .search import Neighbours, Search, Searching
+from .vectors import Output, VectorScorer, unit_rows
 
 
 class NearestCosine(Searching):
     """Cosine distance to the nearest training image (Wang et al., ICCV 2023, Eq. 10).
 
     The score is 1 - max_m cosine(f(x), f(x_m)) over training images x_m, in 0..2. f is the pooled
-    feature of the last stage, l2-normalised per view and averaged over the test-time views, of
-    training and scored images alike.
+    feature of the last stage, l2-normalised per view and averaged over the test-time views. The
+    same views are made of training images.
 
     Args:
-        augmentation: What makes the test-time views, at full strength; none scores the image as
-            it is. The paper uses test-time augmentation and does not say which.
-        views: [inferred: CSI's code] How many test-time views are averaged.
+        augmentation: Augmentation of the test-time views, at full strength; none by default. The
+            paper uses test-time augmentation and does not say which.
+        views: [inferred: CSI's code] Number of test-time views that are averaged.
         apply_shifts: [guess: false] Also compares the image under each shift with the training
-            images under the same shift, and averages, as CSI's score does. Costs as many views
-            again for each variant.
+            images under the same shift and averages, as CSI's score does. Each variant costs as
+            many views again.
     """
 
     def __init__(
@@ -53,18 +53,19 @@ class NearestCosine(Searching):
 
 
 def _by_shift(features: Features) -> list[Tensor]:
-    shifts = features["features"].split(1, dim=2)
+    """Unit vectors under each shift that was requested."""
+    shifts = torch.split(features["features"], 1, dim=2)
     return [unit_rows({"features": seen}) for seen in shifts]
 
 
 class KNN(Searching, VectorScorer):
     """Mean cosine distance to the k nearest training images.
 
-    The score is 1 - cosine(f(x), f(x_m)), averaged over the k nearest, in 0..2; with k = 1 it is
+    The score is 1 - cosine(f(x), f(x_m)), averaged over the k nearest, in 0..2. With k = 1 it is
     the nearest-neighbour score of Sohn et al. (ICLR 2021).
 
     Args:
-        k: [inferred: DROC's code, 1] Number of neighbours; all where there are fewer.
+        k: [inferred: DROC's code, 1] Number of neighbours; all if there are fewer.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
-"""Scores by how sure a classifier of the inlier classes is."""
+"""Scores by the confidence of a classifier of the inlier classes."""
 
 from __future__ import annotations
 
 import warnings
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -11,21 +11,21 @@ from torch import Tensor
 from adframe import UserError
 from adframe.interfaces import Augmentation, Count, Features, Positive, Scorer, ViewSpec
 
-from .rows import Output, spread_of
+from .vectors import Output, spread_of
 
 
 class MaxSoftmax(Scorer):
-    """1 - the largest probability of a class (Hendrycks and Gimpel, ICLR 2017).
+    """1 - the largest class probability (Hendrycks and Gimpel, ICLR 2017).
 
-    Of a classifier that a loss trains. Logits are averaged over views and shifts. Of joint logits,
-    which count class y under shift k as y + classes k, an image that was shifted by k has those of
-    shift k read (CSI's labelled form).
+    The classifier is one that a loss trains. Logits are averaged over views and shifts. Joint
+    logits count class y under shift k as y + classes * k: for the image under shift k, those of
+    shift k are read (CSI's labelled form).
 
     Args:
-        output: [published: class_logits] Which logits a loss predicts.
-        apply_shifts: [published: false] Whether class logits are averaged over the shifts too;
-            joint ones always are.
-        augmentation: What makes test-time views; the image as it is by default.
+        output: [published: class_logits] Name of the logits that a loss predicts.
+        apply_shifts: [published: false] Whether class logits are averaged over the shifts. Joint
+            logits always are.
+        augmentation: Augmentation of the test-time views; none by default.
         views: [guess: 10] Number of test-time views.
     """
 
@@ -53,21 +53,21 @@ class MaxSoftmax(Scorer):
 
 
 class LinearProbe(Scorer):
-    """1 - the largest probability of a class under a linear classifier of the frozen features.
+    """1 - the largest class probability of a linear classifier on the frozen features.
 
-    The second phase of SupCLR and of labelled CSI (Tack et al., NeurIPS 2020): the network is left
-    as it is and a linear classifier learns the classes, and with ``shifted`` every class under
-    every shift; logits are averaged over views and shifts. Where the published phase takes 100
-    epochs of SGD over augmented images, this is scikit-learn's logistic regression on the training
-    images' views, standardised, to convergence.
+    The second phase of SupCLR and of labelled CSI (Tack et al., NeurIPS 2020). The network is not
+    changed. A linear classifier learns the classes, or with ``apply_shifts`` each pair of class and
+    shift. Logits are averaged over views and shifts. The published phase takes 100 epochs of SGD on
+    augmented images; this is scikit-learn's logistic regression on the standardised views of the
+    training images, until convergence.
 
     Args:
-        output: [published: features] What is classified.
-        apply_shifts: [published: true for CSI, false for SupCLR] Whether shifts are classes too.
+        output: [published: features] Vectors that are classified.
+        apply_shifts: [published: true for CSI, false for SupCLR] Whether each pair of class
+            and shift is a class.
         penalty: [guess: 1] L2 penalty of the weights, in units of one image's loss.
-        augmentation: What makes the views, to learn from and at test time; the image as it is by
-            default.
-        views: [guess: 10] Number of such views.
+        augmentation: Augmentation of the views, for learning and at test time; none by default.
+        views: [guess: 10] Number of views.
     """
 
     needs_classes = True
@@ -95,8 +95,8 @@ class LinearProbe(Scorer):
 
         known = features["label"] >= 0
         label = features["label"][known]
-        if label.unique().numel() < 2:
-            raise UserError("linear_probe tells inlier classes apart: label two at least")
+        if not len(label) or label.min() == label.max():
+            raise UserError("linear_probe needs at least two labelled inlier classes")
         rows = features[self.output][known].double()  # (N, views, shifts, D)
         classes, (images, views, shifts, width) = int(label.max()) + 1, rows.shape
         target = label[:, None, None] + classes * torch.arange(shifts)
@@ -116,26 +116,29 @@ class LinearProbe(Scorer):
 
 
 def joint(logits: Tensor) -> Tensor:
-    """(N, views, shifts, classes): what an image under shift k has for the classes under k.
+    """Logits of the classes under shift k for the image under shift k.
 
     Args:
         logits: (N, views, shifts, classes x shifts), shift by shift.
+
+    Returns:
+        (N, views, shifts, classes).
     """
     shifts = logits.shape[2]
-    by_shift = logits.unflatten(-1, (shifts, -1))  # (N, views, shifts, shifts, classes)
+    by_shift = logits.view(*logits.shape[:-1], shifts, -1)  # (N, views, shifts, shifts, classes)
     return by_shift.diagonal(dim1=2, dim2=3).movedim(-1, 2)
 
 
 def unsure(logits: Tensor) -> Tensor:
-    """(N,) 1 - the largest probability, from (N, views, shifts, classes) logits."""
+    """1 - the largest probability, shape (N,), from (N, views, shifts, classes) logits."""
     return 1 - logits.mean(dim=(1, 2)).softmax(1).amax(1)
 
 
-def _logits_of_all(regression: object, count: int) -> tuple[Tensor, Tensor]:
-    """Weight and bias with a row for each of ``count`` targets; of one never seen, -inf."""
+def _logits_of_all(regression: Any, count: int) -> tuple[Tensor, Tensor]:
+    """Weight and bias with a row for each of ``count`` targets; bias -inf for unseen targets."""
     weight = torch.from_numpy(regression.coef_)
     bias = torch.from_numpy(regression.intercept_)
-    if len(weight) == 1:  # two targets: scikit-learn keeps the second's logit less the first's
+    if len(weight) == 1:  # for two targets, scikit-learn stores the difference of their logits
         weight, bias = (torch.cat([torch.zeros_like(v), v]) for v in (weight, bias))
     seen = torch.from_numpy(regression.classes_)
     full = weight.new_zeros(count, weight.shape[1])

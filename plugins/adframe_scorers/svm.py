@@ -11,21 +11,24 @@ from torch import Tensor
 from adframe.interfaces import Count, Features, Positive
 
 from .density import scale
-from .rows import Output, VectorScorer, mean_rows, thinned, unit_rows
+from .vectors import Output, VectorScorer, mean_rows, thinned, unit_rows
 
 
 class OneClassSVM(VectorScorer):
-    """Distance to the wrong side of a one-class SVM (Schölkopf et al. 2001), by scikit-learn.
+    """Distance from the boundary of a one-class SVM (Schölkopf et al. 2001), by scikit-learn.
 
-    As in Sohn et al. (ICLR 2021): the ``rbf`` kernel compares unit vectors, with gamma as in the
-    kernel density; the ``linear`` kernel takes vectors as they are. What is kept of the fit are
-    the support vectors, their weights and the offset.
+    As in Sohn et al. (ICLR 2021): the ``rbf`` kernel compares unit vectors, with gamma as in
+    ``kde``. The ``linear`` kernel takes vectors as they are. The score is positive outside of the
+    boundary. The run stores the support vectors, their weights and the offset.
 
     Args:
         kernel: [published: rbf] ``rbf`` or ``linear``.
-        nu: [inferred: DROC's code, 0.5] Bound on the share of training images outside.
-        sharpness: [inferred: DROC's code, 10] Of ``rbf``; larger minds near neighbours more.
-        limit: [inferred: DROC's code, 20000] Most training images to fit on, evenly spaced.
+        nu: [inferred: DROC's code, 0.5] Upper bound on the share of training images
+            outside of the boundary.
+        sharpness: [inferred: DROC's code, 10] For ``rbf``: a larger value gives near
+            neighbours more weight.
+        limit: [inferred: DROC's code, 20000] Largest number of training images to fit on,
+            evenly spaced.
     """
 
     def __init__(

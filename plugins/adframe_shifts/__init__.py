@@ -1,1 +1,1 @@
-"""Bundled shifting transformations: what turns inliers into virtual outliers."""
+"""Shifting transformations that several methods use. They turn inliers into virtual outliers."""

@@ -1,4 +1,4 @@
-"""The product of several shifts."""
+"""Combinations of several shifts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from adframe.interfaces import Shift
 
 
 class Compose(Shift):
-    """Every combination of several shifts, applied one after the other.
+    """All combinations of several shifts, applied in sequence.
 
-    GEOM's 72 transformations are ``of: [flip, translation, rotation]``: 2 x 9 x 4, the image
-    itself among them, so 71 variants. The last shift varies fastest.
+    GEOM's 72 transformations are ``of: [flip, translation, rotation]``: 2 x 9 x 4 with the image
+    itself, so 71 variants. The variant of the last shift changes fastest.
 
     Args:
-        of: The shifts, in the order in which they are applied.
+        of: The shifts, in the order of application.
+
+    Raises:
+        ValueError: ``of`` is empty.
     """
 
     def __init__(self, of: Sequence[Shift]) -> None:
@@ -33,7 +36,7 @@ class Compose(Shift):
         return images
 
     def parts(self, variant: int) -> list[int]:
-        """Which variant of each of the shifts a variant of the product is."""
+        """The variant of each shift that a variant of the combination stands for."""
         parts = []
         for count in reversed(self.counts):
             variant, which = divmod(variant, count)

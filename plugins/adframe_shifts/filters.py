@@ -1,6 +1,6 @@
-"""Shifts that change what pixels hold.
+"""Shifts that change the values of pixels.
 
-The paper compares them (Table 5) and, as CSI before it, gives no parameters: those here are ours.
+Wang et al. (ICCV 2023, Table 5) and CSI compare them without parameters; the defaults are ours.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adframe.interfaces import Positive, RandomKeys, Shift
+from adframe.ops import gaussian_blur, luma, restore_dtype, to_float
 
 
 class GaussianBlur(Shift):
-    """Blurring with a Gaussian (Table 5 of Wang et al., ICCV 2023: Blur).
+    """Gaussian blur (Wang et al., ICCV 2023, Table 5: Blur).
 
     Args:
-        sigma: [guess: 1] Standard deviation in pixels of an image 32 pixels wide; it grows with
-            the image.
+        sigma: [guess: 1] Standard deviation in pixels for a side of 32 pixels; it grows with the
+            side.
     """
 
     variants = 1
@@ -31,30 +32,22 @@ class GaussianBlur(Shift):
     def __call__(self, images: Tensor, variant: int) -> Tensor:
         if variant == 0:
             return images
-        values = as_float(images)
+        values = to_float(images)
         for dim in (-1, -2):
-            values = self._along(values, dim)
-        return as_before(values, images)
-
-    def _along(self, values: Tensor, dim: int) -> Tensor:
-        sigma = self.sigma * values.shape[dim] / 32
-        radius = min(max(1, round(3 * sigma)), values.shape[dim] - 1)
-        offsets = torch.arange(-radius, radius + 1, device=values.device, dtype=values.dtype)
-        weights = (-0.5 * (offsets / sigma) ** 2).exp()
-        shape = (1, 1, 1, -1) if dim == -1 else (1, 1, -1, 1)
-        kernel = (weights / weights.sum()).view(shape).expand(3, *[-1] * 3)
-        pad = (radius, radius, 0, 0) if dim == -1 else (0, 0, radius, radius)
-        return F.conv2d(F.pad(values, pad, mode="reflect"), kernel, groups=3)
+            sigma = self.sigma * values.shape[dim] / 32
+            radius = min(max(1, round(3 * sigma)), values.shape[dim] - 1)
+            values = gaussian_blur(values, values.new_full((len(values),), sigma), radius, [dim])
+        return restore_dtype(values, images)
 
 
 class GaussianNoise(Shift):
-    """White noise upon the image (Table 5 of Wang et al., ICCV 2023: Noise).
+    """White Gaussian noise, added to the image (Wang et al., ICCV 2023, Table 5: Noise).
 
-    The noise of an image depends on what it shows and on nothing else, so that an image is always
-    shifted alike, in training and in scoring.
+    The noise depends on the content of the image only. So the same image always gets the same
+    noise, in training and in scoring.
 
     Args:
-        std: [guess: 0.2] Standard deviation; images are 0..1, and the sum is cut to that.
+        std: [guess: 0.2] Standard deviation, for images in 0..1. The sum is clipped to 0..1.
     """
 
     variants = 1
@@ -66,15 +59,15 @@ class GaussianNoise(Shift):
         if variant == 0:
             return images
         noise = RandomKeys.from_images(0, images).normal(*images.shape[1:])
-        values = as_float(images)
-        return as_before((values + self.std * noise.to(values.dtype)).clamp(0, 1), images)
+        values = to_float(images)
+        return restore_dtype((values + self.std * noise.to(values.dtype)).clamp(0, 1), images)
 
 
 class Sobel(Shift):
-    """Edges in place of the image (Table 5 of Wang et al., ICCV 2023: Sobel).
+    """The edges of the image (Wang et al., ICCV 2023, Table 5: Sobel).
 
-    Magnitude of the Sobel gradient of the image's brightness (ITU-R 601), in all three channels;
-    an edge from black to white along an axis gives 1, and what is above that is cut.
+    Magnitude of the Sobel gradient of the brightness (ITU-R 601), in all three channels. An edge
+    from black to white along one axis gives 1; larger values are clipped.
     """
 
     variants = 1
@@ -82,25 +75,12 @@ class Sobel(Shift):
     def __call__(self, images: Tensor, variant: int) -> Tensor:
         if variant == 0:
             return images
-        values = as_float(images)
-        luma = torch.tensor([0.2989, 0.587, 0.114], device=values.device, dtype=values.dtype)
-        gray = torch.einsum("nchw,c->nhw", values, luma)[:, None]
+        values = to_float(images)
+        gray = luma(values)
         smooth = torch.tensor([1.0, 2.0, 1.0], device=values.device, dtype=values.dtype) / 4
         slope = torch.tensor([-1.0, 0.0, 1.0], device=values.device, dtype=values.dtype)
         across = torch.outer(smooth, slope)
         kernels = torch.stack([across, across.T])[:, None]
         gradient = F.conv2d(F.pad(gray, (1, 1, 1, 1), mode="replicate"), kernels)
         edges = gradient.norm(dim=1, keepdim=True).clamp(max=1)
-        return as_before(edges.expand(-1, 3, -1, -1), images)
-
-
-def as_float(images: Tensor) -> Tensor:
-    """Images as floating point in 0..1."""
-    return images if images.is_floating_point() else images.float() / 255
-
-
-def as_before(values: Tensor, images: Tensor) -> Tensor:
-    """Values in 0..1 in the dtype and range of ``images``."""
-    if images.is_floating_point():
-        return values.contiguous()
-    return (values * 255).round().to(images.dtype)
+        return restore_dtype(edges.expand(-1, 3, -1, -1), images)

@@ -1,4 +1,4 @@
-"""Shifts that move pixels and change none of them."""
+"""Shifts that move pixels and do not change their values."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from adframe.interfaces import Shift
 
 
 class Rotation(Shift):
-    """Rotation by quarter turns, the default shift of the paper (section 4.1).
+    """Rotation by quarter turns, the usual shift of UniCon-HA and CSI.
 
-    An exact permutation of pixels, counter-clockwise; images must be square.
+    Turns counter-clockwise, without interpolation. Images must be square.
 
     Args:
         angles: [published: 90, 180, 270] Degrees, one variant each.
+
+    Raises:
+        ValueError: ``angles`` is empty or repeats a value; an image is not square.
     """
 
     def __init__(self, angles: Sequence[Literal[90, 180, 270]] = (90, 180, 270)) -> None:
@@ -37,10 +40,10 @@ class Rotation(Shift):
 
 
 class CutPerm(Shift):
-    """Halves swapped: upper with lower, left with right, both (CSI, Tack et al., NeurIPS 2020).
+    """Swaps the upper and lower half, the left and right half, or both (CSI, NeurIPS 2020).
 
-    Four arrangements of the image's quadrants, the image itself among them, so three variants. Of
-    an odd number of rows or columns, the second half is the larger.
+    These are four arrangements of the quadrants, one of which is the image itself: so three
+    variants. With an odd number of rows or columns the second half is the larger one.
     """
 
     variants = 3
@@ -55,7 +58,7 @@ class CutPerm(Shift):
 
 
 class Flip(Shift):
-    """Mirroring, left to right: one of GEOM's transformations (Golan & El-Yaniv, NeurIPS 2018)."""
+    """Horizontal flip, one of GEOM's transformations (Golan & El-Yaniv, NeurIPS 2018)."""
 
     variants = 1
 
@@ -64,14 +67,14 @@ class Flip(Shift):
 
 
 class Translation(Shift):
-    """Moving the image by a quarter, what leaves one side mirrored in on the other.
+    """Translation by a quarter of the image's side. Mirrored pixels fill the gap.
 
-    GEOM's (8 of 32 pixels, 16 of 64) and that of Hendrycks et al. (NeurIPS 2019; 56 of 224). The
-    edge pixel is not repeated, as OpenCV's reflect-101 has it.
+    As in GEOM (8 of 32 pixels, 16 of 64) and Hendrycks et al. (NeurIPS 2019; 56 of 224). The edge
+    pixel is not repeated, like OpenCV's reflect-101.
 
     Args:
-        axes: ``both`` gives the eight moves along x, y and both; ``x`` and ``y`` two each.
-        share: [published: 0.25] How far, as a share of the image's side, in whole pixels.
+        axes: ``both`` gives eight moves, along x, y and both; ``x`` or ``y`` gives two.
+        share: [published: 0.25] Distance as a share of the side, rounded to whole pixels.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What adframe_shifts brings."""
+"""Registers the components of adframe_shifts."""
 
 from adframe import Add, hookimpl
 

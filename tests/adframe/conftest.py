@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -233,3 +234,16 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path
         return path
 
     return write
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture) -> Callable[[str], None]:
+    """``logged(pattern)``: one status line was logged since the last call, and it matches."""
+
+    def check(pattern: str) -> None:
+        (message,) = caplog.messages
+        assert re.search(pattern, message)
+        assert {record.name for record in caplog.records} == {"adframe"}
+        caplog.clear()
+
+    return check

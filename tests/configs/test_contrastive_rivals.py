@@ -131,6 +131,7 @@ def _tensors(path: Path) -> list[str]:
         return list(file.keys())
 
 
+@pytest.mark.slow
 def test_any_scorer_runs_on_any_methods_features(tmp_path: Path) -> None:
     scorers = "[mahalanobis, kde, knn, gaussian_density, one_class_svm, {name: csi, form: con}]"
     report = adframe.run(load_config(

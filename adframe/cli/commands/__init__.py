@@ -1,1 +1,1 @@
-"""One module per group of CLI verbs; each function takes parsed arguments, returns a status."""
+"""One module for each bundled verb. They import what they need when they are called."""

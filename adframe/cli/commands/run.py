@@ -1,106 +1,50 @@
-"""``adframe run``, ``check`` and ``evaluate``."""
+"""``adframe run``: train and evaluate what a config says."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from adframe.config.model import RunConfig, load_config
-from adframe.errors import UserError
+from adframe.cli import options
+from adframe.errors import TrainingError, UserError
+
+summary = "train and evaluate what a config says"
 
 
-def _config(arguments: argparse.Namespace) -> RunConfig:
-    return load_config(
-        arguments.config,
-        arguments.set,
-        plugins=arguments.plugin,
-        without=arguments.without,
-        allow_code=arguments.allow_code,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """CONFIG, where to write, and whether to resume."""
+    options.config(parser)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (runs/NAME-N)")
+    parser.add_argument("--resume", action="store_true", help="continue the run in --out")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train and evaluate."""
-    config = _config(arguments)
+    """Train and evaluate; 1 if training fails, 130 or 143 if it is interrupted."""
+    from adframe.config.model import load_config
+
+    config = load_config(arguments.config, arguments.set, **options.of_plugins(arguments))
     if arguments.resume and arguments.out is None:
         raise UserError("--resume: name the run folder with --out")
     out = arguments.out or _next_folder(arguments.config.stem)
 
+    from adframe.engine.memory import keep_freed_memory
     from adframe.engine.runner import run as train_and_evaluate
-    from adframe.errors import TrainingError
+    from adframe.io.terminal import error_line
 
-    _keep_freed_memory()
+    keep_freed_memory()
     try:
         train_and_evaluate(config, out, arguments.resume, verbose=True)
     except TrainingError as error:
-        print(error, file=sys.stderr)
+        error_line(error)
         return 1
     except KeyboardInterrupt as stopped:  # Ctrl-C or SIGTERM
         saved, trust = out / "config.yaml", " --allow-code" if config.plugins else ""
-        how = f"; go on with: adframe run {saved} --out {out} --resume{trust}"
-        how = how if saved.exists() else ""
-        print(f"{str(stopped) or 'interrupted'}{how}", file=sys.stderr)
+        how = f"; continue with: adframe run {saved} --out {out} --resume{trust}"
+        error_line(f"{str(stopped) or 'interrupted'}{how if saved.exists() else ''}")
         return getattr(stopped, "status", 130)
     return 0
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc reuse the large blocks a step frees, in place of asking the kernel for them anew.
-
-    On a CPU those page faults are a fifth of a training step (`benchmarks/memory.py`). Only for
-    this process, which does nothing else; elsewhere than on glibc nothing happens.
-    """
-    import ctypes
-
-    trim_threshold, mmap_max = -1, -4  # of malloc.h
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return
-    mallopt(mmap_max, 0)
-    mallopt(trim_threshold, (1 << 31) - 1)
 
 
 def _next_folder(stem: str) -> Path:
     taken = (Path("runs") / f"{stem}-{number}" for number in range(1, 1_000_000))
     return next(path for path in taken if not path.exists())
-
-
-def check(arguments: argparse.Namespace) -> int:
-    """Validate a config and assemble its components, without reading any data."""
-    config = _config(arguments)
-
-    from adframe.engine.build import assemble
-
-    assemble(config)
-    if arguments.resolved:
-        from adframe.config.resolved import resolved
-
-        print(resolved(config), end="")
-        return 0
-    print(f"{arguments.config}: ok")
-    return 0
-
-
-def evaluate(arguments: argparse.Namespace) -> int:
-    """Score a finished run's test images again, from its saved model."""
-    options = {
-        "plugins": arguments.plugin,
-        "without": arguments.without,
-        "allow_code": arguments.allow_code,
-    }
-    if arguments.verify:
-        from adframe.engine.verify import verify
-
-        difference = verify(arguments.run, **options)
-        if difference:
-            print(difference, file=sys.stderr)
-            return 1
-        print(f"{arguments.run}: scored again, every score is the stored one")
-        return 0
-
-    from adframe.engine.runner import evaluate_folder
-
-    evaluate_folder(arguments.run, **options, verbose=True)
-    return 0

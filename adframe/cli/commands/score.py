@@ -10,35 +10,42 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from adframe.data.decode import ImageError, find_images
-from adframe.detector import load
+from adframe.cli import options
 from adframe.errors import UserError
 
+summary = "score image files with a run's detector"
 
-def score(arguments: argparse.Namespace) -> int:
-    """Write path and score of each readable image; name the others, go on, and end with 2."""
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """RUN, images or folders, and where to write."""
+    options.run_folder(parser)
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="images or folders")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the CSV here")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write path and score of each readable image; 2 if some are not readable."""
+    from adframe.data.decode import ImageError, find_images
+    from adframe.detector import load
+    from adframe.io.terminal import error_line
+
     files = find_images(arguments.paths)
     if not files:
         raise UserError("no images in " + ", ".join(map(str, arguments.paths)))
     unreadable = 0
     with _open(arguments.out) as out:
-        detector = load(
-            arguments.run,
-            plugins=arguments.plugin,
-            without=arguments.without,
-            allow_code=arguments.allow_code,
-        )
+        detector = load(arguments.run, **options.of_plugins(arguments))
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["path", "score"])
         for file, result in detector.score_files(files):
             if isinstance(result, ImageError):
-                print(result, file=sys.stderr)
+                error_line(result)
                 unreadable += 1
             else:
                 writer.writerow([file, result])
                 out.flush()
     if unreadable:
-        print(f"{unreadable} of {len(files)} files could not be read", file=sys.stderr)
+        error_line(f"{unreadable} of {len(files)} files could not be read")
     return 2 if unreadable else 0
 
 

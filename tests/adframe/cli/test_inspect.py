@@ -80,10 +80,10 @@ def test_list_groups_by_kind_and_marks_third_parties_and_defaults(capsys, plugin
 def test_show_tells_use_and_source(capsys):
     text = printed(capsys, "show", "loss", "uniclr")
     assert "UniCLR(temperature=0.5, soft_aggregation='none', soft_temperature=0.5)\n" in text
-    assert "plugins/adframe_unicon/losses.py:" in text
+    assert "plugins/adframe_unicon_ha/loss.py:" in text
     assert "  objective:\n  - loss: {name: uniclr, temperature: 0.5," in text
     (line,) = (line for line in text.splitlines() if line.startswith("Used by: "))
-    assert {"quickstart.yaml", "unicon_ha/cifar10.yaml"} <= set(line[9:].split(", "))
+    assert {"quickstart", "unicon_ha/cifar10"} <= set(line[9:].split(", "))
 
 
 def test_show_says_who_brought_it(capsys, plugin):
@@ -98,7 +98,7 @@ def test_show_says_who_brought_it(capsys, plugin):
 
 def test_a_nested_component_counts_as_used(capsys):
     facts = json.loads(printed(capsys, "show", "augmentation", "simclr", "--json"))
-    assert "quickstart.yaml" in facts["used_by"]
+    assert "quickstart" in facts["used_by"]
 
 
 HOST = load_plugins(sources=[s for s in installed() if s.plugin.bundled])
@@ -128,8 +128,8 @@ def test_plugins_tell_origin_components_and_hooks(capsys, plugin):
         "name": "odd", "version": "", "origin": plugin, "from": "file", "bundled": False,
         "components": ["loss odd_one"], "hooks": ["adframe_epoch_end"], "error": None,
     }  # fmt: skip
-    assert by_name["unicon"]["from"] == "entry point"
-    assert by_name["unicon"]["bundled"]
+    assert by_name["unicon_ha"]["from"] == "entry point"
+    assert by_name["unicon_ha"]["bundled"]
     assert by_name["console"]["components"] == []
     text = printed(capsys, "plugins", "--plugin", plugin)
     assert f"file {plugin} [third party]\n  loss odd_one, hook adframe_epoch_end\n" in text

@@ -55,9 +55,9 @@ train: {epochs: 1}
         ("seed: null", "seed: must be a whole number, not null"),
         ("seed: 9223372036854775808", "seed: must be below 9223372036854775808, not 92233"),
         ("shifts: toy_shift", "shifts: must be a list, not 'toy_shift'"),
-        ("shifts: [3]", "shifts.0: expected a shift: its name, or a table with 'name'"),
-        ("shifts: [{angles: []}]", "shifts.0: expected a shift: its name, or a table with 'name'"),
-        ("shifts: [{name: 3}]", "shifts.0: expected a shift: its name, or a table with 'name'"),
+        ("shifts: [3]", "shifts.0: expected a shift: its name, or a mapping with 'name'"),
+        ("shifts: [{angles: []}]", "shifts.0: expected a shift: its name, or a mapping"),
+        ("shifts: [{name: 3}]", "shifts.0: expected a shift: its name, or a mapping with 'name'"),
         ("shifts: [toy_shift, {name: shift}]", "shifts.1.name: no shift named 'shift'; did you"),
         ("shifts: [{name: toy_shift, angles: [91]}]", "shifts.0.angles.0: must be one of 90, 180"),
         ("backbone: {name: toy_net, stages: 0}", "backbone.stages: must be 1 or more, not 0"),
@@ -124,8 +124,8 @@ def test_a_wrong_option_is_named_by_its_key(refusal, options, problem):
         ("{loss: toy_loss, stages: 1}", "objective.0.stages: must be a list, not 1"),
         ("{loss: toy_loss, wieght: 1}", "objective.0.wieght: unknown key; did you mean 'weight'?"),
         ("{weight: 1}", "objective.0.loss: missing"),
-        ("toy_loss", "objective.0: must be a table of keys, not 'toy_loss'"),
-        ("{loss: null}", "objective.0.loss: expected a loss: its name, or a table with 'name'"),
+        ("toy_loss", "objective.0: must be a mapping of keys, not 'toy_loss'"),
+        ("{loss: null}", "objective.0.loss: expected a loss: its name, or a mapping with 'name'"),
     ],
 )
 def test_a_wrong_term_is_named_by_its_key(refusal, term, problem):

@@ -275,7 +275,7 @@ def test_components_nest_everywhere_and_are_built(resolved):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"one": None}, "one: expected a scorer: its name, or a table with 'name'"),
+        ({"one": None}, "one: expected a scorer: its name, or a mapping with 'name'"),
         ({"maybe": "toy_scorr"}, "maybe: no scorer named 'toy_scorr'; did you mean 'toy_scorer'?"),
         ({"maybe": {"name": "toy_scorr"}}, "maybe.name: no scorer named 'toy_scorr'; did you"),
         ({"many": ["toy_scorer", {"name": "toy_scorer", "views": 0}]}, "many.1.views: must be 1"),

@@ -111,7 +111,7 @@ def test_a_kind_without_a_default_still_wants_a_name(load):
     assert str(caught.value).splitlines() == [
         "--set backbone.stges=3: backbone.stges: unknown key; did you mean 'stages'?",
         "--set objective=[{loss: {temperature: 1}}]: objective.0.loss: "
-        "expected a loss: its name, or a table with 'name'",
+        "expected a loss: its name, or a mapping with 'name'",
     ]
 
 

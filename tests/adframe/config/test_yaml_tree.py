@@ -77,8 +77,8 @@ def test_every_value_knows_its_line(write):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- 1", "x.yaml:1: a config is a table of keys"),
-        ("text", "x.yaml:1: a config is a table of keys"),
+        ("- 1", "x.yaml:1: a config must be a mapping of keys"),
+        ("text", "x.yaml:1: a config must be a mapping of keys"),
         ("a: 1\nb: [", "x.yaml:2: not valid YAML: "),
         ("a: 1\n\tb: 2", "x.yaml:2: not valid YAML: "),
         ("a: 1\n---\nb: 2", "x.yaml:2: not valid YAML: "),
@@ -241,7 +241,7 @@ def test_a_setting_changes_one_place(setting, path, value):
         ("n=[", "--set n=[: not valid YAML: "),
         ("n=!x y", "--set n=!x y: tag "),
         ("l.2.c=1", "--set l.2.c=1: 'l' is a list of 2; no item '2'"),
-        ("l.-3.c=1", "--set l.-3.c=1: 'l' is a list of 2; no item '-3' ('+' adds one)"),
+        ("l.-3.c=1", "--set l.-3.c=1: 'l' is a list of 2; no item '-3' ('+' appends one)"),
         ("l.c=1", "--set l.c=1: 'l' is a list of 2; no item 'c'"),
         ("l.²=1", "--set l.²=1: 'l' is a list of 2; no item '²'"),
     ],
@@ -290,11 +290,20 @@ def test_two_bases_may_share_one(write):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\nextends: no.yaml", "x.yaml:2: extends: no such file: no.yaml"),
-        ("extends: .", "x.yaml:1: extends: no such file: ."),
-        ("extends: 3", "x.yaml:1: extends: expected a path or a list of paths"),
-        ("extends:\n- [a]", "x.yaml:2: extends: expected a path or a list of paths"),
-        ("extends: {a: b}", "x.yaml:1: extends: expected a path or a list of paths"),
+        ("a: 1\nextends: no.yaml", "x.yaml:2: extends: no.yaml: no such file or bundled config"),
+        ("extends: .", "x.yaml:1: extends: .: no such file or bundled config"),
+        (
+            "extends: 3",
+            "x.yaml:1: extends: write a path or a name, or a list of them",
+        ),
+        (
+            "extends:\n- [a]",
+            "x.yaml:2: extends: write a path or a name, or a list of them",
+        ),
+        (
+            "extends: {a: b}",
+            "x.yaml:1: extends: write a path or a name, or a list of them",
+        ),
         ("extends: x.yaml", "x.yaml:1: extends: a file extends itself: x.yaml -> x.yaml"),
     ],
 )

@@ -3,7 +3,6 @@
 import errno
 import os
 import threading
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from adframe.cli.main import main
 from adframe.data import cache, decode
 from adframe.data.decode import ImageError
 from adframe.data.load import open_images, read_images
-from adframe.errors import Note, UserError
+from adframe.errors import UserError
 
 
 @pytest.fixture
@@ -147,13 +146,13 @@ def _spoil(path, old, new):
     lambda path: _spoil(path, b"made_of", b"made_by"),
     lambda path: path.write_bytes(path.read_bytes()[:-1] + b"\0"),
 ])  # fmt: skip
-def test_a_damaged_one_is_made_anew_with_a_line(paths, folder, on_demand, damage):
+def test_a_damaged_one_is_made_anew_with_a_line(paths, folder, on_demand, damage, logged):
     open_(paths, folder)
     path = file_of(folder)
     whole = path.read_bytes()
     damage(path)
-    with pytest.warns(Note, match=rf"^{path}: damaged; it is made anew$"):
-        pixels, _ = open_(paths, folder)
+    pixels, _ = open_(paths, folder)
+    logged(rf"^{path}: damaged; it is built again$")
     assert torch.equal(pixels, read_images(paths, 8))
     assert file_of(folder).read_bytes() == whole
     on_demand()
@@ -190,7 +189,7 @@ def test_an_interrupt_leaves_nothing(paths, folder, monkeypatch):
     assert list(folder.iterdir()) == []
 
 
-def test_of_two_builders_one_waits_and_uses_what_the_other_made(paths, folder, monkeypatch):
+def test_of_two_builders_one_waits_and_uses_what_the_other_made(paths, folder, monkeypatch, logged):
     """Threads stand for processes: the lock is of an open file, not of a process."""
     built, decoding, go_on = [], threading.Event(), threading.Event()
     build = cache._build
@@ -211,22 +210,16 @@ def test_of_two_builders_one_waits_and_uses_what_the_other_made(paths, folder, m
     monkeypatch.setattr(cache, "_build", slow)
     monkeypatch.setattr(FileLock, "acquire", noted)
     found = []
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        threads = [
-            threading.Thread(target=lambda: found.append(open_(paths, folder)[0])) for _ in "ab"
-        ]
-        threads[0].start()
-        assert decoding.wait(60)
-        threads[1].start()
-        for thread in threads:
-            thread.join(60)
+    threads = [threading.Thread(target=lambda: found.append(open_(paths, folder)[0])) for _ in "ab"]
+    threads[0].start()
+    assert decoding.wait(60)
+    threads[1].start()
+    for thread in threads:
+        thread.join(60)
     assert built == threads[:1]
     assert all(torch.equal(pixels, read_images(paths, 8)) for pixels in found)
     assert len(found) == 2
-    assert [str(note.message) for note in told if issubclass(note.category, Note)] == [
-        f"{folder}: another process decodes into it; waiting for it to end"
-    ]
+    logged(f"{folder}: another process decodes into it; waiting for it to end")
 
 
 def test_a_file_system_without_locks_is_used_without(paths, folder, monkeypatch):
@@ -309,7 +302,7 @@ def test_unreadable_files_are_named_and_nothing_is_kept(paths, folder):
     assert list(folder.iterdir()) == []
 
 
-def test_unreadable_files_are_left_out_each_time_with_a_line(paths, folder):
+def test_unreadable_files_are_left_out_each_time_with_a_line(paths, folder, logged):
     content = paths[4].read_bytes()
     for path in paths[3:5]:
         path.write_bytes(b"no image")
@@ -317,9 +310,8 @@ def test_unreadable_files_are_left_out_each_time_with_a_line(paths, folder):
     expected = read_images([paths[index] for index in rest], 8)
     for _ in range(2):
         said = r"^left out of 40: \S*03.png: not an image \(1 more like it\)$"
-        with pytest.warns(Note, match=said) as told:
-            pixels, kept = open_(paths, folder, skip_unreadable=True)
-        assert len(told) == 1
+        pixels, kept = open_(paths, folder, skip_unreadable=True)
+        logged(said)
         assert kept == rest
         assert torch.equal(pixels, expected)
     with pytest.raises(ImageError, match=r"03.png: not an image \(1 more like it\)"):
@@ -327,12 +319,12 @@ def test_unreadable_files_are_left_out_each_time_with_a_line(paths, folder):
     facts = paths[4].stat()
     paths[4].write_bytes(content)
     os.utime(paths[4], ns=(facts.st_atime_ns, facts.st_mtime_ns))
-    with pytest.warns(Note, match=r"^left out of 40: \S*03.png: not an image$"):
-        pixels, kept = open_(paths, folder, skip_unreadable=True)
+    pixels, kept = open_(paths, folder, skip_unreadable=True)
+    logged(r"^left out of 40: \S*03.png: not an image$")
     assert kept == sorted([*rest, 4])
 
 
-def test_what_could_not_be_read_for_a_while_is_tried_again(paths, folder, monkeypatch):
+def test_what_could_not_be_read_for_a_while_is_tried_again(paths, folder, monkeypatch, logged):
     """As after a change of permissions, which changes neither size nor time of a file."""
     read = decode.read_image
 
@@ -343,8 +335,8 @@ def test_what_could_not_be_read_for_a_while_is_tried_again(paths, folder, monkey
 
     with monkeypatch.context() as patch:
         patch.setattr(decode, "read_image", denied)
-        with pytest.warns(Note, match="left out of 40: .*denied"):
-            pixels, _ = open_(paths, folder, skip_unreadable=True)
+        pixels, _ = open_(paths, folder, skip_unreadable=True)
+        logged("left out of 40: .*denied")
     assert len(pixels) == 39
     assert torch.equal(open_(paths, folder, skip_unreadable=True)[0], read_images(paths, 8))
 

@@ -167,7 +167,7 @@ def test_any_component_can_be_built_alone(toys):
     [
         ("loss", "toy_los", "no loss named 'toy_los'; did you mean 'toy_loss'?"),
         ("loss", {"name": "toy_loss", "temprature": 1}, "temprature: unknown key; did you mean"),
-        ("loss", {"temperature": 1}, "expected a loss: its name, or a table with 'name'"),
+        ("loss", {"temperature": 1}, "expected a loss: its name, or a mapping with 'name'"),
         ("loss", {"name": "toy_loss", "margin": 7}, "seven is refused"),
         ("scorer", {"name": "toy_wrap", "of": {"name": "toy_scorer", "views": 13}}, "of: thirteen"),
         ("los", "toy_loss", "no kind 'los'; did you mean 'loss'?"),

@@ -34,6 +34,7 @@ def content(folder):
     return held
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_any_moment_goes_on_as_if_it_had_not_been():
     """Twenty SIGKILLs over several runs; the script says which, by their seeds."""
     command = [sys.executable, str(ROOT / "benchmarks/kill.py"), "--kills", "20", "--seed", "0"]

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import adframe.ops.contrastive
-from adframe import group_contrast
+from adframe.ops import group_contrast
 
 #: Groups: of pairs; of one, two and many; one alone; numbers that are not consecutive.
 GROUPS = [

@@ -184,8 +184,8 @@ def test_installed_plugins_are_the_entry_points_and_are_not_imported():
     sources = installed()
     assert [source.plugin.name for source in sources] == sorted(point.name for point in points)
     bundled = {source.plugin.name: source.plugin for source in sources if source.plugin.bundled}
-    assert bundled["unicon"].package == "adframe_unicon"
-    assert bundled["unicon"].version == importlib.metadata.version("adframe")
+    assert bundled["unicon_ha"].package == "adframe_unicon_ha"
+    assert bundled["unicon_ha"].version == importlib.metadata.version("adframe")
 
 
 def test_an_entry_point_to_nothing_is_recorded(monkeypatch, tmp_path):
@@ -202,7 +202,7 @@ def test_an_entry_point_to_nothing_is_recorded(monkeypatch, tmp_path):
     assert found["fine"].error is None
     assert (found["gone"].version, found["gone"].bundled) == ("2.0", False)
     assert found["gone"].origin == "stranger (no_such_module_x)"
-    assert found["unicon"].bundled
+    assert found["unicon_ha"].bundled
 
 
 # --- one-file plugins ---------------------------------------------------------------------------

@@ -45,6 +45,7 @@ def single(tmp_path_factory):
     return folder / "my_idea.py"
 
 
+@pytest.mark.slow
 def test_one_shell_line_from_nothing_to_a_tested_and_finished_run(shell, tmp_path):
     text = (ROOT / "docs/how-to/plugins.md").read_text()
     (line,) = re.findall(r"<!-- tested: one line -->\n```sh\n(.*)\n```", text)
@@ -56,6 +57,7 @@ def test_one_shell_line_from_nothing_to_a_tested_and_finished_run(shell, tmp_pat
     assert '"my_idea_4"' in metrics.read_text()
 
 
+@pytest.mark.slow
 def test_a_package_is_clean_for_ruff_and_mypy(package):
     tool("ruff", "check", cwd=package)
     tool("ruff", "format", "--check", cwd=package)
@@ -107,7 +109,7 @@ REFUSED = {
     ("tests",): "'tests' is no name for a plugin: use lower_case_words",
     ("json",): "'json' is a module already; choose another name",
     ("numpy",): "'numpy' is a module already; choose another name",
-    ("uniclr",): "plugin 'unicon' has a loss 'uniclr'; choose another name",
+    ("uniclr",): "plugin 'unicon_ha' has a loss 'uniclr'; choose another name",
     ("idea", "--kind", "method"): "--kind method: no template"
     " (there is: loss, shift, scorer, schedule, backbone, augmentation, dataset)",
     ("idea", "--kind", "los"): "--kind los: no template; did you mean 'loss'?"

@@ -31,7 +31,7 @@ TABLE = """
 title: toys
 published: published.yaml
 data:
-  shapes: [{settings: []}]
+  shapes: [{}]
 tasks:
   shapes: {data: shapes, images: 8, size: 16, vary: dataset.normal, values: [left, right]}
 columns:
@@ -40,10 +40,10 @@ columns:
   mean: {tasks: [shapes]}
 rows:
   plain: {config: TOY}
-  soft: {config: TOY, settings: [objective.1.loss.soft_aggregation=positives]}
+  soft: {config: TOY, set: {objective.1.loss.soft_aggregation: positives}}
 budgets:
-  smoke: {note: Tiny., seeds: [0, 1], settings: [train.epochs=1]}
-  part: {seeds: [0], settings: [train.epochs=1], tasks: [left]}
+  smoke: {note: Tiny., seeds: [0, 1], set: {train: {epochs: 1}}}
+  part: {seeds: [0], set: {train: {epochs: 1}}, tasks: [left]}
 """
 
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from adframe.config.bundled import configs_folder
 from adframe.errors import UserError
 from adframe.tables.definition import read_table
-from adframe.tables.files import configs_folder, find_table
+from adframe.tables.files import find_table
 
 ROOT = Path(__file__).parents[3]
 TABLES = [*(f"table{number}" for number in range(1, 7)), "multi_class_jpeg", "baselines"]
@@ -21,7 +22,9 @@ def test_the_configs_are_found_from_the_package_and_ship_with_it():
 def test_a_table_is_a_name_or_a_path(table_file):
     assert find_table("table6") == configs_folder() / "tables/table6.yaml"
     assert find_table(str(table_file)) == table_file
-    with pytest.raises(UserError, match="no table or table file 'tabel6'; did you mean 'table6'"):
+    with pytest.raises(
+        UserError, match="tabel6: no such file or bundled config; did you mean 'table6'"
+    ):
         find_table("tabel6")
 
 
@@ -96,13 +99,15 @@ def test_cifar10_is_taken_in_the_form_it_is_found_in(tmp_path, grid_of, holds, n
         ("title: toys", "titel: toys", r"toys.yaml:2: titel: unknown key; did you mean 'title'"),
         ("data: shapes,", "data: shape,", r"tasks.shapes.data: no data 'shape'; did you mean"),
         ("{tasks: [left]}", "{tasks: [lef]}", r"toys.yaml:9: columns.left.tasks: no task 'lef'"),
-        ("vary: dataset.normal, ", "", "tasks.shapes: vary and values go together"),
+        ("vary: dataset.normal, ", "", "tasks.shapes: give both 'vary' and 'values', or neither"),
         ("values: [left, right]", "values: [left, left]", "another task is called 'left'"),
         ("tasks: [left]}\n", "tasks: {lft: [left]}}\n", "budgets.part.tasks: no column 'lft'"),
         ("soft: {", "so ft: {", "rows.so ft: an id holds letters"),
         ("seeds: [0, 1]", "seeds: []", "budgets.smoke.seeds: must have 1 items or more"),
         ("seeds: [0, 1]", "images: {shape: 4}, seeds: [0]", "no task group 'shape'; did you"),
-        ("soft: {", "soft: {budgets: {smoak: []}, ", "no budget 'smoak'; did you mean 'smoke'"),
+        ("soft: {", "soft: {set_at: {smoak: {}}, ", "no budget 'smoak'; did you mean 'smoke'"),
+        ("set: {train: {epochs: 1}}}", "set: [train]}", "budgets.smoke.set: must be a mapping"),
+        ("part: {", "part: {extends: smoak, ", "part.extends: no budget 'smoak' above this"),
     ],
 )  # fmt: skip
 def test_a_table_file_says_what_is_wrong_with_it_and_where(table_file, old, new, line):

@@ -103,6 +103,7 @@ def test_a_failed_cell_is_named_and_the_others_run(
     text = (tmp_path / "out/table.md").read_text()
     assert "- soft/left/1: epoch 1: loss is not finite" in text
     assert "(1 of 2 failed)" in text
+    monkeypatch.chdir(tmp_path)  # without --out it writes below runs/
     assert main(["reproduce", str(tmp_path / "toys.yaml"), "--only", "plain"]) == 0  # not its cells
     monkeypatch.setattr(execute, "run", good)
     assert reproduce() == 0
@@ -119,7 +120,7 @@ def test_a_killed_table_goes_on_where_it_stopped(reproduce, pretend, tmp_path, c
 
     monkeypatch.setattr(execute, "run", run)
     assert reproduce() == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "the same command continues" in capsys.readouterr().err
     assert list(_status(tmp_path).values()) == ["done"] * 3 + ["to do"] * 5
     monkeypatch.setattr(execute, "run", good)
     assert reproduce() == 0
@@ -137,7 +138,7 @@ def test_a_damaged_result_is_no_result(reproduce, pretend, tmp_path):
 
 def test_another_budget_is_never_mixed_in(reproduce, pretend, table_file, tmp_path):
     assert reproduce() == 0
-    table_file.write_text(table_file.read_text().replace("[train.epochs=1]}", "[train.epochs=2]}"))
+    table_file.write_text(table_file.read_text().replace("epochs: 1}", "epochs: 2}"))
     assert reproduce("--only", "plain") == 0
     assert len(pretend) == 8 + 4
     facts = _facts(tmp_path)
@@ -148,8 +149,8 @@ def test_another_budget_is_never_mixed_in(reproduce, pretend, table_file, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--budget", "smok"], "no budget 'smok'; did you mean 'smoke'? (there is: smoke, part)"),
-        (["--only", "sft"], "--only sft: no such cell at this table and budget; did you mean"),
+        (["--budget", "smok"], "no budget 'smok'; did you mean 'smoke'? (budgets: smoke, part)"),
+        (["--only", "sft"], "--only sft: the table has no such cell at this budget; did you mean"),
         (["--seeds", "0"], "--seeds: at least 1"),
     ],
 )
@@ -186,7 +187,7 @@ def test_two_rows_for_real_killed_and_resumed(reproduce, tmp_path, capsys, monke
         if len(saved) == 3:  # the first cell, and half of the second
             raise KeyboardInterrupt
 
-    longer = (tmp_path / "toys.yaml").read_text().replace("train.epochs=1]}", "train.epochs=2]}")
+    longer = (tmp_path / "toys.yaml").read_text().replace("epochs: 1}", "epochs: 2}")
     (tmp_path / "toys.yaml").write_text(longer)
     monkeypatch.setattr(checkpoint, "save_state", save_then_die)
     chosen = ["--only", "*/left/0"]

@@ -55,7 +55,7 @@ def _cells(line):
 
 
 def test_what_a_budget_leaves_out_or_replaces_is_in_the_heading(table_file, tmp_path, pretend):
-    text = table_file.read_text() + "  other: {seeds: [0], settings: [], tasks: {left: [right]}}\n"
+    text = table_file.read_text() + "  other: {seeds: [0], tasks: {left: [right]}}\n"
     table_file.write_text(text)
     out = tmp_path / "out"
     assert main(["reproduce", str(table_file), "--out", str(out), "--budget", "part"]) == 0

@@ -28,5 +28,5 @@ def test_none_or_all_and_bytes_become_floating_point(probability: float) -> None
 def test_an_images_result_does_not_depend_on_its_batch() -> None:
     images, together = torch.rand(8, 3, 4, 4), keys(8)
     rows = torch.tensor([3, 3, 0])
-    part = Flip()(images[rows], RandomKeys(together.keys[rows]))
+    part = Flip()(images[rows], RandomKeys(together.values[rows]))
     assert torch.equal(part, Flip()(images, together)[rows])

@@ -12,8 +12,9 @@ from torch import Tensor
 from adframe import build
 from adframe.errors import ConfigError
 from adframe.interfaces import RandomKeys
+from adframe.ops import luma
 from adframe.registry.loading import LoadedPlugins
-from adframe_augmentations.simclr import SimCLR, crop, jitter_colour, luma, turn_hue
+from adframe_augmentations.simclr import SimCLR, crop, jitter_colour, turn_hue
 
 STEP = 1 / 255
 OFF = {"jitter_probability": 0.0, "grayscale_probability": 0.0, "flip_probability": 0.0}
@@ -148,10 +149,6 @@ def test_the_order_of_the_chain_matters_so_the_test_of_it_can_fail() -> None:
 @pytest.mark.parametrize("images", [noise(2), colours()], ids=["noise", "colours"])
 def test_no_jitter_gives_the_image_back(images: Tensor) -> None:
     close(jitter_colour(images, torch.zeros(2, 4)), images, atol=1e-6)
-
-
-def test_luma_is_torchvisions() -> None:
-    close(luma(colours()), T.rgb_to_grayscale(colours()), atol=1e-6)
 
 
 # --- the pipeline ---------------------------------------------------------------------------------

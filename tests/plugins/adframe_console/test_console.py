@@ -2,16 +2,19 @@
 
 import io
 import json
+import re
 import types
 
 import pytest
 import torch
 
 import adframe
+from adframe import hookimpl
+from adframe.cli.main import main
 from adframe.engine.metrics import Outcome
 from adframe.engine.report import Report
 from adframe_console.metrics import MetricLog
-from adframe_console.progress import ProgressBar
+from adframe_console.progress import EpochLines, ScoringBar, TrainingBar
 from adframe_console.table import show
 
 
@@ -39,7 +42,7 @@ def test_many_scorers_have_a_row_each_and_their_whole_name(capsys, monkeypatch):
 
 
 def test_a_resumed_log_drops_what_is_trained_again(tmp_path):
-    run = types.SimpleNamespace(out=tmp_path, step=4, means={"loss": 1.5})
+    run = types.SimpleNamespace(out=tmp_path, step=4, epoch_metrics={"loss": 1.5})
     lines = [json.dumps({"epoch": epoch, "loss": 0.0}) for epoch in (1, 2, 3)]
     (tmp_path / "metrics.jsonl").write_text("\n".join([*lines, '{"epoch": 4, "lo']))
     log = MetricLog(run)
@@ -56,25 +59,152 @@ def test_nothing_is_shown_where_nobody_asked(toy, capsys):
     assert printed.out == printed.err == ""
 
 
-def test_no_bar_without_a_terminal(toy, capsys):
-    adframe.run(toy("train.epochs=1"), verbose=True)
-    printed = capsys.readouterr()
-    assert "AUROC after 1 epochs" in printed.out
-    assert printed.err == ""
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
 
-def test_a_terminal_sees_loss_and_images_per_second(toy, monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
+@pytest.fixture
+def terminal(monkeypatch):
+    """Call it in a test: then standard error is a terminal, and each step is shown."""
 
-    terminal = Terminal()
+    def use():
+        stream = Terminal()
+        monkeypatch.setattr("sys.stderr", stream)
+        return stream
+
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setattr("adframe_console.progress.REFRESH", 0.0)
-    adframe.run(toy(), verbose=True)
-    assert "images/s" in terminal.getvalue()
-    assert "loss" in terminal.getvalue()
+    return use
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time that the progress lines see; a test sets it."""
+    state = types.SimpleNamespace(now=100.0)
+    monkeypatch.setattr("adframe_console.progress.time.monotonic", lambda: state.now)
+    return state
+
+
+def _run(epochs=3, batches=4):
+    train = types.SimpleNamespace(epochs=epochs)
+    return types.SimpleNamespace(
+        config=types.SimpleNamespace(train=train), batch_size=8, step=0, verbose=True,
+        batches_per_epoch=batches, total_steps=epochs * batches, epoch_metrics={"loss": 0.5},
+    )  # fmt: skip
+
+
+def _drive(observer, run, clock, epochs):
+    """Steps of 2 s, the first of 60 s; after each epoch."""
+    loss = torch.tensor(1.5)
+    for epoch in range(1, epochs + 1):
+        for _ in range(run.batches_per_epoch):
+            clock.now += 2 if run.step else 60
+            if isinstance(observer, EpochLines):
+                observer.adframe_update(run, "main")
+            else:
+                observer.adframe_update(run, "main", {"loss": loss})
+            run.step += 1
+        observer.adframe_epoch_end(run, epoch)
+
+
+def test_a_line_an_epoch_where_there_is_no_terminal(clock, capsys):
+    run = _run()
+    _drive(EpochLines(), run, clock, 3)
+    assert capsys.readouterr().err.splitlines() == [
+        "epoch 1/3: loss 0.5000, 66.0 s, 0:00:16 left",  # 8 batches of 2 s
+        "epoch 2/3: loss 0.5000, 8.0 s, 0:00:08 left",
+        "epoch 3/3: loss 0.5000, 8.0 s, 0:00:00 left",
+    ]
+
+
+def test_a_bar_knows_epoch_batch_and_the_time_left(clock, terminal):
+    run = _run()
+    terminal()
+    bar = TrainingBar()
+    try:
+        _drive(bar, run, clock, 1)
+        (task,) = bar.bar.tasks
+        assert task.description == "epoch 1/3, batch 4/4"
+        assert (task.completed, task.total) == (4, 12)
+        assert task.fields == {"loss": "0.5000", "rate": "4", "left": "0:00:16 left"}
+    finally:
+        bar.close()
+
+
+def test_a_resumed_run_measures_its_own_steps_only(clock, terminal):
+    run = _run(epochs=10)
+    run.step = 20
+    terminal()
+    bar = TrainingBar()
+    try:
+        for clock.now in (200.0, 203.0):
+            bar.adframe_update(run, "main", {"loss": torch.tensor(1.0)})
+            run.step += 1
+        (task,) = bar.bar.tasks
+        assert task.description == "epoch 6/10, batch 2/4"
+        assert task.fields["left"] == "0:00:54 left"  # 18 batches of 3 s
+    finally:
+        bar.close()
+
+
+def test_scoring_has_a_bar(clock, terminal):
+    terminal()
+    bar = ScoringBar(200)
+    try:
+        clock.now += 5
+        bar.adframe_progress(_run(), 50, 200)
+        (task,) = bar.bar.tasks
+        assert (task.completed, task.fields["left"]) == (50, "0:00:15 left")
+    finally:
+        bar.close()
+
+
+def test_a_log_of_a_run_and_of_an_evaluation(toy, tmp_path, capsys):
+    adframe.run(toy("train.epochs=2"), tmp_path / "run", verbose=True)
+    printed = capsys.readouterr()
+    assert "AUROC after 2 epochs" in printed.out
+    lines = printed.err.splitlines()
+    assert [line.partition(":")[0] for line in lines[:2]] == ["epoch 1/2", "epoch 2/2"]
+    assert lines[1].endswith("0:00:00 left")
+    assert re.fullmatch(r"scoring \d+ image views", lines[2])
+    assert len(lines) == 3
+    assert main(["evaluate", str(tmp_path / "run")]) == 0
+    assert capsys.readouterr().err.splitlines() == [lines[2]]
+
+
+def test_a_terminal_sees_loss_and_images_per_second_and_scoring(toy, terminal, tmp_path):
+    stream = terminal()
+    adframe.run(toy(), tmp_path / "run", verbose=True)
+    shown = stream.getvalue()
+    for text in ("images/s", "loss", "epoch 2/2, batch ", "scoring", "100 %"):
+        assert text in shown
+    assert shown.index("epoch 2/2") < shown.index("scoring")
+    stream = terminal()
+    assert main(["evaluate", str(tmp_path / "run")]) == 0
+    assert "scoring" in stream.getvalue()
+    assert "epoch" not in stream.getvalue()
+
+
+def test_the_hook_counts_every_image_view_once(toy):
+    config = toy("train.epochs=1", "scorer=[{name: nearest_cosine, views: 3}, nearest_cosine]")
+    calls = []
+
+    class Watch:
+        @hookimpl
+        def adframe_progress(self, run, done, total):
+            calls.append((done, total))
+
+    watch = Watch()
+    config.loaded.manager.register(watch)
+    adframe.run(config)
+    config.loaded.manager.unregister(watch)
+    done, totals = zip(*calls, strict=True)
+    assert done[0] == 0
+    assert list(done) == sorted(done)
+    assert {done[-1], *totals} == {totals[0]}
+    assert len(done) > 3
 
 
 def test_the_loss_is_read_seldom(monkeypatch):
@@ -86,14 +216,14 @@ def test_the_loss_is_read_seldom(monkeypatch):
             return 0.0
 
     monkeypatch.setattr("sys.stderr", io.StringIO())
-    run = types.SimpleNamespace(total=100, step=0, epoch=0, batch_size=4)
-    bar = ProgressBar(run)
+    run = _run(epochs=25)
+    bar = TrainingBar()
     try:
         for run.step in range(100):
             bar.adframe_update(run, "main", {"loss": Watched()})
     finally:
-        bar.progress.stop()
-    assert Watched.read <= 2
+        bar.close()
+    assert 1 <= Watched.read <= 2
 
 
 @pytest.fixture(autouse=True)

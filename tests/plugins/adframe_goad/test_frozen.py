@@ -61,6 +61,7 @@ def test_by_default_they_go_on_moving(settings: list[str]) -> None:
     assert not torch.equal(watch.means[1], watch.means[0])
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_frozen_too(settings, tmp_path, monkeypatch) -> None:
     import adframe.engine.checkpoint
 

@@ -17,12 +17,12 @@ from adframe.interfaces import (
     RandomKeys,
     Views,
 )
-from adframe_baselines.classification import ShiftClassification
-from adframe_contrastive.schedules import Uniform
 from adframe_idecode.method import Equivariance
 from adframe_idecode.small_rotation import SmallRotation
+from adframe_losses.shift_classification import ShiftClassification
+from adframe_schedules.uniform import Uniform
 from adframe_shifts.geometric import Rotation
-from adframe_unicon.schedules import Hierarchical
+from adframe_unicon_ha.schedule import Hierarchical
 
 
 class Net(Backbone):
@@ -103,7 +103,7 @@ def test_losses_see_the_pair_of_every_image_and_each_of_its_shifted_selves() -> 
 
 
 def test_errors_are_those_of_the_true_shift_one_a_pair() -> None:
-    made, images = method(keys=1).eval(), pixels(5).float() / 255
+    made, images = method(draws=1).eval(), pixels(5).float() / 255
     found = made.embed(images)
     assert found["pair_error"].shape == (5, 4)
     torch.testing.assert_close(found["features"], made.backbone(images)[-1].mean((2, 3)))
@@ -116,7 +116,7 @@ def test_errors_are_those_of_the_true_shift_one_a_pair() -> None:
 
 
 def test_test_time_jitter_varies_from_draw_to_draw_and_belongs_to_the_image() -> None:
-    made, images = method(keys=3, jitter=SmallRotation(10)).eval(), pixels(6).float() / 255
+    made, images = method(draws=3, jitter=SmallRotation(10)).eval(), pixels(6).float() / 255
     whole = made.embed(images)["pair_error"]
     assert whole.shape == (6, 12)
     assert not torch.allclose(whole[:, :4], whole[:, 4:8])
@@ -136,10 +136,10 @@ def test_held_out_images_are_a_share_and_never_train() -> None:
     assert list(made.step(batch(images[flag]), 0.0)) == []
 
 
-def test_faithful_it_averages_the_errors_of_neighbours_as_the_public_code_does() -> None:
+def test_the_official_code_averages_the_errors_of_neighbours_as_the_public_code_does() -> None:
     images = pixels(8).float() / 255
-    right = method(keys=2).eval().embed(images)["pair_error"].view(8, 2, 4)
-    wrong = method(keys=2, official_code=True).eval().embed(images)["pair_error"].view(8, 2, 4)
+    right = method(draws=2).eval().embed(images)["pair_error"].view(8, 2, 4)
+    wrong = method(draws=2, official_code=True).eval().embed(images)["pair_error"].view(8, 2, 4)
     for draw in range(2):
         by_shift = np.concatenate([right[:, draw, shift].detach().numpy() for shift in range(4)])
         np.testing.assert_allclose(

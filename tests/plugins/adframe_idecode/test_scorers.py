@@ -6,9 +6,9 @@ from torch import Tensor
 from adframe import UserError
 from adframe.interfaces import Augmentation, RandomKeys
 from adframe_idecode.scorers import Conformal, PairError, p_values
-from adframe_scorers.mahalanobis import FewShotMahalanobis
 from adframe_scorers.nearest import NearestCosine
 from adframe_scorers.softmax import LinearProbe
+from adframe_ssd.scorers import FewShotMahalanobis
 
 
 class Nothing(Augmentation):

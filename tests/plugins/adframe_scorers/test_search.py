@@ -10,9 +10,8 @@ from adframe import build
 from adframe.cli.main import main
 from adframe.errors import ConfigError
 from adframe.interfaces import Scorer
-from adframe_scorers import search
 from adframe_scorers.nearest import KNN, NearestCosine
-from adframe_scorers.search import Neighbours, mean_cosine
+from adframe_scorers.search import Neighbours
 
 needs_faiss = pytest.mark.skipif(
     importlib.util.find_spec("faiss") is None, reason="needs adframe[faiss]"
@@ -35,39 +34,7 @@ def largest(queries: Tensor, bank: Tensor, k: int) -> Tensor:
     return every.sort(dim=1, descending=True).values[:, :k].mean(1).float()
 
 
-# --- exact --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("k", [1, 2, 5, 80])
-@pytest.mark.parametrize("budget", [0, 999, 1 << 24])
-@pytest.mark.parametrize("columns", [1, 7, 4096])
-def test_blocks_change_nothing(
-    k: int, budget: int, columns: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(search, "COLUMNS", columns)
-    queries, bank = unit(30, seed=1), unit(80)
-    found = mean_cosine(queries, bank, k, budget)
-    torch.testing.assert_close(found, largest(queries, bank, k), atol=2e-6, rtol=0)
-
-
-def test_no_block_exceeds_the_budget() -> None:
-    sizes = []
-
-    class Watched(Tensor):
-        @classmethod
-        def __torch_function__(cls, func, types, args=(), kwargs=None):
-            result = super().__torch_function__(func, types, args, kwargs or {})
-            if func in (torch.cat, torch.Tensor.matmul) and isinstance(result, Tensor):
-                sizes.append(result.numel() * result.element_size())
-            return result
-
-    mean_cosine(unit(200, 1, 3).as_subclass(Watched), unit(20_000, 0, 3), 9, budget=1 << 18)
-    assert len(sizes) > 20
-    assert max(sizes) <= 1 << 18
-
-
 def test_no_query_has_no_neighbours() -> None:
-    assert mean_cosine(unit(0), unit(9), 3).shape == (0,)
     assert KNN(k=3).neighbours([unit(0)], unit(9), 3)[0].shape == (0,)
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from adframe import build
 from adframe.interfaces import Scorer
-from adframe_scorers.rows import covariance, mean_rows, spread_of, thinned, unit_rows
+from adframe_scorers.vectors import covariance, mean_rows, spread_of, thinned, unit_rows
 
 NAMES = ["gaussian_density", "kde", "knn", "mahalanobis", "one_class_svm"]
 TABLES = [{"name": name} for name in NAMES] + [

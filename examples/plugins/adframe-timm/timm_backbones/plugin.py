@@ -1,4 +1,4 @@
-"""What adframe-timm brings."""
+"""Registers the components of adframe-timm."""
 
 from adframe import Add, hookimpl
 
@@ -7,5 +7,5 @@ adframe_api = 1
 
 @hookimpl
 def adframe_register(add: Add) -> None:
-    """Offer the backbone."""
+    """Registers the backbone."""
     add("backbone", "timm", ".backbone:Timm")

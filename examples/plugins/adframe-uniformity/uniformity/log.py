@@ -1,4 +1,4 @@
-"""A run's metrics and results as TensorBoard shows them."""
+"""A TensorBoard log of a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from adframe import Report, Run, hookimpl
 
 
 class TensorBoardLog:
-    """Mean metrics by epoch, and AUROC at the end, in ``tensorboard/`` of the run folder."""
+    """Writes mean metrics per epoch and the final AUROC to ``tensorboard/`` in the run folder."""
 
     def __init__(self, run: Run) -> None:
         assert run.out is not None, "a log needs a folder"
@@ -16,14 +16,14 @@ class TensorBoardLog:
 
     @hookimpl
     def adframe_epoch_end(self, run: Run, epoch: int) -> None:
-        """Write the epoch's means at once: the run may be killed."""
+        """Writes the means of the epoch at once, since the run may be killed."""
         for name, value in run.epoch_metrics.items():
             self.writer.add_scalar(f"train/{name}", value, epoch)
         self.writer.flush()
 
     @hookimpl
     def adframe_run_end(self, run: Run, report: Report) -> None:
-        """Write what evaluation found."""
+        """Writes the AUROC of each scorer."""
         for scorer, outcome in report.outcomes.items():
             for outliers, value in outcome.auroc.items():
                 self.writer.add_scalar(f"auroc/{scorer}/{outliers}", value, run.epoch)

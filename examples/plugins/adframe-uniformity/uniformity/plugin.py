@@ -1,4 +1,4 @@
-"""What adframe-uniformity brings."""
+"""Registers the components and the hook of adframe-uniformity."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ adframe_api = 1
 
 @hookimpl
 def adframe_register(add: Add) -> None:
-    """Offer the loss and its scorer."""
+    """Registers the loss and its scorer."""
     add("loss", "align_uniform", ".sphere:AlignUniform")
     add("scorer", "gaussian_potential", ".sphere:GaussianPotential")
 
 
 @hookimpl
 def adframe_run_start(run: Run) -> None:
-    """Log every run that has a folder."""
+    """Logs each run that has a folder."""
     if run.out is not None:
         from .log import TensorBoardLog
 

@@ -12,11 +12,11 @@ from adframe.interfaces import Features, Loss, NonNegative, Positive, Scorer, Vi
 
 
 class AlignUniform(Loss):
-    """Views of one image close together, all others spread over the sphere.
+    """Pulls views of one image together and spreads all others over the sphere.
 
-    ``alignment`` x mean squared distance of positive pairs + log of the mean Gaussian potential
-    exp(-``sharpness`` x squared distance) over all other pairs. An image under two shifts counts
-    as two. Computed in float32, also under autocast.
+    The value is ``alignment`` x mean squared distance of positive pairs + log of the mean Gaussian
+    potential exp(-``sharpness`` x squared distance) over all other pairs. An image under two shifts
+    counts as two images. Computed in float32, also under autocast.
 
     Args:
         alignment: [published: 1] Weight of the first term.
@@ -29,7 +29,7 @@ class AlignUniform(Loss):
         self.sharpness = sharpness
 
     def forward(self, embeddings: Tensor, views: Views) -> Tensor:
-        """A scalar from (N, D) embeddings."""
+        """The loss, a scalar, from (N, D) embeddings."""
         with torch.autocast(embeddings.device.type, enabled=False):
             z = F.normalize(embeddings.float())
             squared = 2 - 2 * z @ z.T  # (N, N)
@@ -44,25 +44,26 @@ class AlignUniform(Loss):
 class GaussianPotential(Scorer):
     """Minus the log of the mean Gaussian potential between an image and the training images.
 
-    What uniformity is measured by, as a density estimate on the sphere.
+    The measure of uniformity, used as a density estimate on the sphere.
 
     Args:
-        sharpness: [guess: 2] t of the potential; larger minds near training images more.
+        sharpness: [guess: 2] t of the potential. A larger value gives near training images more
+            weight.
     """
 
     def __init__(self, sharpness: Positive = 2.0) -> None:
         self.sharpness = sharpness
 
     def fit(self, features: Features) -> None:
-        """Keep the training images."""
+        """Stores the training images."""
         self.bank = _unit(features)
 
     def score(self, features: Features) -> Tensor:
-        """(N,) float32; higher = more anomalous."""
+        """Anomaly scores, shape (N,), float32. Higher is more anomalous."""
         squared = 2 - 2 * _unit(features) @ self.bank.T  # (N, M)
         return math.log(len(self.bank)) - (-self.sharpness * squared).logsumexp(1)
 
 
 def _unit(features: Features) -> Tensor:
-    """(N, D) unit vectors from (N, views, shifts, D) features."""
+    """Unit vectors (N, D) from features (N, views, shifts, D)."""
     return F.normalize(features["features"].float().mean(dim=(1, 2)), dim=-1)

@@ -1,0 +1,34 @@
+"""``adframe check``: validate a config without reading any data."""
+
+from __future__ import annotations
+
+import argparse
+
+from adframe.cli import options
+
+summary = "validate a config and see that its components fit"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """CONFIG, and whether to print what it comes to."""
+    options.config(parser)
+    parser.add_argument(
+        "--resolved", action="store_true", help="print the final config, each value with its origin"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Validate the config and build its components."""
+    from adframe.config.model import load_config
+    from adframe.engine.build import assemble
+    from adframe.io.terminal import Screen
+
+    config = load_config(arguments.config, arguments.set, **options.of_plugins(arguments))
+    assemble(config)
+    if arguments.resolved:
+        from adframe.config.resolved import resolved
+
+        Screen().block(resolved(config).rstrip("\n"))
+    else:
+        Screen().line(f"{arguments.config}: ok")
+    return 0

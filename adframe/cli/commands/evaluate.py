@@ -1,0 +1,36 @@
+"""``adframe evaluate``: score the test images of a finished run again."""
+
+from __future__ import annotations
+
+import argparse
+
+from adframe.cli import options
+
+summary = "score a run's test images again"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """RUN, and whether to compare only."""
+    options.run_folder(parser)
+    parser.add_argument(
+        "--verify", action="store_true", help="write nothing; end with 1 if a score differs"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate from the saved model; with ``--verify`` 1 if a score differs from the stored one."""
+    if not arguments.verify:
+        from adframe.engine.runner import evaluate_folder
+
+        evaluate_folder(arguments.run, **options.of_plugins(arguments), verbose=True)
+        return 0
+
+    from adframe.engine.verify import verify
+    from adframe.io.terminal import Screen, error_line
+
+    difference = verify(arguments.run, **options.of_plugins(arguments))
+    if difference:
+        error_line(difference)
+        return 1
+    Screen().line(f"{arguments.run}: scored again, every score is the stored one")
+    return 0

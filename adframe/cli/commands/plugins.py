@@ -1,0 +1,79 @@
+"""``adframe plugins``: what is installed, and what is wrong with any of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from adframe.cli import options
+from adframe.errors import PluginFault
+from adframe.io.terminal import Screen
+from adframe.registry.loading import load_plugins
+from adframe.registry.registry import reason
+from adframe.registry.verbs import VerbEntry, find_verbs
+
+summary = "list plugins and commands, with what is wrong"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--json``."""
+    options.as_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print every plugin and every verb found, with what it brings or why it did not load."""
+    loaded = load_plugins(arguments.plugin, arguments.without)
+    brings: dict[str, list[str]] = {plugin.key: [] for plugin in loaded.registry.plugins}
+    for entry in loaded.registry:
+        brings[entry.plugin.key].append(f"{entry.kind} {entry.name}")
+    rows: list[dict[str, Any]] = [
+        {
+            "name": plugin.name,
+            "version": plugin.version,
+            "origin": plugin.origin,
+            "from": "entry point" if plugin.owner else "file",
+            "bundled": plugin.bundled,
+            "components": brings[plugin.key],
+            "hooks": loaded.hooks(plugin),
+            "error": plugin.error,
+        }
+        for plugin in loaded.registry.plugins
+    ]
+    rows += [_verb(verb, claims) for claims in find_verbs().values() for verb in claims]
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+        return 0
+    screen = Screen()
+    for row in rows:
+        third_party = "" if row["bundled"] else " [third party]"
+        head = f"{row['name']} {row['version']}  "
+        screen.line(f"{row['from']} {row['origin']}{third_party}", head=head, of_head="cyan")
+        if row["error"]:
+            screen.line(f"did not load: {row['error']}", head="  ", style="red")
+        else:
+            content = [*row["components"], *(f"hook {name}" for name in row["hooks"])]
+            screen.line(row.get("summary") or ", ".join(content) or "nothing", head="  ")
+    return 0
+
+
+def _verb(verb: VerbEntry, claims: list[VerbEntry]) -> dict[str, Any]:
+    """A row for a verb; it is imported, to see whether it can be."""
+    text, error = "", None
+    others = [other.origin for other in claims if other is not verb]
+    try:
+        text = verb.load().summary
+        error = f"the name is claimed by {', '.join(others)} too" if others else None
+    except PluginFault as fault:
+        error = reason(fault.__cause__ or fault)
+    return {
+        "name": verb.name,
+        "version": verb.version,
+        "origin": verb.origin,
+        "from": "command",
+        "bundled": verb.bundled,
+        "components": [],
+        "hooks": [],
+        "summary": text,
+        "error": error,
+    }

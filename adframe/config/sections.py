@@ -1,0 +1,58 @@
+"""The sections of a config: one term of the objective, known outliers, training."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Interval
+from pydantic import ConfigDict
+
+from adframe.config.durations import EpochsOrTime
+from adframe.config.schema import Component, ComponentSpec, Settings
+
+Weight = Annotated[float, Ge(0)]
+
+
+class Term(Settings):
+    """One term of the objective: which loss, at which stages, with which weight."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    loss: Annotated[ComponentSpec, Component("loss")]
+    """The loss: its name, or a mapping with ``name`` and options."""
+    stages: list[Annotated[int, Ge(1)]] | None = None
+    """Stages of the network it is computed at, 1 is the first; all that the schedule trains."""
+    weight: Weight | list[Weight] = 1.0
+    """Factor of the loss: one number, or one for each of ``stages``."""
+
+
+class Exposure(Settings):
+    """Known outliers: the network trains on them (outlier exposure), or only scorers see them."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    dataset: Annotated[ComponentSpec, Component("dataset")]
+    """Where the images come from: the training images of a data set, or any folder."""
+    ratio: Annotated[float, Interval(ge=0, le=64)] = 1.0
+    """Known outliers per inlier in a batch; 0 shows them to scorers only."""
+
+
+class Train(Settings):
+    """How long the network is trained, on which device, and when checkpoints are written."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    epochs: Annotated[int, Interval(ge=1, le=1_000_000)]
+    """Passes over the training images."""
+    batch_size: Annotated[int, Interval(ge=2, le=65_536)] = 32
+    """Inliers in a batch; their shifted copies and known outliers are added to it."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Floating-point type of the network; ``auto`` is bf16 on CUDA and fp32 on CPUs."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """Whether ``torch.compile`` is used; ``auto`` compiles long runs on CUDA only."""
+    device: str = "auto"
+    """A PyTorch device such as ``cpu`` or ``cuda:1``; ``auto`` takes CUDA if there is one."""
+    checkpoint_every: EpochsOrTime = "10min"
+    """Epochs (``5``; 0: only at the end) or time (``2h``) from one checkpoint to the next."""
+    clip: Annotated[float, Gt(0)] | None = None
+    """Largest allowed norm of the gradient of a parameter group; no limit by default."""

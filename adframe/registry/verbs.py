@@ -1,0 +1,119 @@
+"""Verbs of the command line, found through entry points of the group ``adframe.verbs``.
+
+Nothing is imported to list them. A verb's module is imported when the verb is called.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import importlib.metadata
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from adframe.errors import PluginFault, UserError
+from adframe.registry.registry import module_source, reason
+
+GROUP = "adframe.verbs"
+
+
+class Verb(Protocol):
+    """A command of ``adframe``: a module with these names, an object, or a class."""
+
+    summary: str  #: one line for ``adframe --help``
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare options and arguments; ``--plugin`` and ``--without`` are there already."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do the work; returns the exit status. A ``UserError`` ends with one line and status 2."""
+
+
+@dataclass(frozen=True)
+class VerbEntry:
+    """One verb on offer.
+
+    Attributes:
+        target: ``module``, or ``module:attribute``.
+        owner: the distribution that brings it, with its ``version``.
+    """
+
+    name: str
+    target: str
+    owner: str
+    version: str
+
+    @property
+    def bundled(self) -> bool:
+        """Whether it comes with adframe."""
+        return self.owner == "adframe"
+
+    @property
+    def origin(self) -> str:
+        """Distribution and target, for messages."""
+        return f"{self.owner} ({self.target})"
+
+    def load(self) -> Verb:
+        """Import the verb.
+
+        Raises:
+            PluginFault: the import failed, or what it names is no verb.
+        """
+        module, _, attribute = self.target.partition(":")
+        try:
+            verb = importlib.import_module(module)
+            if attribute:
+                verb = getattr(verb, attribute)
+            if isinstance(verb, type):
+                verb = verb()
+            for name in ("summary", "add_arguments", "run"):
+                getattr(verb, name)
+        except (Exception, SystemExit) as error:
+            raise PluginFault(self.failed(error)) from error
+        return cast(Verb, verb)
+
+    def failed(self, error: BaseException) -> str:
+        """One line that says why the verb cannot be used."""
+        return f"command '{self.name}' of {self.origin} did not load: {reason(error)}"
+
+    def summary(self) -> str:
+        """The verb's summary, read from its source where it is a plain string there.
+
+        Raises:
+            PluginFault: it had to be imported, and that failed.
+        """
+        module, _, attribute = self.target.partition(":")
+        with suppress(Exception, SystemExit):
+            body: Sequence[ast.stmt] = ast.parse(module_source(module)).body
+            if attribute:
+                (body,) = (n.body for n in body if isinstance(n, ast.ClassDef)
+                           and n.name == attribute)  # fmt: skip
+            for node in body:
+                if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "summary":
+                    return str(ast.literal_eval(node.value))
+        return self.load().summary
+
+
+def find_verbs() -> dict[str, list[VerbEntry]]:
+    """Every verb by name, sorted, with all who claim the name."""
+    found: dict[str, list[VerbEntry]] = {}
+    for point in importlib.metadata.entry_points(group=GROUP):
+        owner, version = (point.dist.name, point.dist.version) if point.dist else ("", "")
+        entry = VerbEntry(point.name, point.value, owner, version)
+        found.setdefault(point.name, []).append(entry)
+    return {name: sorted(found[name], key=lambda entry: entry.origin) for name in sorted(found)}
+
+
+def only(entries: Sequence[VerbEntry]) -> VerbEntry:
+    """The one owner of a verb.
+
+    Raises:
+        UserError: several packages claim the name.
+    """
+    if len(entries) > 1:
+        owners = " and ".join(entry.origin for entry in entries)
+        raise UserError(f"command '{entries[0].name}' is claimed by {owners}; uninstall one")
+    return entries[0]

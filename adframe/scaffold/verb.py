@@ -1,0 +1,92 @@
+"""``adframe new``: a plugin to start from."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from adframe import scaffold
+from adframe.errors import UserError, did_you_mean
+from adframe.registry.loading import load_plugins
+
+summary = "write a plugin to start from"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """NAME, kinds, and package or single file."""
+    parser.add_argument("name", metavar="NAME", help="of the plugin and of its components")
+    parser.add_argument(
+        "--kind", action="append", metavar="KIND", help="loss (the default), shift, scorer, ..."
+    )
+    parser.add_argument("--single-file", action="store_true", help="one file, for --plugin")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write a plugin that works as it is: a package, or one file with its config."""
+    name = arguments.name
+    kinds = list(dict.fromkeys(arguments.kind or ["loss"]))
+    for kind in kinds:
+        if kind not in scaffold.KINDS:
+            hint = did_you_mean(kind, scaffold.KINDS)
+            known = ", ".join(scaffold.KINDS)
+            raise UserError(f"--kind {kind}: no template{hint} (there is: {known})")
+    _check_name(name, kinds, arguments)
+    if arguments.single_file:
+        root = Path()
+        files = {
+            f"{name}.py": scaffold.single_file(name, kinds),
+            f"{name}.yaml": scaffold.config(name, kinds),
+        }
+        say = f"adframe run {name}.yaml --plugin {name}.py"
+    else:
+        root = Path(name)
+        files = scaffold.package(name, kinds)
+        say = f"cd {name} && pip install -e . && pytest && adframe run config.yaml"
+    for path in [root / file for file in files] if arguments.single_file else [root]:
+        if path.exists() or path.is_symlink():
+            raise UserError(f"{path}: exists; nothing is overwritten")
+    _write(root, files)
+    for file in files:
+        print(root / file)
+    print(f"next: {say}")
+    return 0
+
+
+def _write(root: Path, files: dict[str, str]) -> None:
+    """Write all files or none: first into a temporary folder, which is then moved."""
+    aside = None
+    try:
+        aside = Path(tempfile.mkdtemp(prefix=".adframe-new-", dir="."))
+        for file, text in files.items():
+            (aside / file).parent.mkdir(parents=True, exist_ok=True)
+            (aside / file).write_text(text, encoding="utf-8")
+        if root == Path():
+            for file in files:
+                (aside / file).rename(file)
+            aside.rmdir()
+        else:
+            aside.chmod(0o755)
+            aside.rename(root)
+    except OSError as error:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+        raise UserError(f"{root}: cannot be written: {error.strerror or error}") from error
+
+
+def _check_name(name: str, kinds: list[str], arguments: argparse.Namespace) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{,29}", name) or name == "tests":
+        wanted = re.sub(r"\W+", "_", name).strip("_").lower()
+        hint = f"; did you mean '{wanted}'?" if wanted and wanted != name else ""
+        raise UserError(f"'{name}' is no name for a plugin: use lower_case_words{hint}")
+    if name in sys.stdlib_module_names or importlib.util.find_spec(name):
+        raise UserError(f"'{name}' is a module already; choose another name")
+    registry = load_plugins(arguments.plugin, arguments.without).registry
+    for kind in kinds:
+        if name in registry.names(kind):
+            owner = registry.get(kind, name).plugin.name
+            raise UserError(f"plugin '{owner}' has a {kind} '{name}'; choose another name")

@@ -1,0 +1,127 @@
+"""``adframe reproduce``: a table of runs, at a budget, next to the published figures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adframe.errors import UserError
+from adframe.io.terminal import Screen, error_line
+from adframe.registry.loading import load_plugins
+
+if TYPE_CHECKING:
+    from adframe.tables.grid import Grid
+
+
+summary = "run a table of runs, next to its published figures"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """TABLE, at which budget, which cells, where from and where to."""
+    parser.add_argument("table", metavar="TABLE", help="table1 ... table6, or a table file")
+    parser.add_argument(
+        "--budget", default="smoke", metavar="NAME", help="smoke, short or full (smoke)"
+    )
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="CELL", help="ROW[/TASK[/SEED]], with *"
+    )
+    parser.add_argument(
+        "--data", type=Path, default=Path("data"), metavar="ROOT", help="folder of images (data)"
+    )
+    parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N-1, not the budget's")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder (runs/TABLE-BUDGET)")
+    parser.add_argument("--dry-run", action="store_true", help="print cells and cost, run none")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the cells of a table that are not done yet, and show the table."""
+    from adframe.tables.definition import read_table
+    from adframe.tables.files import find_table
+    from adframe.tables.grid import make_grid
+
+    if arguments.seeds is not None and arguments.seeds < 1:
+        raise UserError("--seeds: at least 1")
+    table = read_table(find_table(arguments.table))
+    table.budget(arguments.budget)  # before anything costly
+    loaded = load_plugins(arguments.plugin, arguments.without)
+    out = arguments.out or Path("runs") / f"{table.name}-{arguments.budget}"
+    grid = make_grid(
+        table,
+        arguments.budget,
+        out,
+        arguments.data,
+        loaded,
+        arguments.seeds,
+        arguments.only,
+        arguments.plugin,
+        need_data=not arguments.dry_run,
+    )
+    if arguments.dry_run:
+        return _dry_run(grid, arguments.json)
+    return _run(grid, arguments.json)
+
+
+def _run(grid: Grid, as_json: bool) -> int:
+    from adframe.engine.memory import keep_freed_memory
+    from adframe.tables.execute import execute
+    from adframe.tables.markdown import markdown
+
+    keep_freed_memory()
+    try:
+        facts, failures = execute(grid, Screen(sys.stderr).line)
+    except KeyboardInterrupt as stopped:  # Ctrl-C or SIGTERM
+        error_line(f"{str(stopped) or 'interrupted'}; the same command continues")
+        return getattr(stopped, "status", 130)
+    if as_json:
+        print(json.dumps(facts, indent=2))
+    else:
+        Screen().markdown(markdown(facts))
+        Screen().line(f"written: {grid.out / 'table.md'}, {grid.out / 'table.json'}")
+    for name, reason in failures.items():
+        error_line(f"{grid.table.name}: {name} failed: {reason}")
+    return 1 if failures else 0
+
+
+def _dry_run(grid: Grid, as_json: bool) -> int:
+    from adframe.tables.cost import Costs
+    from adframe.tables.results import read_result
+
+    costs, rows = Costs(), []
+    for cell in grid.chosen:
+        size = grid.table.file.tasks[cell.task.group].size
+        passes = costs.passes(cell.config, cell.images, size)
+        facts = {
+            "cell": cell.name,
+            "status": read_result(cell).status,
+            "epochs": cell.config.train.epochs,
+            "images": cell.images,
+            "view_passes": passes,
+            "folder": str(cell.folder),
+        }
+        rows.append((facts, passes or 0.0))
+    if as_json:
+        print(json.dumps([facts for facts, _ in rows], indent=2))
+        return 0
+    screen, head = Screen(), ["cell", "status", "epochs", "images", "view passes"]
+    lines = [
+        [*(str(facts[key]) for key in head[:4]), _passes(facts["view_passes"])] for facts, _ in rows
+    ]
+    screen.table(head, lines)
+    left = [passes for facts, passes in rows if facts["status"] != "done"]
+    whole = _passes(sum(passes for _, passes in rows))
+    screen.line(f"{len(rows)} cells, {whole} view passes; to do: {len(left)}, {_passes(sum(left))}")
+    screen.line(
+        "A view pass is one view of one image through the whole network of that run, forward and "
+        "backward; a view that stops at stage i counts as the share of the arithmetic that stages "
+        "1..i have. Training only: epochs x images (as the table declares them, whole batches) x "
+        "views."
+    )
+    return 0
+
+
+def _passes(number: Any) -> str:
+    return "not counted" if number is None else f"{number:,.0f}"

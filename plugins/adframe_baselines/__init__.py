@@ -1,1 +1,0 @@
-"""Losses of the methods UniCon-HA is compared with, and of its ablations."""

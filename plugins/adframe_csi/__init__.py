@@ -1,0 +1,1 @@
+"""CSI (Tack et al., NeurIPS 2020): its anomaly score."""

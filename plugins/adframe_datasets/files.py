@@ -1,0 +1,88 @@
+"""Common part of all data sets of image files: how they are decoded and cached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal, Unpack
+
+from annotated_types import Interval
+
+from adframe import open_images
+from adframe.interfaces import Dataset, Pixels
+
+from .classes import Classed, ClassOptions, Listing, Size
+
+Workers = Annotated[int, Interval(ge=0, le=256)] | Literal["auto"] | None
+
+
+class FromFiles(Dataset):
+    """Images that are files.
+
+    Args:
+        cache: Folder for decoded images. It must not hold class folders. Use it for data that does
+            not fit in memory or is read often. The first run writes the cache; later runs map it
+            into memory and decode nothing. It is rebuilt if files change. Data sets can share it.
+        workers: Number of processes that decode images on demand, for data that fits neither in
+            memory nor in a cache. ``auto`` takes one per core, at most 8. By default all images are
+            decoded once, at the start.
+    """
+
+    size: int | None
+    cache: Path | None
+    workers: Workers
+    skip_unreadable: bool = False
+
+    def decode_as(self, size: int | None, cache: Path | None, workers: Workers) -> None:
+        """Stores the options of decoding.
+
+        Raises:
+            ValueError: both ``cache`` and ``workers`` are given.
+        """
+        if cache is not None and workers is not None:
+            raise ValueError("cache keeps decoded images and workers keeps none; leave one out")
+        self.size, self.workers = size, workers
+        self.cache = None if cache is None else cache.expanduser()
+
+    def decoded(self, paths: Sequence[str | Path]) -> tuple[Pixels, list[int]]:
+        """Pixels of image files, and the indices of the files without the skipped ones."""
+        return open_images(
+            paths,
+            self.size,
+            skip_unreadable=self.skip_unreadable,
+            cache=self.cache,
+            workers=self.workers,
+        )
+
+    def listed(self, files: Mapping[str, Sequence[Path]]) -> Listing:
+        """A listing of image files by class."""
+        paths = [path for of_class in files.values() for path in of_class]
+        of = [name for name, of_class in files.items() for _ in of_class]
+
+        def read(rows: list[int]) -> tuple[Pixels, list[int]]:
+            pixels, kept = self.decoded([paths[row] for row in rows])
+            return pixels, [rows[position] for position in kept]
+
+        return Listing(list(files), of, [str(path) for path in paths], read)
+
+
+class FileOptions(ClassOptions, total=False):
+    """Options of ``ClassedFiles`` that its subclasses pass on."""
+
+    cache: Path | None
+    workers: Workers
+
+
+class ClassedFiles(FromFiles, Classed):
+    """Images of several classes that are files."""
+
+    def __init__(
+        self,
+        root: Path,
+        size: Size | None = None,
+        cache: Path | None = None,
+        workers: Workers = None,
+        **options: Unpack[ClassOptions],
+    ) -> None:
+        Classed.__init__(self, root, **options)
+        self.decode_as(size, cache, workers)

@@ -1,0 +1,1 @@
+"""GEOM (Golan & El-Yaniv, NeurIPS 2018): its anomaly score."""

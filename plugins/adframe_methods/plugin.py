@@ -1,0 +1,8 @@
+"""Registers the components of adframe_methods."""
+
+from adframe import Add, hookimpl
+
+
+@hookimpl
+def adframe_register(add: Add) -> None:
+    add("method", "contrastive", ".contrastive:Contrastive", default=True)

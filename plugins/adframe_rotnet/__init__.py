@@ -1,0 +1,1 @@
+"""RotNet with translations (Hendrycks et al., NeurIPS 2019): its loss."""

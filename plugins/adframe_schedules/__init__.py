@@ -1,0 +1,1 @@
+"""Schedules that several methods use."""

@@ -1,0 +1,1 @@
+"""SSD (Sehwag et al., ICLR 2021): its anomaly scores."""

@@ -1,1 +1,0 @@
-"""Methods that learn which transformation an image went through: RotNet, Rot+Trans, GEOM."""

@@ -1,0 +1,136 @@
+"""Text for people: width, colour and control characters."""
+
+import io
+import logging
+import re
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from adframe.io.terminal import Screen, clean, error_line, status_lines
+
+HEAD, TEXT = "  uniclr  ", "Aggregates inliers and disperses virtual outliers, each by itself."
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+    @property
+    def text(self):
+        return re.sub(r"\x1b\[[\d;]*m", "", self.getvalue())
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("COLUMNS", "40")
+    return Terminal()
+
+
+def test_words_wrap_under_the_text_and_never_break(terminal, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    Screen(terminal).line(TEXT, head=HEAD, of_head="cyan")
+    lines = terminal.getvalue().splitlines()
+    assert max(map(len, lines)) <= 40
+    assert lines[0].startswith(HEAD)
+    assert {line[: len(HEAD)] for line in lines[1:]} == {" " * len(HEAD)}
+    assert " ".join(line[len(HEAD) :] for line in lines) == TEXT
+    terminal.truncate(0)
+    Screen(terminal).line("see " + "x" * 60 + " there")
+    assert "x" * 60 in terminal.getvalue()
+
+
+def test_colours_on_a_terminal_unless_refused(terminal, monkeypatch):
+    Screen(terminal).line("text", head="head ", of_head="cyan")
+    assert "\x1b[36mhead \x1b[0mtext" in terminal.getvalue()
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = Terminal()
+    Screen(plain).line("text", head="head ", of_head="cyan")
+    assert plain.getvalue() == "head text\n"
+
+
+def test_a_pipe_gets_whole_lines():
+    pipe = io.StringIO()
+    Screen(pipe).line(TEXT * 5, head=HEAD, of_head="cyan")
+    assert pipe.getvalue() == f"{HEAD}{TEXT * 5}\n"
+
+
+@pytest.mark.parametrize("kind", [Terminal, io.StringIO])
+def test_no_text_is_markup_or_steers_the_terminal(kind, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream = kind()
+    odd = "[red]a[/red] :smile: [/] \x1b[31m \x07 \u202e \udc80"
+    safe = "[red]a[/red] :smile: [/] \\x1b[31m \\x07 \\u202e \\udc80"
+    assert clean(odd) == safe
+    for show in (Screen(stream).line, Screen(stream).block, Screen(stream).markdown):
+        show(odd)
+    Screen(stream).table(["x"], [[odd]])
+    assert stream.getvalue().count(safe) == 4
+    stream.getvalue().encode()
+
+
+def test_a_table_that_is_too_wide_becomes_a_list(terminal):
+    rows = [["first", "1.5"], ["second", "10.25"]]
+    Screen(terminal).table(["name", "AUROC"], rows)
+    assert terminal.text == "name    AUROC\nfirst     1.5\nsecond  10.25\n"
+    wide = Terminal()
+    Screen(wide).table(["name", "AUROC of all"], [[name, figure * 9] for name, figure in rows])
+    lines = wide.text.splitlines()
+    assert lines == [
+        "first",
+        "  AUROC of all  " + "1.5" * 9,
+        "second",
+        "  AUROC of all  " + "10.25" * 9,
+    ]
+
+
+def test_markdown_is_laid_out_on_a_terminal_only(terminal):
+    text = (
+        "# title\n\nSome **bold** text, `code`.\n\n| a | b |\n|---|---|\n| x\\|y | 1 |\n\n1. a note"
+    )
+    pipe = io.StringIO()
+    Screen(pipe).markdown(text)
+    assert pipe.getvalue() == text + "\n"
+    Screen(terminal).markdown(text)
+    expected = "title\n\nSome bold text, code.\n\na    b\nx|y  1\n\n1. a note\n\n"
+    assert terminal.text == expected
+
+
+def test_errors_go_to_standard_error(capsys):
+    error_line(ValueError("bad \x1b"))
+    assert capsys.readouterr() == ("", "bad \\x1b\n")
+
+
+def test_a_status_line_is_printed_once_on_the_command_line(capsys):
+    logger = logging.getLogger("adframe")
+    root = logging.StreamHandler(sys.stderr)
+    logging.getLogger().addHandler(root)
+    try:
+        with status_lines():
+            logger.warning("mind %s", "the gap")
+            logging.getLogger("adframe.part").warning("again")
+            logger.info("not shown")
+    finally:
+        logging.getLogger().removeHandler(root)
+    assert capsys.readouterr().err == "warning: mind the gap\nwarning: again\n"
+    assert logger.propagate
+    assert not logger.handlers
+
+
+def test_from_python_a_status_line_is_printed_once_and_is_no_exception(tmp_path):
+    Image.new("RGB", (4, 4)).save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    code = (
+        "import adframe, sys, warnings\n"
+        "paths, read = adframe.find_images([sys.argv[1]]), adframe.readable_images\n"
+        "warnings.simplefilter('error')\n"
+        "print(len(read(paths)[0]))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
+    assert done.stderr == f"left out of 2: {tmp_path / 'bad.png'}: not an image\n"

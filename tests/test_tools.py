@@ -1,0 +1,43 @@
+"""The scripts of ``tools/`` find what they are for."""
+
+from pathlib import Path
+
+import check_configs
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.slow
+def test_bundled_configs_are_valid():
+    assert list(check_configs.problems(ROOT / "configs")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("x.yaml", "train: {epoch: 1}", "x.yaml:1: train.epoch: unknown key"),
+        ("x.yaml", "train: {epochs: 1}", "objective: missing"),
+        ("base/x.yaml", "objective: [{loss: nothing}]", "no loss named 'nothing'"),
+        ("tables/x.yaml", "titel: A table", "x.yaml:1: titel: unknown key"),
+        ("tables/published/x.yaml", "source: nobody", "protocol: missing"),
+    ],
+)
+def test_a_problem_is_one_line(tmp_path, name, text, problem):
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    lines = list(check_configs.problems(tmp_path))
+    assert any(problem in line for line in lines), lines
+
+
+def test_a_base_need_not_be_complete(tmp_path):
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base/x.yaml").write_text("train: {epochs: 1}")
+    assert check_configs.main([str(tmp_path)]) == 0
+
+
+def test_problems_end_with_status_1(tmp_path, capsys):
+    (tmp_path / "x.yaml").write_text("seed: -1")
+    assert check_configs.main([str(tmp_path)]) == 1
+    assert "x.yaml:1: seed:" in capsys.readouterr().out
