@@ -1,4 +1,4 @@
-"""Image files as uint8 tensors, every kind of file in one documented way."""
+"""Reads image files of every kind as uint8 RGB tensors, and finds them in folders."""
 
 from __future__ import annotations
 
@@ -22,29 +22,33 @@ from torch import Tensor
 from adframe.errors import UserError
 from adframe.io.paths import AnyPath, as_list
 
-RULES = 1  # of ``read_image``; a change of the pixels it makes of a file is a change of this
-MAX_PIXELS = 89_478_485  # of one image, as Pillow has it: what is larger is a bomb or a mistake
-AT_ONCE = 8  # images that a thread decodes before it hands them over
-TINY = 2560  # bytes of a file below which threads cost more than they do: docs/performance/notes.md
+RULES = 1  # version of ``read_image``; raise it with each change of the pixels
+MAX_PIXELS = 89_478_485  # of one image: Pillow's limit against decompression bombs
+AT_ONCE = 8  # images that a thread decodes in one go
+TINY = 2560  # bytes of a file below which threads do not pay: docs/performance/notes.md
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"})
 
-# Images that large are refused by their size; Pillow need not say so too, in its own words.
+# Too large images are refused here; a second warning by Pillow is not needed.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 logger = logging.getLogger("adframe")
 
 
 class ImageError(UserError):
-    """A file that is no readable image; the message names it."""
+    """A file is not a readable image; the message names it."""
 
 
 def read_image(path: AnyPath, size: int | None = None) -> Tensor:
     """(3, H, W) uint8 RGB pixels of an image file.
 
-    Grey is repeated to three channels; transparency is laid upon white; 16 bits a channel are
-    scaled to 8; CMYK and palettes are converted; the first frame of an animation is taken; an
-    EXIF orientation is applied. With ``size``, the shorter side is resized to it (bilinear,
-    antialiased) and the centre square is cut out.
+    Grey is repeated to three channels. Transparent pixels are blended with white. 16-bit grey is
+    scaled to 8 bits. CMYK and palettes are converted. Of an animation, the first frame is read. The
+    EXIF orientation is applied.
+
+    Args:
+        path: the file.
+        size: side of the result in pixels: the central square is resized to it (bilinear,
+            antialiased). By default the image keeps its size.
 
     Raises:
         ImageError: the file is missing, truncated, not an image, or of more than 89 megapixels.
@@ -64,7 +68,7 @@ def read_image(path: AnyPath, size: int | None = None) -> Tensor:
         raise
     except UnidentifiedImageError as error:
         raise ImageError(f"{path}: not an image") from error
-    except Exception as error:  # a decoder may raise whatever it likes on a damaged file
+    except Exception as error:  # a decoder may raise anything for a damaged file
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise ImageError(f"{path}: unreadable image: {reason.splitlines()[0]}") from error
 
@@ -117,7 +121,7 @@ def as_pixels(image: Image.Image, size: int | None = None) -> Tensor:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16-bit greyscale: plain conversion would clip, not scale
+    if image.mode.startswith("I"):  # 16-bit grey: ``convert`` would clip, not scale
         values = np.asarray(image, dtype=np.float64) / 257
         image = Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
     if "A" in image.getbands() or "transparency" in image.info:
@@ -140,12 +144,12 @@ def _square(image: Image.Image, size: int) -> Image.Image:
 def decoded(
     paths: Sequence[AnyPath], size: int | None = None, skip_unreadable: bool = False
 ) -> Iterator[tuple[int, Tensor]]:
-    """Index and (3, H, W) uint8 pixels of image files, in order, decoded a little ahead by threads.
+    """Index and (3, H, W) uint8 pixels of each image file, in order, decoded ahead by threads.
 
-    All share one size, or are brought to it. Memory does not grow with their number.
+    Memory does not grow with the number of files.
 
     Raises:
-        ImageError: files are unreadable, said once all were tried; as ``leave_out`` says it.
+        ImageError: files are unreadable; raised by ``leave_out`` after all files were tried.
         UserError: without ``size``, two files differ in size; or there are no files.
     """
     if not paths:
@@ -189,13 +193,13 @@ def attempt_all(paths: Sequence[AnyPath], size: int | None = None) -> Iterator[T
 
 
 def _tiny(paths: Sequence[AnyPath]) -> bool:
-    with suppress(OSError):  # a missing file is said when it is opened
+    with suppress(OSError):  # a missing file is reported when it is opened
         return sum(map(os.path.getsize, paths)) < TINY * len(paths)
     return False
 
 
 def attempt(path: AnyPath, size: int | None = None) -> Tensor | ImageError:
-    """As ``read_image``, but the error is returned, without what it keeps in memory."""
+    """As ``read_image``, but an error is returned, without its traceback, which holds memory."""
     try:
         return read_image(path, size)
     except ImageError as error:
@@ -203,11 +207,11 @@ def attempt(path: AnyPath, size: int | None = None) -> Tensor | ImageError:
 
 
 def leave_out(errors: Sequence[ImageError], count: int, skip_unreadable: bool) -> None:
-    """Say that of ``count`` files some are unreadable.
+    """Report that some of ``count`` files are unreadable.
 
     Raises:
-        ImageError: the first of ``errors``, and how many there are. With ``skip_unreadable`` this
-            is a warning, unless no file is readable.
+        ImageError: names the first of ``errors`` and counts the others. With ``skip_unreadable``
+            this is a warning, unless no file is readable.
     """
     if not errors:
         return
@@ -233,5 +237,5 @@ def find_images(paths: AnyPath | Iterable[AnyPath]) -> list[Path]:
 
 
 def _may_be_image(path: Path) -> bool:
-    """Whether to try a file; a link that leads nowhere is tried, and so named."""
+    """Whether to try a file; a broken link is tried too, so that the error names it."""
     return path.suffix.lower() in SUFFIXES and (path.is_file() or path.is_symlink())
