@@ -132,9 +132,9 @@ def test_unreadable_images_are_left_out_on_request(folder):
     Image.new("RGB", (16, 16), (9, 2, 3)).save(folder / "ok/2.png")
     for name in ("ok/0.png", "odd/1.png"):
         (folder / name).write_bytes(b"\x89PNG\r\n\x1a\n")
-    with pytest.warns(UserWarning, match=r"left out of \d: \S*(ok/0|odd/1)\.png: ") as told:
+    with pytest.warns(UserWarning, match=r"left out of \d: \S*(ok/0|odd/1)\.png: ") as warned:
         splits = ImageFolder(folder, folder, normal="ok", skip_unreadable=True).load(seed=0)
-    assert len(told) == 2
+    assert len(warned) == 2
     assert [Path(name).name for name in splits.train.names] == ["1.png", "2.png"]
     assert splits.train.pixels[:, 0, 0, 0].tolist() == [1, 9]
     kept = ["odd/0.png", "ok/1.png", "ok/2.png"]
