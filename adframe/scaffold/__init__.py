@@ -1,6 +1,6 @@
-"""New plugins from templates: a package, or one file.
+"""Templates of new plugins: a package or a single file.
 
-The templates are data. They name bundled components, as any config does; the code here does not.
+Only the templates name bundled components; the code does not.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from string import Template
 #: Kinds that have a template.
 KINDS = ("loss", "shift", "scorer", "schedule", "backbone", "augmentation", "dataset")
 
-WIDTH = 88  # columns, ruff's default
+WIDTH = 88  # columns, the default of ruff
 
 
 def _text(file: str) -> str:
@@ -25,7 +25,7 @@ def _stem(name: str) -> str:
 
 
 def package(name: str, kinds: Sequence[str]) -> dict[str, str]:
-    """The files of an installable package, by path."""
+    """The files of an installable package: path -> text."""
     adds = [_add(kind, name, f'".{kind}:{_stem(name)}{kind.capitalize()}"') for kind in kinds]
     values = {
         "name": name,
@@ -46,12 +46,12 @@ def package(name: str, kinds: Sequence[str]) -> dict[str, str]:
     }
     made = {path: Template(_text(f"{file}.tmpl")).substitute(values)
             for path, file in files.items()}  # fmt: skip
-    docs = f'"""What {name} brings to adframe."""\n'
+    docs = f'"""The adframe plugin {name}."""\n'
     return {**made, f"{name}/__init__.py": docs, "config.yaml": config(name, kinds)}
 
 
 def _add(kind: str, name: str, target: str) -> str:
-    """The line that registers a component, broken as ruff breaks a long one."""
+    """The line that registers a component, formatted as by ruff."""
     line = f'    add("{kind}", "{name}", {target})'
     if len(line) <= WIDTH:
         return line
@@ -62,7 +62,7 @@ def _add(kind: str, name: str, target: str) -> str:
 
 
 def _given(name: str) -> str:
-    """The required option of the template data set, as the config gives it."""
+    """The required option of the template data set, as in the config."""
     return f'\n    ("dataset", "{name}"): {json.dumps({"of": _choice("dataset")[0]})},\n'
 
 
@@ -72,13 +72,13 @@ def _choice(kind: str) -> list[str]:
 
 
 def config(name: str, kinds: Sequence[str]) -> str:
-    """A config that runs the new components among bundled ones."""
+    """A config that runs the new components together with bundled ones."""
     values = {kind: Template(_choice(kind)[kind in kinds]).substitute(name=name) for kind in KINDS}
     return Template(_text("config.yaml.tmpl")).substitute(values, name=name)
 
 
 def single_file(name: str, kinds: Sequence[str]) -> str:
-    """The same components as one file for ``--plugin``."""
+    """The same components in a single file for ``--plugin``."""
     imports, bodies = [("adframe", "Add"), ("adframe", "hookimpl")], []
     for kind in kinds:
         text = Template(_text(f"{kind}.py.tmpl")).substitute(stem=_stem(name))
@@ -92,13 +92,13 @@ def single_file(name: str, kinds: Sequence[str]) -> str:
     plugin = Template(_text("plugin.py.tmpl")).substitute(name=name, adds="\n".join(adds))
     _, marker, hook = plugin.partition("adframe_api")
     api, _, hook = (marker + hook).partition("\n\n\n")
-    docs = f'"""What {name} brings to adframe, in one file."""'
+    docs = f'"""The adframe plugin {name} in a single file."""'
     head = f"{docs}\n\n{_sorted(imports)}\n\n{api}"
     return "\n\n\n".join([head, *bodies, hook.rstrip("\n")]) + "\n"
 
 
 def _sorted(imports: Iterable[tuple[str, str]]) -> str:
-    """Import lines as ruff sorts them: the standard library, then the rest."""
+    """Import lines in ruff's order: first the standard library, then the rest."""
     names: dict[str, set[str]] = {}
     for module, name in imports:
         names.setdefault(module, set()).add(name)

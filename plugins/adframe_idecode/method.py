@@ -1,4 +1,4 @@
-"""Learning how an image was shifted, from the image and its shifted self."""
+"""The training method of iDECODe."""
 
 from __future__ import annotations
 
@@ -26,38 +26,38 @@ from adframe.interfaces import (
     every_variant,
 )
 
-SPLIT, TEST = 1, 2  #: what the keys of the split and of the test-time views are keyed with
+SPLIT, TEST = 1, 2  #: seeds of the random keys of the split and of the test-time views
 
 
 class Equivariance(Method):
-    """Pairs of an image and its shifted self, from whose features the shift is told.
+    """Predicts the shift from a pair: an image and the shifted image (Kaur et al., AAAI 2022).
 
-    iDECODe's network (Kaur et al., AAAI 2022): the pooled features of both go side by side through
-    a linear layer and ReLU; the losses of the objective read that, and one of them says which
-    shift it was (``shift_logits``). The image itself, jittered like its shifted selves, counts as
-    the first shift. Originals and shifted images go through the network apart.
+    The pooled features of both images are concatenated and pass through a linear layer and ReLU.
+    The losses of the objective read the result, and one of them predicts the shift
+    (``shift_logits``). The unshifted image counts as the first shift; like the shifted images it is
+    jittered. Unshifted and shifted images pass through the network in separate batches.
 
-    An image is held out from training, to calibrate a score on, if its content says so: the same
-    image always is, in training and when a scorer is fitted. So about a share ``held_out`` of any
-    data set is; the authors hold out the last 500 of a class.
+    Some images are held out from training, to calibrate a score. The content of an image decides,
+    so it is the same images in training and when a scorer is fitted, about a share ``held_out`` of
+    any data set. The authors hold out the last 500 images of a class.
 
-    Scorers may ask for ``features``; for ``pair_error``, the cross-entropy of each of ``draws`` x
-    shifts jittered pairs; and for ``held_out``, 1 or 0. Test-time jitter depends on the image only.
+    Scorers can use ``features``, ``pair_error`` (the cross-entropy of each of ``draws`` x shifts
+    jittered pairs) and ``held_out`` (1 or 0). Jitter at test time depends on the image only.
 
-    Departures: the backbone ends as it is defined, while the public code perturbs its features
-    by a thousandth of a learned standard deviation; and the last weights are kept, while an
-    earlier version of the public code kept those with the smallest loss on the test images.
+    Differences: the public code perturbs the features of the backbone by a thousandth of a learned
+    standard deviation; here they are not changed. The last weights are kept; an earlier version of
+    the public code kept those with the smallest loss on the test images.
 
     Args:
         hidden: [inferred: iDECODe's code] Width of the linear layer.
-        jitter: What each image of a pair but the first one goes through; none by default.
-        draws: [published: 5] Jittered pairs of each shift at test time.
-        held_out: [published: 0.1] Share of the training images that calibrate and do not train.
-        official_code: [inferred: iDECODe's code has it true] Takes the rows of all pairs, which are
-            ordered by shift, for ordered by image, as the public code does. So each loss that is
-            no classifier is told wrong shifts, and the errors of an image at test time are those
-            of four neighbours in its block, all normal or all anomalous ones: that raises AUROC,
-            and a score then depends on its company.
+        jitter: Augmentation of the second image of a pair; none by default.
+        draws: [published: 5] Number of jittered pairs of each shift at test time.
+        held_out: [published: 0.1] Share of the training images that are held out to calibrate.
+        official_code: [inferred: iDECODe's code has it true] Treats the rows of all pairs, which
+            are ordered by shift, as ordered by image, as the public code does. Then every loss
+            without a classifier gets wrong shifts. At test time the errors of an image are those
+            of four neighbours in its block, which are all normal or all anomalous. This raises
+            AUROC, and a score then depends on the other images in the batch.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Equivariance(Method):
             self.weights.append(float(weights[0]))
             self.names.append(f"{term.name}_{last}")
         if not any("shift_logits" in loss.outputs for loss in self._losses()):
-            raise ValueError("equivariance needs a loss that says which shift it was")
+            raise ValueError("equivariance needs a loss that predicts the shift (shift_logits)")
 
     def step(self, batch: Batch, progress: float) -> Iterator[Update]:
         kept = ~self._is_held_out(batch.pixels)
@@ -113,8 +113,8 @@ class Equivariance(Method):
         total = pairs.new_zeros(())
         metrics: dict[str, Tensor] = {}
         for loss, weight, name in zip(self._losses(), self.weights, self.names, strict=True):
-            told = views if loss.outputs or not self.official_code else self._misread(views)
-            value = loss(pairs, told)
+            seen = views if loss.outputs or not self.official_code else self._misread(views)
+            value = loss(pairs, seen)
             metrics[name if name not in metrics else f"{name}_{len(metrics)}"] = value.detach()
             total = total + weight * value
         metrics["loss"] = total.detach()
@@ -134,22 +134,22 @@ class Equivariance(Method):
         return {"features": features, "pair_error": torch.cat(errors, 1), "held_out": held_out}
 
     def _errors(self, images: Tensor, features: Tensor, keys: RandomKeys) -> Tensor:
-        """(N, shifts) cross-entropy of the true shift, of one jittered pair for each."""
+        """Cross-entropy of the true shift, one jittered pair for each shift, shape (N, shifts)."""
         pairs = self._pairs(images, features, keys)
-        telling = next(loss for loss in self._losses() if "shift_logits" in loss.outputs)
-        logits = telling.predict(pairs)["shift_logits"]
+        classifier = next(loss for loss in self._losses() if "shift_logits" in loss.outputs)
+        logits = classifier.predict(pairs)["shift_logits"]
         shift = torch.arange(self.variants, device=images.device).repeat_interleave(len(images))
         errors = F.cross_entropy(logits, shift, reduction="none")  # ordered by shift
         count = len(images), self.variants
         return errors.view(count) if self.official_code else errors.view(count[::-1]).T
 
     def _pairs(self, images: Tensor, features: Tensor, keys: RandomKeys) -> Tensor:
-        """(shifts x N, hidden) of every image beside each of its shifted selves, by shift."""
+        """Hidden features of all pairs, ordered by shift, shape (shifts x N, hidden)."""
         shifted = every_variant(images, self.shifts)
         if self.jitter is not None:
             shifted = [self.jitter(x, keys.fold_in(which)) for which, x in enumerate(shifted)]
-        beside = self._pooled(torch.cat(shifted))
-        pairs = torch.cat([features.repeat(self.variants, 1), beside], dim=1)
+        second = self._pooled(torch.cat(shifted))
+        pairs = torch.cat([features.repeat(self.variants, 1), second], dim=1)
         hidden: Tensor = F.relu(self.pair(pairs))
         return hidden
 
@@ -168,5 +168,5 @@ class Equivariance(Method):
         return replace(views, source=rows // self.variants, shift=rows % self.variants)
 
     def _is_held_out(self, pixels: Tensor) -> Tensor:
-        """(N,) bool, of (N, 3, H, W) uint8 images."""
+        """Mask of held-out images, shape (N,), from (N, 3, H, W) uint8 images."""
         return RandomKeys.from_images(SPLIT, pixels).uniform() < self.held_out

@@ -1,4 +1,4 @@
-"""Scores of how badly an image does what normal ones do, and how unusual that is."""
+"""The anomaly scores of iDECODe."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from adframe.interfaces import Features, Scorer, ViewSpec
 
 
 class PairError(Scorer):
-    """Mean error in telling how an image was shifted, from it and its shifted selves.
+    """Mean error of the network that predicts the shift from a pair of images.
 
-    iDECODe's non-conformity score (Kaur et al., AAAI 2022) but for a constant factor. Nothing is
-    fitted.
+    This is iDECODe's non-conformity score (Kaur et al., AAAI 2022) up to a constant factor. Nothing
+    is fitted.
     """
 
     def view_spec(self) -> ViewSpec:
@@ -30,22 +30,25 @@ class PairError(Scorer):
 
 
 class Conformal(Scorer):
-    """Conformal p-value of another score, from images the method held out from training.
+    """Conformal p-value of another score, calibrated on images held out from training.
 
-    p = (number of calibration images with at least the image's score + 1) / (their number + 1),
-    the share of normal images that look as odd; the score is 1 - p. The inner score is fitted on
-    the images that trained. The order of images stays that of the inner score but for ties, which
-    a small calibration set makes many of: all that score above it share the smallest p.
+    p = (number of calibration images with at least the image's score + 1) / (number of calibration
+    images + 1). It is the share of normal images that look at least as unusual. The score is 1 - p.
+    The inner score is fitted on the images that were trained on. The ranking is that of the inner
+    score, with more ties: all images that score above the calibration set have the same p.
 
     Args:
-        of: The score to calibrate, of images as they are and not augmented, since the method
-            knows by its content which image was held out. iDECODe's is ``pair_error``.
+        of: The score to calibrate. It must read images without augmentation, since the content of
+            an image decides whether it was held out. iDECODe's is ``pair_error``.
+
+    Raises:
+        ValueError: the inner score reads augmented images.
     """
 
     def __init__(self, of: Scorer) -> None:
         self.of = of
         if of.view_spec().transform is not None or of.view_spec().pre_shift is not None:
-            raise ValueError("conformal needs a score that looks at images without augmenting them")
+            raise ValueError("conformal needs a score of images without augmentation")
         self.needs_exposed, self.needs_classes = of.needs_exposed, of.needs_classes
 
     def view_spec(self) -> ViewSpec:
@@ -62,7 +65,7 @@ class Conformal(Scorer):
             )
         self.of.fit({name: values[~held_out] for name, values in features.items()})
         self._held_out = {name: values[held_out] for name, values in features.items()}
-        if not self.needs_exposed:  # else the inner score is not yet whole
+        if not self.needs_exposed:  # otherwise the inner score is not complete yet
             self._calibrate()
 
     def expose(self, features: Features) -> None:
@@ -88,6 +91,6 @@ class Conformal(Scorer):
 
 
 def p_values(scores: Tensor, calibration: Tensor) -> Tensor:
-    """(N,) conformal p-values of (N,) scores by (M,) ascending ones of normal images."""
+    """Conformal p-values of (N,) scores, from (M,) scores of normal images in ascending order."""
     below = torch.searchsorted(calibration, scores, side="left")
     return (len(calibration) - below + 1).double() / (len(calibration) + 1)

@@ -1,10 +1,11 @@
 """What ``adframe new`` writes works as it is."""
 
 import json
-import os
 import re
 import subprocess
 import sys
+import venv
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,26 @@ ALL = [word for kind in scaffold.KINDS for word in ("--kind", kind)]
 
 
 def tool(*command, cwd):
-    # mypy does not follow the hooks of an editable install; a wheel needs no path.
-    env = {**os.environ, "MYPYPATH": str(ROOT)}
     words = [sys.executable, "-m", *command]
-    done = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def mypy(tmp_path_factory):
+    """Runs mypy in an environment with adframe as a wheel installs it: a package on the path.
+
+    mypy does not follow the hooks of an editable install.
+    """
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=False, symlinks=True)
+    python = folder / "bin/python"
+    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    done = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True)
+    paths = [str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))]
+    (Path(done.stdout.strip()) / "all.pth").write_text("\n".join(paths) + "\n")
+    cache = ["--cache-dir", str(ROOT / ".mypy_cache/scaffold")]
+    return partial(tool, "mypy", "--python-executable", str(python), *cache)
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +74,15 @@ def test_one_shell_line_from_nothing_to_a_tested_and_finished_run(shell, tmp_pat
 
 
 @pytest.mark.slow
-def test_a_package_is_clean_for_ruff_and_mypy(package):
+def test_a_package_is_clean_for_ruff_and_mypy(package, mypy):
     tool("ruff", "check", cwd=package)
     tool("ruff", "format", "--check", cwd=package)
-    config = ["--config-file", str(ROOT / "pyproject.toml")]  # strict; the options of its cache
-    cache = ["--cache-dir", str(ROOT / ".mypy_cache")]
-    tool("mypy", *config, *cache, "-p", "my_idea", cwd=package)
+    mypy(cwd=package)  # strict, by the package's own pyproject.toml
+
+
+@pytest.mark.slow
+def test_a_single_file_is_clean_for_strict_mypy(single, mypy):
+    mypy("--strict", single.name, cwd=single.parent)
 
 
 def test_a_single_file_is_clean_for_ruff(package, single):
@@ -138,7 +157,7 @@ def test_nothing_is_overwritten(taken, options, tmp_path, monkeypatch, capsys):
     assert (tmp_path / taken).read_text() == "mine"
 
 
-def test_a_folder_that_cannot_be_written_is_told_of(tmp_path, monkeypatch, capsys):
+def test_a_folder_that_cannot_be_written_is_an_error_in_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def full(*_, **__):

@@ -50,7 +50,7 @@ def test_without_padding_and_mirroring_the_image_comes_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_an_image_is_moved_alike_in_any_company_and_keeps_its_type(dtype: torch.dtype) -> None:
+def test_an_image_is_moved_alike_in_any_batch_and_keeps_its_type(dtype: torch.dtype) -> None:
     images = noise().to(dtype) / 255
     before, whole = images.clone(), PadCrop()(images, keys())
     part = PadCrop()(images[10:20], RandomKeys(keys().values[10:20]))

@@ -67,7 +67,7 @@ def test_a_straight_patch_is_a_slice_and_a_quarter_turn_is_counter_clockwise() -
 
 @pytest.mark.parametrize("form", BOTH)
 @pytest.mark.parametrize("images", [noise(), noise().float() / 255, noise(5, 25, 25)])
-def test_an_image_is_shifted_alike_in_any_company_and_stays_what_it_was(form, images) -> None:
+def test_an_image_is_shifted_alike_in_any_batch_and_stays_what_it_was(form, images) -> None:
     shift, before = form(), images.clone()
     made = shift(images, 1)
     assert made.dtype == images.dtype

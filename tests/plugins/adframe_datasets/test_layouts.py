@@ -1,4 +1,4 @@
-"""Data sets in the folders they unpack to: what each has of its own."""
+"""Data sets in the folders of their archives: what differs between them."""
 
 import pytest
 from PIL import Image

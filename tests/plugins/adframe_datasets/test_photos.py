@@ -1,4 +1,4 @@
-"""Data sets that torchvision reads: what is told when half of one is there."""
+"""Data sets that torchvision reads: errors when files are missing."""
 
 import pytest
 

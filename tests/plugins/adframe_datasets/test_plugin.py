@@ -11,13 +11,13 @@ UNLABELLED = {"lsun_resize", "lsun_fix", "imagenet_resize", "imagenet_fix"}
 
 @pytest.mark.parametrize("name", sorted(set(DATASETS) - ALONE))
 def test_options_have_the_same_names_everywhere_and_are_described(name, loaded):
-    told = describe(loaded.registry.get("dataset", name))
-    options = {option["name"] for option in told["options"]}
+    described = describe(loaded.registry.get("dataset", name))
+    options = {option["name"] for option in described["options"]}
     expected = {"root", "test_limit"}
     if name not in UNLABELLED:
         expected |= {"normal", "labelled", "without", "train_limit"}
     if name not in {"cifar10", "cifar100", "svhn"}:  # all of one size
         expected |= {"size"}
     assert expected <= options
-    assert [option["name"] for option in told["options"] if not option["doc"]] == []
-    assert [option["name"] for option in told["options"] if option["required"]] == ["root"]
+    assert [option["name"] for option in described["options"] if not option["doc"]] == []
+    assert [option["name"] for option in described["options"] if option["required"]] == ["root"]

@@ -112,10 +112,10 @@ def test_a_folder_that_holds_something_else_is_one_line(name, tmp_path):
     (tmp_path / "cat/1.jpg").write_bytes(b"")
     with pytest.raises(UserError) as caught:
         build("dataset", {"name": name, "root": str(tmp_path)}).load(seed=0)
-    told = str(caught.value)
-    assert told.startswith(f"{tmp_path}: ")
-    assert "\n" not in told
-    assert ("set download: true to fetch it" if name in TORCHVISION else "; expected ") in told
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path}: ")
+    assert "\n" not in message
+    assert ("set download: true to fetch it" if name in TORCHVISION else "; expected ") in message
 
 
 @pytest.mark.parametrize("root", [".", "deep/data", "kept", "kept/deep"])

@@ -99,5 +99,5 @@ def test_training_images_that_are_all_alike_give_finite_scores() -> None:
 
 
 def test_one_training_image_is_refused() -> None:
-    with pytest.raises(UserError, match="one image"):
+    with pytest.raises(UserError, match="two training images"):
         Dirichlet().fit(features(1, 0))

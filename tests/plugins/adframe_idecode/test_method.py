@@ -167,7 +167,7 @@ def test_the_classifier_is_saved_once() -> None:
     ("parts", "say"),
     [
         ({"schedule": Hierarchical(Plain())}, "last stage alone"),
-        ({"objective": [LossTerm(Keep, None, 1.0)]}, "says which shift"),
+        ({"objective": [LossTerm(Keep, None, 1.0)]}, "predicts the shift"),
         ({"objective": [LossTerm(ShiftClassification, [1], 1.0)]}, "stage 2 alone"),
         ({"objective": [LossTerm(ShiftClassification, None, [1.0, 2.0])]}, "of one weight"),
     ],

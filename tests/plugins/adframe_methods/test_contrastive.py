@@ -102,7 +102,7 @@ class FeatureRecorder(Recorder):
 
 
 class ShiftClassifier(Recorder):
-    """A toy with parameters of its own: which shift made a view, by a linear layer."""
+    """A toy loss with parameters: a linear classifier of the shift."""
 
     reads = "features"
 
@@ -499,14 +499,14 @@ def test_exposed_outliers_join_unshifted_unlabelled_each_its_own_source() -> Non
     images = exposing()
     one(method((Recorder, [4], 1.0)), images)
     ((_, views, _),) = Recorder.made[0].calls
-    beside = views.source >= 5
+    exposed = views.source >= 5
     assert len(views) == 2 * (4 * 5 + 2)
-    assert sorted(views.source[beside].tolist()) == [5, 5, 6, 6]
-    assert not views.inlier[beside].any()
-    assert not views.shift[beside].any()
-    assert views.label[beside].tolist() == [-1] * 4
+    assert sorted(views.source[exposed].tolist()) == [5, 5, 6, 6]
+    assert not views.inlier[exposed].any()
+    assert not views.shift[exposed].any()
+    assert views.label[exposed].tolist() == [-1] * 4
     assert views.inlier.sum() == 2 * 5
-    for row in torch.nonzero(beside).flatten():
+    for row in torch.nonzero(exposed).flatten():
         pixels = images.exposed.pixels[views.source[row] - 5] / 255
         assert torch.equal(views.images[row], pixels)
 

@@ -41,7 +41,7 @@ def test_every_tensor_moves_as_by_hand(
     policy = LARS(**options, weight_decay=decay)
     parameter, other = (
         nn.Parameter(torch.tensor(weights, dtype=torch.float64)),
-        nn.Parameter(torch.tensor([7.0], dtype=torch.float64)),  # of a length of its own
+        nn.Parameter(torch.tensor([7.0], dtype=torch.float64)),  # with another norm
     )
     idle = nn.Parameter(torch.ones(2))  # no gradient: stays
     optimizer = policy.build([parameter, other, idle])

@@ -86,7 +86,7 @@ def test_banks_may_be_small_or_all_alike(count: int) -> None:
 
 @needs_faiss
 @pytest.mark.parametrize("make", [NearestCosine, KNN])
-def test_only_the_bank_is_saved_and_the_index_made_anew(make: type) -> None:
+def test_only_the_bank_is_saved_and_the_index_built_again(make: type) -> None:
     scorer: Scorer = make(search="faiss", probes=2)
     scorer.fit(seen(unit(500)))
     test = seen(unit(40, seed=1))
@@ -109,7 +109,7 @@ def test_fitted_again_it_searches_the_new_bank() -> None:
 
 
 @needs_faiss
-def test_with_faiss_too_a_score_is_the_same_in_any_company() -> None:
+def test_with_faiss_too_a_score_is_the_same_in_any_batch() -> None:
     scorer = KNN(search="faiss", probes=1)
     scorer.fit(seen(unit(3000, width=16)))
     test = unit(100, seed=1, width=16)

@@ -103,7 +103,7 @@ def test_a_class_without_training_images_is_never_the_likeliest() -> None:
 def test_fewer_than_two_classes_are_refused(label: int) -> None:
     train = labelled(6, 2)
     train["label"] = torch.full((6,), label)
-    with pytest.raises(UserError, match="label two at least"):
+    with pytest.raises(UserError, match="at least two labelled"):
         LinearProbe().fit(train)
 
 

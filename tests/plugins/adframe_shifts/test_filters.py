@@ -29,7 +29,7 @@ def test_shape_dtype_and_range_are_kept_and_the_image_changes(shift: Shift, imag
 
 
 @pytest.mark.parametrize("shift", ALL)
-def test_an_image_is_shifted_alike_in_any_company(shift: Shift) -> None:
+def test_an_image_is_shifted_alike_in_any_batch(shift: Shift) -> None:
     images = noise()
     whole, again = shift(images, 1), shift(images, 1)
     assert torch.equal(whole, again)

@@ -14,7 +14,7 @@ class Echo(Augmentation):
 
 
 def plan(schedule: Hierarchical, levels: int = 4) -> list[tuple[int, float]]:
-    """(level, strength) of each stage, the strength as the augmentation is told it."""
+    """(level, strength) of each stage, the strength as the augmentation gets it."""
     image, keys = torch.zeros(1, 3, 2, 2), RandomKeys(torch.zeros(1, dtype=torch.int64))
     return [
         (stage.level, stage.augmentation(image, keys).unique().item())
