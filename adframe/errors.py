@@ -1,7 +1,7 @@
-"""What a user did wrong, said in lines they can act on.
+"""Exceptions, and the format of their messages.
 
-``UserError`` and its subclass end a command with exit status 2 and no traceback; every other
-exception is a fault of adframe or of a plugin and keeps its traceback and exit status 1.
+``UserError`` and its subclasses end a command with exit status 2 and without a traceback. Any other
+exception is a fault of adframe or of a plugin: it keeps its traceback, and the status is 1.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ Path_ = tuple[str | int, ...]  #: keys and indexes from the top of a config to o
 
 
 class UserError(Exception):
-    """Something the user can mend; the message is one line (or one line per problem).
+    """An error that the user can correct; the message has one line per problem.
 
-    Unprintable characters, as of a damaged file, are shown as escapes.
+    Unprintable characters, for example of a damaged file, are shown as escapes.
     """
 
     def __init__(self, message: str) -> None:
@@ -24,20 +24,20 @@ class UserError(Exception):
 
 
 class UnknownComponent(UserError):  # noqa: N818
-    """No installed plugin offers a component of that kind and name."""
+    """No installed plugin has a component of this kind and name."""
 
 
 class PluginFault(Exception):  # noqa: N818
-    """A component that breaks the rules plugins live by; the message names the component."""
+    """A plugin or component that breaks the plugin contract; the message names it."""
 
 
 class TrainingError(Exception):
-    """Training cannot go on; what was saved before stays."""
+    """Training cannot continue; files that were written before stay."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with a config: where it was written, which key, what, and a way out."""
+    """One problem of a config: file and line (``where``), key (``path``), and message."""
 
     path: Path_
     message: str
@@ -49,7 +49,7 @@ class Problem:
 
 
 class ConfigError(UserError):
-    """Every problem found in a config, one line each, in the order of the file."""
+    """All problems of a config, one line each, in the order of the file."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = list(problems)
@@ -62,6 +62,6 @@ def one_line(text: str) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` for the nearest known word, or nothing where none is near."""
+    """``; did you mean 'x'?`` with the nearest known word, or an empty text if none is near."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean '{near[0]}'?" if near else ""

@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from adframe._version import __version__
 from adframe.cli.parser import Help, Parser, fill, nearest_option, percent
 from adframe.errors import PluginFault, UserError, did_you_mean
 from adframe.io.terminal import error_line, status_lines
-from adframe.registry.verbs import find_verbs, only
+from adframe.registry.verbs import VerbEntry, find_verbs, only
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,7 +51,7 @@ def _call(words: list[str]) -> int:
     if "_ARGCOMPLETE" in os.environ:  # the shell asks what may come next
         import argcomplete
 
-        argcomplete.autocomplete(_parser(called=os.environ["COMP_LINE"].split()[1:2]))
+        argcomplete.autocomplete(_parser(os.environ["COMP_LINE"].split()[1:2], verbs))
     name = words[0] if words else ""
     if name in verbs:
         try:
@@ -61,7 +62,7 @@ def _call(words: list[str]) -> int:
             error_line(fault)
             return 1
         return verb.run(parser.parse(words[1:])) or 0
-    parser = _parser(called=())
+    parser = _parser((), verbs)
     if not name:
         parser.print_help()
         return 0
@@ -73,7 +74,9 @@ def _call(words: list[str]) -> int:
     raise UserError(f"adframe: no command '{name}'{hint}")
 
 
-def _parser(called: Sequence[str] | None = None) -> Parser:
+def _parser(
+    called: Sequence[str] | None = None, verbs: dict[str, list[VerbEntry]] | None = None
+) -> Parser:
     """The parser of every verb; only verbs in ``called`` are imported, by default all."""
     parser = Parser(
         prog="adframe",
@@ -83,14 +86,15 @@ def _parser(called: Sequence[str] | None = None) -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"adframe {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for name, claims in find_verbs().items():
+    for name, claims in (find_verbs() if verbs is None else verbs).items():
         try:
             text = percent(only(claims).summary())
-            command = commands.add_parser(name, help=text, description=text)
-            if called is None or name in called:
-                fill(command, claims[0], claims[0].load())
         except (PluginFault, UserError) as fault:
-            commands.add_parser(name, help=percent(str(fault)))
+            text = percent(str(fault))
+        command = commands.add_parser(name, help=text, description=text)
+        if called is None or name in called:
+            with suppress(PluginFault):
+                fill(command, claims[0], claims[0].load())
     return parser
 
 

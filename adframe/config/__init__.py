@@ -1,1 +1,1 @@
-"""Config files: from YAML to one validated run."""
+"""Config files: reading, merging, validation, description."""

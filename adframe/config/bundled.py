@@ -44,6 +44,7 @@ def find_config(name: str | Path, near: Path = Path(), below: str = "") -> Path:
     if wanted in known:  # only names from the list: `../x` leads nowhere
         return known[wanted]
     hint = did_you_mean(wanted.removesuffix(".yaml"), known)
+    hint = hint or ("" if below else "; see: adframe configs")
     raise UserError(f"{name}: no such file or bundled config{hint}")
 
 

@@ -1,4 +1,4 @@
-"""Components described for people: their options, documentation and use."""
+"""Descriptions of components and config sections: options, documentation, use."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _ARGUMENT = re.compile(r"^(\w+):\s*(?:\[([^\]]*)\]\s*)?(.*)$")
 def argument_docs(component: type) -> dict[str, tuple[str, str]]:
     """Parameter -> (provenance, text) from the ``Args:`` sections of a class and its bases.
 
-    Provenance is what stands in brackets before the text, as ``[published: 0.5]``. What a base
-    class documents need not be said again.
+    Provenance is the text in brackets at the start, such as ``[published: 0.5]``. A class inherits
+    the documentation of its bases.
     """
     documented: dict[str, tuple[str, str]] = {}
     for base in reversed(component.__mro__):
@@ -54,10 +54,10 @@ def _arguments(text: str) -> dict[str, tuple[str, str]]:
 
 
 def describe(entry: Entry, registry: Registry | None = None) -> dict[str, Any]:
-    """All that ``adframe show`` tells of a component.
+    """Everything that ``adframe show`` prints about a component.
 
     Raises:
-        PluginFault: it cannot be imported, or its constructor is no schema.
+        PluginFault: it cannot be imported, or its constructor cannot be a schema.
     """
     component = entry.load()
     model, docs = model_of(component), argument_docs(component)
@@ -132,7 +132,7 @@ def is_required(field: FieldInfo, registry: Registry | None) -> bool:
 def _line_of(component: type) -> int:
     try:
         return inspect.getsourcelines(component)[1]
-    except OSError:  # a class that no file holds
+    except OSError:  # a class without a source file
         return 0
 
 
@@ -143,7 +143,7 @@ def _parameter(option: dict[str, Any]) -> str:
     return f"{name}={option['default']!r}"
 
 
-#: Where a config names a component of a kind: keys from the top; a number is a place in a list.
+#: Keys from the top of a config to a component of a kind; a number is an index in a list.
 _PLACES: dict[str, tuple[str | int, ...]] = {
     "shift": ("shifts", 0),
     "loss": ("objective", 0, "loss"),
@@ -152,7 +152,7 @@ _PLACES: dict[str, tuple[str | int, ...]] = {
 
 
 def example(kind: str, name: str, options: list[dict[str, Any]]) -> str:
-    """What a config says to use the component, every plain default written out."""
+    """Part of a config that uses the component, with all plain defaults."""
     made: Any = {"name": name}
     for option in options:
         if option["required"]:
@@ -221,7 +221,7 @@ def schema_of(model: type[BaseModel]) -> dict[str, Any]:
     """The model's JSON Schema; a nested component is marked ``x-adframe-kind``."""
     import warnings
 
-    with warnings.catch_warnings():  # "the kind's default" has no JSON form, and needs none
+    with warnings.catch_warnings():  # USE_KIND_DEFAULT has no JSON form
         warnings.simplefilter("ignore")
         schema = model.model_json_schema()
     schema.setdefault("properties", {})

@@ -1,4 +1,4 @@
-"""How often, in epochs or by the clock, as a config says it."""
+"""Intervals in configs: a number of epochs, or a time such as ``10min``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _UNITS = {"s": 1, "min": 60, "h": 3600}
 
 
 def seconds_of(value: int | str) -> int:
-    """``90s``, ``10min`` or ``2h`` in seconds; 0 for a number of epochs and any other text."""
+    """Seconds of ``90s``, ``10min`` or ``2h``; 0 for a number of epochs or any other text."""
     found = re.fullmatch(r"(\d{1,6})(s|min|h)", value, re.ASCII) if isinstance(value, str) else None
     return int(found[1]) * _UNITS[found[2]] if found else 0
 

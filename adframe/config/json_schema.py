@@ -1,4 +1,4 @@
-"""The JSON Schema of configs, for editors and plain validators."""
+"""JSON Schema of configs, for editors and validators."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from adframe.registry.registry import KINDS, Registry
 
 
 def json_schema(registry: Registry) -> dict[str, Any]:
-    """The JSON Schema of a config, knowing every component that can be imported.
+    """JSON Schema of a config, with the options of every component that can be imported.
 
-    Components of one kind are told apart by ``if``/``then`` on ``name``, so that an editor names
-    the wrong option and not every alternative.
+    ``if``/``then`` on ``name`` selects the options of a component. So an editor reports one wrong
+    option, not that no alternative fits.
     """
     schema = schema_of(RunConfig)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "adframe run"
     schema["properties"]["extends"] = {
-        "description": "Configs this one is laid upon, base first; relative to this file.",
+        "description": "Configs that this one changes, base first: relative paths or names.",
         "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
     }
-    # What a base may bring is not missing here.
+    # Required keys may come from a base config.
     definitions = schema.setdefault("$defs", {})
     for table in (schema, *(definitions[name] for name in ("Train", "Exposure"))):
         table.pop("required", None)
@@ -46,7 +46,7 @@ def _kind_schema(kind: str, registry: Registry) -> dict[str, Any]:
         names.append(entry.name)
         options = schema_of(model)
         options["properties"] = {"name": {"const": entry.name}, **options["properties"]}
-        options.pop("required", None)  # a table laid upon a base names only what changes
+        options.pop("required", None)  # they may come from a base config
         options.pop("title", None)
         when = {"properties": {"name": {"const": entry.name}}, "required": ["name"]}
         cases.append({"if": when, "then": options})
@@ -60,10 +60,10 @@ def _kind_schema(kind: str, registry: Registry) -> dict[str, Any]:
 
 
 def _references(value: Any) -> Any:
-    """The schema with each mark of a kind replaced by a reference to that kind's definition.
+    """The schema with each ``x-adframe-kind`` replaced by a reference to the kind's definition.
 
-    Alternatives of which one is a component become a decision by type: a plain validator then
-    reports what is wrong inside of it, where it is, and not that no alternative fits.
+    If one alternative of ``anyOf`` is a component, ``if``/``then`` on the type replaces ``anyOf``.
+    So a validator reports the wrong value inside of it, and not that no alternative fits.
     """
     if isinstance(value, list):
         return [_references(item) for item in value]

@@ -1,4 +1,4 @@
-"""From pydantic's errors to a user's: which key of the file, and what to write there instead."""
+"""Translates pydantic's errors: which key in which file is wrong, and what to write there."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from adframe.config.yaml_tree import ConfigNode
 from adframe.errors import ConfigError, Path_, Problem, did_you_mean
 from adframe.registry.registry import Plugin
 
-_NESTED = "adframe_component"  # type of the error that carries a component's problems upwards
+_NESTED = "adframe_component"  # type of an error that contains the problems of a component
 
 
 def nested(problems: list[Problem]) -> PydanticCustomError:
-    """What a validator raises to hand on the problems of a component, paths relative to it."""
+    """Error for a validator to raise: the problems of a component, paths relative to it."""
     return PydanticCustomError(_NESTED, "", {"problems": problems})
 
 
 def exactly(choices: tuple[Any, ...], value: Any) -> Any:
-    """The value; refused where it only equals a choice, as true equals 1: pydantic takes that."""
+    """The value; refused if it equals a choice of another type, as true equals 1 for pydantic."""
     if value in choices and not any(type(c) is type(value) and c == value for c in choices):
         *most, last = map(repr, choices)
         expected = f"{', '.join(most)} or {last}" if most else last
@@ -30,7 +30,7 @@ def exactly(choices: tuple[Any, ...], value: Any) -> Any:
 
 
 def problems_of(error: ValidationError, model: type[BaseModel], table: Any) -> list[Problem]:
-    """The problems of a table, each once, paths relative to it."""
+    """The problems of a mapping, each once, paths relative to it."""
     found: dict[Path_, Problem] = {}
     for item in error.errors(include_url=False):
         path = _trim(item["loc"], table, keep_last=item["type"] == "missing")
@@ -38,15 +38,15 @@ def problems_of(error: ValidationError, model: type[BaseModel], table: Any) -> l
             inner = [Problem((*path, *sub.path), sub.message) for sub in item["ctx"]["problems"]]
         else:
             inner = [Problem(path, _message(item, _model_at(model, path[:-1])))]
-        for problem in inner:  # a union reports each branch: the first is enough
+        for problem in inner:  # a union reports each branch; keep the first
             found.setdefault(problem.path, problem)
-    # The branch of a union that got furthest is the one that was meant.
+    # Of the branches of a union, keep the one that fails deepest: it is the most likely one.
     above = {path[:length] for path in found for length in range(len(path))}
     return [problem for path, problem in found.items() if path not in above]
 
 
 def _trim(loc: Path_, table: Any, keep_last: bool) -> Path_:
-    """Where in the table an error is: pydantic's location less the names of union branches."""
+    """Path of an error in the mapping: pydantic's location without the names of union branches."""
     path: list[str | int] = []
     for index, part in enumerate(loc):
         if _has(table, part):
@@ -128,7 +128,7 @@ def _short(bound: Any) -> Any:
 
 
 def located(problems: Iterable[Problem], node: ConfigNode) -> ConfigError:
-    """The problems with file and line, in the order in which the files were written."""
+    """The problems with file and line, sorted by file and line."""
 
     def order(problem: Problem) -> tuple[str, int]:
         file, _, line = problem.where.rpartition(":")
@@ -142,7 +142,7 @@ def located(problems: Iterable[Problem], node: ConfigNode) -> ConfigError:
 
 
 def as_written(path: Path_, node: ConfigNode) -> Path_:
-    """A path as the files have it, where a single scorer may stand for a list of one."""
+    """A path as the files have it: a single scorer need not be in a list."""
     scorer = node.value.get("scorer")
     if path[:2] == ("scorer", 0) and (scorer is None or not isinstance(scorer.value, list)):
         return ("scorer", *path[2:])
@@ -150,7 +150,7 @@ def as_written(path: Path_, node: ConfigNode) -> Path_:
 
 
 def once(problems: Iterable[Problem], plugins: Iterable[Plugin]) -> list[Problem]:
-    """The problems, with what is said of a broken plugin in the first that speaks of it alone."""
+    """The problems; a note on a broken plugin stays only in the first that has it."""
     notes = [f" ({plugin.note})" for plugin in plugins if plugin.error]
     kept: list[Problem] = []
     for problem in problems:

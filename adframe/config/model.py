@@ -1,4 +1,4 @@
-"""A run as one validated config: reading it, what it may say, and where each value came from."""
+"""The validated config of a run: its keys, how it is read, and where each value came from."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from adframe.registry.loading import LoadedPlugins, load_plugins
 
 
 def _one_or_many(value: Any, info: ValidationInfo) -> list[ComponentSpec]:
-    """Scorers as a list; a single one keeps its place in the file (``scorer``, no index)."""
+    """Scorers as a list; the problems of a single scorer have paths without an index."""
     registry: Any = info.context
     problems, specs = [], []
     for index, item in enumerate(value if isinstance(value, list) else [value]):
@@ -53,7 +53,7 @@ Scorers = Annotated[
 
 
 class RunConfig(Settings):
-    """Everything a run depends on. ``load_config`` makes it."""
+    """Everything that a run depends on; made by ``load_config``."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -101,7 +101,7 @@ class RunConfig(Settings):
 
     @property
     def source(self) -> str:
-        """The file it was read from."""
+        """The file it was read from, as messages show it."""
         return self._source
 
     def dump(self) -> dict[str, Any]:
@@ -113,15 +113,15 @@ class RunConfig(Settings):
         return to_yaml(escaped(self.dump()))
 
     def written(self, path: Path_) -> str | None:
-        """Where the config's files or settings say what is at ``path``; None for a default."""
+        """File and line, or ``--set``, that gives the value at ``path``; None for a default."""
         node = self._tree.find(as_written(path, self._tree))
-        if node is None and path[-1:] == ("name",):  # a bare name is short for a table
+        if node is None and path[-1:] == ("name",):  # a bare name is short for a mapping
             node = self._tree.find(as_written(path[:-1], self._tree))
             node = node if node is not None and isinstance(node.value, str) else None
         return None if node is None else node.origin
 
     def located(self, error: ConfigError) -> ConfigError:
-        """The same problems, each with where the config was written."""
+        """The same problems, with file and line."""
         return located(error.problems, self._tree)
 
 
@@ -139,11 +139,11 @@ def load_config(
     Args:
         path: a YAML or JSON file, or the name of a bundled config such as ``quickstart``.
         settings: override or overrides, ``a.b=VALUE`` with VALUE as YAML, applied in order.
-        plugins: one-file plugin or plugins to load besides the installed ones.
+        plugins: one-file plugin or plugins to load in addition to the installed ones.
         without: name or names of plugins to leave out.
-        allow_code: load the files that the config's own ``plugins:`` names; without it such a
-            config is refused, since a config may come from anywhere.
-        loaded: plugins already loaded, in place of all that.
+        allow_code: load the files that ``plugins:`` in the config names. Without it such a config
+            is refused, because configs may come from people you do not know.
+        loaded: plugins already loaded; replaces ``plugins``, ``without`` and ``allow_code``.
 
     Raises:
         ConfigError: every problem found, one line each, with file and line.
@@ -198,7 +198,7 @@ def validate_tree(
 
 
 def _plugin_files(node: yaml_tree.ConfigNode) -> dict[Path_, str]:
-    """The files that ``plugins:`` names, by where; validation speaks of what is no name."""
+    """Path in the config -> file that ``plugins:`` names; validation reports other values."""
     plugins = node.value.get("plugins")
     items = plugins.value if plugins is not None and isinstance(plugins.value, list) else []
     return {
@@ -209,7 +209,7 @@ def _plugin_files(node: yaml_tree.ConfigNode) -> dict[Path_, str]:
 
 
 def from_mapping(table: Mapping[str, Any], loaded: LoadedPlugins | None = None) -> RunConfig:
-    """A config from plain values, as a test or a notebook has them."""
+    """A config from plain values, for tests and notebooks."""
     import json
 
     node = yaml_tree.parse(json.dumps(table, ensure_ascii=False), "config")

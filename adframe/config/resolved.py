@@ -1,4 +1,4 @@
-"""A config as it will run, each value with where it was written."""
+"""The final config of a run, with the origin of each value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from adframe.errors import Path_
 
 
 def resolved(config: RunConfig) -> str:
-    """YAML that runs again as it is; a comment beside each value says where it came from."""
+    """YAML that runs again unchanged; a comment after each value says where it came from."""
     text = to_yaml(_commented(escaped(config.dump()), (), config), width=4096)
     lines = [line.partition(_MARK) for line in text.splitlines()]
     width = max(len(value.rstrip()) for value, mark, _ in lines if mark)
@@ -23,7 +23,7 @@ def resolved(config: RunConfig) -> str:
     )
 
 
-_MARK = "# \x1f"  # no value holds it: a config's text has no control characters
+_MARK = "# \x1f"  # no value contains it: YAML has no control characters
 
 
 def _commented(value: Any, path: Path_, config: RunConfig) -> Any:

@@ -1,8 +1,8 @@
-"""From a constructor's signature to a validated table of options.
+"""Validates the options of components, from the signatures of their constructors.
 
-A component's options are validated by a pydantic model made from its constructor. A nested
-component is looked up in the registry when its validator runs, so that only components a config
-names are imported, and one broken plugin breaks only the configs that use it.
+A pydantic model is made from each constructor. A nested component is looked up in the registry when
+its validator runs. So only the components that a config names are imported, and a broken plugin
+breaks only the configs that use it.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from adframe.config.yaml_tree import map_tree
 from adframe.errors import ConfigError, Path_, PluginFault, Problem, UserError
 from adframe.registry.registry import KINDS, Entry, Registry
 
-#: Stands for "the config does not say": the validator asks the registry for the kind's default.
+#: Default of a component that the config leaves out: the registry's default of its kind.
 USE_KIND_DEFAULT: Any = object()
 
 _KIND_OF = {getattr(interfaces, base): kind for kind, (base, _) in KINDS.items()}
 
 
 class Settings(BaseModel):
-    """A table of a config: unknown keys are refused, and nothing is converted silently."""
+    """A mapping of a config: unknown keys are refused, and values are not converted."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, validate_default=True, frozen=True, allow_inf_nan=False
@@ -51,7 +51,7 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True)
 class ComponentSpec:
-    """A component as a config names it: validated, not yet built."""
+    """A component with validated options, not yet built."""
 
     entry: Entry
     options: dict[str, Any]
@@ -120,24 +120,20 @@ class Component:
 
 
 def resolve(kind: str, value: Any, registry: Registry) -> ComponentSpec:
-    """Validate what a config says of one component: a name, or a table with ``name``.
+    """Validate one component of a config: a name, or a mapping with ``name`` and options.
 
     Raises:
-        ConfigError: every problem of it and of components nested in it, paths relative to it.
+        ConfigError: all problems of it and of nested components, paths relative to it.
     """
     if isinstance(value, ComponentSpec):
         return value
-    if value is USE_KIND_DEFAULT:
-        try:
-            entry = registry.default(kind)
-        except UserError as error:
-            raise ConfigError([Problem((), str(error))]) from error
-        if entry is None:
-            raise ConfigError([Problem((), "missing")])
-        return resolve(kind, entry.name, registry)
     table = {"name": value} if isinstance(value, str) else value
-    if isinstance(table, Mapping) and "name" not in table:  # options of the kind's default
-        table = {**_default_name(kind, registry), **table}
+    if value is USE_KIND_DEFAULT:
+        table = _default(kind, registry)
+        if not table:
+            raise ConfigError([Problem((), "missing")])
+    elif isinstance(table, Mapping) and "name" not in table:  # options of the kind's default
+        table = {**_default(kind, registry), **table}
     if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
         raise ConfigError([Problem((), f"expected {_a(kind)}: its name, or a mapping with 'name'")])
     name = table["name"]
@@ -145,13 +141,14 @@ def resolve(kind: str, value: Any, registry: Registry) -> ComponentSpec:
         entry = registry.get(kind, name)
         model = model_of(entry.load())
     except (UserError, PluginFault) as error:
-        at = () if isinstance(value, str) else ("name",)
+        at = ("name",) if isinstance(value, Mapping) else ()
         raise ConfigError([Problem(at, str(error))]) from error
     options = {key: item for key, item in table.items() if key != "name"}
     return ComponentSpec(entry, validate(model, options, registry))
 
 
-def _default_name(kind: str, registry: Registry) -> dict[str, str]:
+def _default(kind: str, registry: Registry) -> dict[str, str]:
+    """``name`` of the kind's default component, or nothing if there is none."""
     try:
         entry = registry.default(kind)
     except UserError as error:
@@ -164,10 +161,10 @@ def _a(kind: str) -> str:
 
 
 def validate(model: type[BaseModel], table: Any, registry: Registry) -> dict[str, Any]:
-    """The fields of a validated table.
+    """The fields of a validated mapping.
 
     Raises:
-        ConfigError: all problems, paths relative to the table.
+        ConfigError: all problems, paths relative to the mapping.
     """
     try:
         valid = model.model_validate(table, context=registry)
@@ -212,10 +209,9 @@ def _field(parameter: inspect.Parameter, hint: Any, who: str) -> tuple[Any, Any]
 
 
 def _translate(hint: Any) -> Any:
-    """An annotation as pydantic is to read it.
+    """The annotation that pydantic gets.
 
-    Component base classes become their marker; paths and tuples, which YAML has not, are taken
-    from text and lists.
+    A base class of components becomes ``Component``. Paths are read from text, tuples from lists.
     """
     if isinstance(hint, type) and hint in _KIND_OF:
         return Annotated[ComponentSpec, Component(_KIND_OF[hint])]

@@ -1,4 +1,4 @@
-"""``${NAME}`` in the values of a config: environment variables, and the config's own folder."""
+"""``${NAME}`` in the values of a config: environment variables and the folder of the config."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 
 from adframe.errors import UserError
 
-HERE = "CONFIG_DIR"  # the folder of the file that says so, whatever the environment has
+HERE = "CONFIG_DIR"  # the folder of the file that contains it; comes before the environment
 _VARIABLE = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
 _NAME = re.compile(r"([A-Za-z_]\w*)(?::-(.*))?", re.DOTALL)
 
 
 def expand(text: str, origin: str, folder: Path) -> str:
-    """The text with each ``${NAME}`` or ``${NAME:-otherwise}`` replaced; ``$${`` stays ``${``.
+    """The text with each ``${NAME}`` or ``${NAME:-otherwise}`` replaced; ``$${`` becomes ``${``.
 
     Raises:
-        UserError: a variable is not set and has no ``otherwise``, or is no name.
+        UserError: a variable is not set and has no ``otherwise``, or its name is not valid.
     """
 
     def value(match: re.Match[str]) -> str:
@@ -25,7 +25,7 @@ def expand(text: str, origin: str, folder: Path) -> str:
             return "${"
         inner = _NAME.fullmatch(match[2])
         if inner is None:
-            raise UserError(f"{origin}: '{match[0]}' is no variable; write $${{ for a plain ${{")
+            raise UserError(f"{origin}: '{match[0]}' is not a variable; write $${{ for a plain ${{")
         name, otherwise = inner.groups()
         if name == HERE:
             return str(folder.resolve())
@@ -40,11 +40,11 @@ def expand(text: str, origin: str, folder: Path) -> str:
 
 
 def is_variable(text: str) -> bool:
-    """Whether a value is one variable and nothing else, and is so read as YAML, not as text."""
+    """Whether a value is one variable and nothing else; its text is then read as YAML."""
     match = _VARIABLE.fullmatch(text)
     return match is not None and not match[1]
 
 
 def escape(text: str) -> str:
-    """The text as a config must write it to mean just this."""
+    """The text with ``${`` escaped, so that a config reads it back unchanged."""
     return text.replace("${", "$${")

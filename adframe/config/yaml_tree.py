@@ -1,7 +1,7 @@
-"""Config files as trees in which every value knows where it was written.
+"""Config files as trees; every value has its origin (file and line). Reads and writes YAML.
 
-YAML 1.2 (so ``1e-3`` is a number, ``no`` is text, and JSON is valid), read with a limit on size,
-so that a file of aliases to aliases is refused and not expanded.
+YAML 1.2: ``1e-3`` is a number, ``no`` is text, and JSON is valid. Size and depth are limited, so a
+small file cannot expand to a very large tree through aliases.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_NODES = 20_000
 MAX_BYTES = 1 << 18
 MAX_DEPTH = 64
 _TAG = "tag:yaml.org,2002:"
-_TEXT = ("str", "bool", "timestamp", "value", "merge")  # what is left as it is written
+_TEXT = ("str", "bool", "timestamp", "value", "merge")  # tags of values that stay text
 
 
 def map_tree(
@@ -87,7 +87,7 @@ def to_yaml(value: Any, flow: bool | None = False, width: int = 80) -> str:
 
 @dataclass(frozen=True)
 class ConfigNode:
-    """A table (dict of nodes), a list (of nodes) or a plain value, and where it was written."""
+    """A mapping (dict of nodes), a list (of nodes) or a plain value, with its origin."""
 
     value: Any
     origin: str
@@ -97,16 +97,16 @@ class ConfigNode:
         return map_tree(self.value, lambda v, _: v.plain() if isinstance(v, ConfigNode) else v)
 
     def origin_of(self, path: Sequence[str | int]) -> str:
-        """Where the deepest existing part of ``path`` was written."""
+        """Origin of the deepest existing part of ``path``."""
         return self._walk(path)[0].origin
 
     def find(self, path: Sequence[str | int]) -> ConfigNode | None:
-        """What is at ``path``, if anything."""
+        """The node at ``path``, or None."""
         node, missing = self._walk(path)
         return None if missing else node
 
     def _walk(self, path: Sequence[str | int]) -> tuple[ConfigNode, int]:
-        """The deepest existing node on a path, and how many parts of the path go on from it."""
+        """The deepest existing node on a path, and how many parts of the path are left."""
         node = self
         for depth, part in enumerate(path):
             inside = isinstance(node.value, dict) and part in node.value
@@ -122,7 +122,7 @@ def read_file(path: Path) -> ConfigNode:
     """The tree of a config file.
 
     Raises:
-        UserError: it is missing, not text, too large, not YAML, or not a table.
+        UserError: it is missing, too large, or not a mapping in UTF-8 YAML.
     """
     name = shown(path)
     try:
@@ -131,7 +131,7 @@ def read_file(path: Path) -> ConfigNode:
     except OSError as error:
         raise UserError(f"{name}: {error.strerror or error}") from error
     if len(data) > MAX_BYTES:
-        raise UserError(f"{name}: larger than {MAX_BYTES} bytes; this is no config")
+        raise UserError(f"{name}: larger than {MAX_BYTES} bytes, too large for a config")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -145,9 +145,9 @@ def read_file(path: Path) -> ConfigNode:
 
 
 def parse(text: str, name: str, lines: bool = False, folder: Path | None = None) -> ConfigNode:
-    """The tree of a YAML text; every origin is ``name``, or ``name:line``.
+    """The tree of a YAML text; every origin is ``name``, or ``name:line`` with ``lines``.
 
-    Variables are replaced where a ``folder`` is given, which is ``${CONFIG_DIR}``.
+    Variables are replaced if ``folder`` is given; it is the value of ``${CONFIG_DIR}``.
     """
     yaml = YAML(typ="safe", pure=True)
     yaml.composer.warn_double_anchors = False
@@ -167,7 +167,7 @@ def parse(text: str, name: str, lines: bool = False, folder: Path | None = None)
 
 
 def _check_depth(text: str, name: str) -> None:
-    """Refuse at once what the parser would take many seconds to run out of stack on."""
+    """Refuse deep nesting early; the parser needs many seconds until its stack is full."""
     depth = 0
     for bracket in re.findall(r"[\[\]{}]", text):
         depth += 1 if bracket in "[{" else -1
@@ -180,7 +180,7 @@ class _Reader:
         self.name, self.lines, self.folder, self.count = name, lines, folder, 0
 
     def node(self, raw: Any, key: Any = None, path: Path_ = ()) -> ConfigNode:
-        """A tree from ruamel's nodes; a table's values carry the line of their key."""
+        """A tree from ruamel's nodes; values of a mapping get the line of their key."""
         mark = (key or raw).start_mark
         origin = f"{self.name}:{mark.line + 1}" if self.lines else self.name
         self.count += 1
@@ -195,16 +195,16 @@ class _Reader:
         if isinstance(raw, SequenceNode):
             items = [self.node(item, None, (*path, i)) for i, item in enumerate(raw.value)]
             return ConfigNode(items, origin)
-        table: dict[str, ConfigNode] = {}
+        mapping: dict[str, ConfigNode] = {}
         for name, value in raw.value:
             if not isinstance(name, ScalarNode):
-                raise UserError(f"{origin}: a key must be a word")
+                raise UserError(f"{origin}: a key must be text")
             inner = (*path, name.value)
             item = self.node(value, name, inner)
-            if name.value in table:
+            if name.value in mapping:
                 raise ConfigError([Problem(inner, "written twice", item.origin)])
-            table[name.value] = item
-        return ConfigNode(table, origin)
+            mapping[name.value] = item
+        return ConfigNode(mapping, origin)
 
     def _value(self, raw: ScalarNode, origin: str) -> Any:
         value = _scalar(raw, origin)

@@ -1,8 +1,9 @@
-"""Decoded pixels of image files, kept in a file that is mapped into memory in place of decoding.
+"""A cache of decoded images: a file of pixels that is mapped into memory.
 
-The file has the format of safetensors: ``pixels`` (K, 3, H, W) uint8, and ``readable`` (N,) uint8,
-1 for each of the N files that is among them. Its header says of what it was made; what is not made
-of the same any more, or is damaged, is made anew. Any of it may be deleted at any time.
+The format is safetensors: ``pixels`` (K, 3, H, W) uint8, and ``readable`` (N,) uint8, which is 1
+for each of the N image files whose pixels the cache holds. The header holds a digest of the sources
+(names, sizes and times of the image files, decoder versions). A cache file is rebuilt if its
+sources changed or if it is damaged. Cache files may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -43,14 +44,14 @@ class _Found(NamedTuple):
 def mapped(
     paths: Sequence[AnyPath], size: int | None, skip_unreadable: bool, folder: Path
 ) -> tuple[Tensor, list[int]]:
-    """The pixels of image files from the cache in ``folder``, which is built where there is none.
+    """The pixels of image files from the cache in ``folder``; builds it if it is missing.
 
-    Building decodes one image after the other: memory does not grow with their number. One process
-    builds at a time; another that wants the same waits, and uses it.
+    Memory does not grow with the number of images. One process builds at a time; another process
+    waits, and then uses the finished file.
 
     Returns:
-        (K, 3, H, W) uint8 pixels, mapped: writing to them changes no file; and which of the paths
-        they are.
+        (K, 3, H, W) uint8 pixels, mapped into memory (writing to them does not change the file);
+        and the index of each image in ``paths``.
 
     Raises:
         ImageError, UserError: as for ``read_images``; or the folder cannot be written, or its disk
@@ -74,14 +75,14 @@ def mapped(
 
 
 def _made_of(places: Sequence[str], size: int | None) -> str:
-    """SHA-256 of what decides the pixels: files by size and time, and how they are decoded."""
+    """SHA-256 of all that the pixels depend on: files with size and time, decoders, ``size``."""
     versions = [importlib.metadata.version(name) for name in ("pillow", "torchvision")]
     digest = hashlib.sha256(json.dumps([RULES, versions, size]).encode())
     for place in places:
         try:
             facts = os.stat(place)
             known = [place, facts.st_size, facts.st_mtime_ns]
-        except OSError:  # it will be named when it is read
+        except OSError:  # the error is reported when the file is read
             known = [place]
         digest.update(json.dumps(known).encode())
     return digest.hexdigest()
@@ -94,9 +95,9 @@ def _open(
     size: int | None,
     tell: bool = False,
 ) -> _Found | None:
-    """What a file of the cache holds; None where it is missing, outdated or damaged.
+    """The content of a cache file; None if it is missing, outdated or damaged.
 
-    Files that were unreadable are tried again: what kept them from being read may be over.
+    Image files that were unreadable are tried again. If one is readable now, the result is None.
     """
     if not path.exists():
         return None
@@ -125,7 +126,7 @@ def _build(
 ) -> None:
     readable = torch.zeros(len(paths), dtype=torch.uint8)
     image = torch.empty(0)
-    # A name of its own: a file system may know no locks, and two processes be at it.
+    # A unique name: on a file system without locks, two processes may build the same file.
     with atomic_write(path, path.with_name(f"{path.stem}.{uuid4().hex}.part")) as file:
         file.write(bytes(HEADER))
         for index, image in decoded(paths, size, skip_unreadable):

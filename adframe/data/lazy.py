@@ -1,4 +1,4 @@
-"""Pixels of a data set, part by part: what is not in memory whole, and batches on their way."""
+"""Images that are read part by part, and batches of them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-BLOCK = 64 << 20  # bytes of pixels that are looked at together
+BLOCK = 64 << 20  # bytes of pixels in one chunk
 
 
 class LazyImages(ABC):
-    """Images (N, 3, H, W) uint8 of which only the part that is asked for is in memory.
+    """Images (N, 3, H, W) uint8 that are not all in memory.
 
-    It has a tensor's ``len``, ``shape``, ``dtype`` and ``ndim``, and what is selected from it
-    (``pixels[:32]``, ``pixels[7]``, ``pixels[rows]``, ``index_select``) is a tensor.
+    They have ``len``, ``shape``, ``dtype`` and ``ndim`` like a tensor. Selecting some of them
+    (``pixels[:32]``, ``pixels[7]``, ``pixels[rows]``, ``index_select``) returns a tensor.
 
     Attributes:
-        sha256: of all the pixels, where somebody has computed it.
+        sha256: SHA-256 of all pixels, if it is known already.
     """
 
     dtype = torch.uint8
@@ -41,10 +41,10 @@ class LazyImages(ABC):
 
     @abstractmethod
     def subset(self, rows: Tensor) -> LazyImages:
-        """Some of the images, still not in memory."""
+        """Some of the images, without reading them."""
 
     def batches(self, order: Sequence[Tensor]) -> Iterator[Tensor]:
-        """``index_select`` of each item of ``order``."""
+        """The images of each item of ``order``, which is a tensor of rows."""
         return (self.index_select(0, rows) for rows in order)
 
 
@@ -52,14 +52,14 @@ Pixels = Tensor | LazyImages
 
 
 class ImageSubset(LazyImages):
-    """Some rows of a tensor, not copied: the tensor may be a file that is mapped into memory."""
+    """Some rows of a tensor, without a copy; the tensor may be a mapped file."""
 
     def __init__(self, of: Tensor, rows: Tensor) -> None:
         self._of, self._rows = of, rows
         self.shape = torch.Size([len(rows), *of.shape[1:]])
 
     def index_select(self, dim: int, rows: Tensor) -> Tensor:
-        """A copy of these rows."""
+        """Copies these rows."""
         return self._of.index_select(dim, self._rows[rows])
 
     def subset(self, rows: Tensor) -> ImageSubset:
@@ -68,25 +68,25 @@ class ImageSubset(LazyImages):
 
 
 def subset(pixels: Pixels, rows: Tensor) -> LazyImages:
-    """Some of the images, without a copy of them."""
+    """Some of the images, without a copy."""
     return pixels.subset(rows) if isinstance(pixels, LazyImages) else ImageSubset(pixels, rows)
 
 
 def iter_batches(pixels: Pixels, order: Sequence[Tensor]) -> Iterator[Tensor]:
-    """Pixels batch by batch, as many rows at a time as each item of ``order`` names."""
+    """Batches of pixels: one for each item of ``order``, which is a tensor of rows."""
     if isinstance(pixels, LazyImages):
         return pixels.batches(order)
     return (pixels.index_select(0, rows) for rows in order)
 
 
 def iter_chunks(pixels: Pixels, rows: int | None = None) -> Iterator[Tensor]:
-    """All pixels in order, ``rows`` at a time; by default 64 MiB."""
+    """All pixels in order, ``rows`` images at a time; 64 MiB by default."""
     rows = rows or max(1, BLOCK // pixels.shape[1:].numel())
     return iter_batches(pixels, torch.split(torch.arange(len(pixels)), rows))
 
 
 def sha256(pixels: Pixels) -> str:
-    """SHA-256 of pixels in order, one image after the other."""
+    """SHA-256 of all pixels in order."""
     if isinstance(pixels, LazyImages) and pixels.sha256 is not None:
         return pixels.sha256
     digest = hashlib.sha256()
@@ -96,7 +96,7 @@ def sha256(pixels: Pixels) -> str:
 
 
 def to_device(device: torch.device, tensor: Tensor) -> Tensor:
-    """A tensor of the CPU on a device. CUDA copies without blocking from pinned memory only."""
+    """Copies a CPU tensor to a device, to CUDA without blocking, from pinned memory."""
     if device.type == "cuda":
         tensor = tensor.pin_memory()
     return tensor.to(device, non_blocking=True)

@@ -1,4 +1,4 @@
-"""Many image files as pixels: in memory, in a file that is mapped into it, or decoded as needed."""
+"""Reads many image files: into memory, into a cache file, or whenever they are needed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def readable_images(
     """As ``read_images``, but unreadable files are left out, with a warning that counts them.
 
     Returns:
-        (N, 3, H, W) uint8 pixels, and which of the paths they are.
+        (K, 3, H, W) uint8 pixels, and the index of each image in ``paths``.
 
     Raises:
         ImageError: no file is readable.
@@ -56,15 +56,15 @@ def open_images(
     cache: AnyPath | None = None,
     workers: int | Literal["auto"] | None = None,
 ) -> tuple[Pixels, list[int]]:
-    """The pixels of a data set of image files, and which of the paths they are.
+    """The pixels of image files, and the index of each image in ``paths``.
 
     Args:
         paths, size: as for ``read_images``.
         skip_unreadable: leave unreadable files out, with a warning, as ``readable_images`` does.
-        cache: a folder to keep the decoded pixels in; they are mapped from there, and need no
-            memory of their own.
-        workers: keep nothing: so many processes decode the images whenever they are needed;
-            ``auto`` is one for each core, 8 at most.
+        cache: folder for a file with the decoded pixels. The file is mapped into memory, so images
+            may be larger than memory.
+        workers: number of processes that decode the images each time they are needed; nothing is
+            kept. ``auto`` is one process for each core, at most 8.
 
     Raises:
         ImageError, UserError: as for ``read_images``; or the folder cannot be written.
@@ -93,10 +93,10 @@ def _in_memory(
 
 
 def check_memory(count: int, image: Tensor) -> None:
-    """Refuse what does not fit in memory, before it is tried.
+    """Check that images fit in memory.
 
     Raises:
-        UserError: with the bytes needed and those free.
+        UserError: they do not; the message has the bytes needed and the bytes free.
     """
     need = count * image.numel()
     free = _available()

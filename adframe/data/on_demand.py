@@ -1,4 +1,4 @@
-"""Image files in place of pixels: decoded whenever they are asked for, ahead by processes."""
+"""Image files that are decoded each time they are needed, ahead of time by worker processes."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ from adframe.data.decode import ImageError, attempt, decoded
 from adframe.data.lazy import LazyImages
 from adframe.io.paths import AnyPath
 
-MOST_WORKERS = 8  # unless told otherwise; a guess
+MAX_WORKERS = 8  # of ``workers: auto``; a guess
 
 
 class LazyImageFiles(LazyImages):
-    """Readable image files of one size, or brought to one.
+    """Readable image files that share a size, or are resized to one.
 
     Args:
         paths: the files.
         size: as for ``read_image``.
-        shape: of all of them decoded, (N, 3, H, W).
-        workers: processes that decode the next batches meanwhile; with 0 they are decoded when
-            they are asked for, in this process.
+        shape: shape of all decoded images, (N, 3, H, W).
+        workers: number of processes that decode the next batches; 0 decodes in this process.
     """
 
     def __init__(
@@ -36,10 +35,10 @@ class LazyImageFiles(LazyImages):
         self.shape = torch.Size(shape)
 
     def index_select(self, dim: int, rows: Tensor) -> Tensor:
-        """These images decoded, by threads.
+        """Decodes these images in threads.
 
         Raises:
-            ImageError: a file is not what it was when it was first read.
+            ImageError: a file is unreadable now, or has another size than at first.
         """
         pixels = torch.empty(len(rows), *self.shape[1:], dtype=torch.uint8)
         paths = [self._paths[row] for row in rows.tolist()]
@@ -53,18 +52,18 @@ class LazyImageFiles(LazyImages):
         return LazyImageFiles(paths, self._size, [len(paths), *self.shape[1:]], self._workers)
 
     def batches(self, order: Sequence[Tensor]) -> Iterator[Tensor]:
-        """``index_select`` of each item of ``order``, two batches of each worker ahead.
+        """The images of each item of ``order``; each worker decodes two batches ahead.
 
         Raises:
             ImageError: as for ``index_select``.
         """
         loader: DataLoader[str] = DataLoader(
-            self._paths,  # type: ignore[arg-type]  # what it needs of a data set, a list has
+            self._paths,  # type: ignore[arg-type]  # a list has the methods it calls
             batch_sampler=[rows.tolist() for rows in order],
             num_workers=self._workers,
             collate_fn=self._decode,
             worker_init_fn=_leave_signals,
-            generator=torch.Generator(),  # not the global one, whose state is the run's
+            generator=torch.Generator(),  # the global one belongs to the run
         )
         for batch in loader:
             if isinstance(batch, ImageError):
@@ -72,7 +71,7 @@ class LazyImageFiles(LazyImages):
             yield batch
 
     def _decode(self, paths: list[str]) -> Tensor | ImageError:
-        """A batch, in a worker. An error is returned: raised, it would come as a traceback."""
+        """A batch, in a worker. Errors are returned: if raised, a traceback would be printed."""
         pixels = torch.empty(len(paths), *self.shape[1:], dtype=torch.uint8)
         try:
             for row, path in zip(pixels, paths, strict=True):
@@ -85,21 +84,21 @@ class LazyImageFiles(LazyImages):
         if isinstance(image, ImageError):
             raise image
         if image.shape != self.shape[1:]:
-            raise ImageError(f"{path}: is of another size than when it was first read")
+            raise ImageError(f"{path}: has another size than when it was first read")
         return image
 
 
 def on_demand(
     paths: Sequence[AnyPath], size: int | None, skip_unreadable: bool, workers: int | None
 ) -> tuple[LazyImageFiles, list[int]]:
-    """Image files to be decoded when they are asked for, and which of the paths they are.
+    """Image files to be decoded when they are needed, and the index of each in ``paths``.
 
-    Each is decoded once now, so that a bad one is found before it is needed; none is kept.
+    Each file is decoded once now, so that unreadable files are found at the start.
 
     Args:
         paths, size: as for ``read_images``.
         skip_unreadable: leave unreadable files out, with a warning.
-        workers: as for ``LazyImageFiles``; None: one for each core, 8 at most.
+        workers: as for ``LazyImageFiles``; None is one for each core, at most 8.
 
     Raises:
         ImageError, UserError: as for ``read_images``.
@@ -110,23 +109,23 @@ def on_demand(
         kept.append(index)
         shape = image.shape
     if workers is None:
-        workers = min(MOST_WORKERS, _cores())
+        workers = min(MAX_WORKERS, _cores())
     files = LazyImageFiles([str(paths[row]) for row in kept], size, [len(kept), *shape], workers)
     files.sha256 = digest.hexdigest()
     return files, kept
 
 
 def _cores() -> int:
-    """Cores that this process may use."""
+    """Number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _leave_signals(worker: int) -> None:
-    """Ctrl-C and SIGTERM may reach every process of a group: the run heeds them, not its workers.
+    """Make a worker ignore Ctrl-C and the first SIGTERM, which reach all processes of a group.
 
-    A second SIGTERM ends a worker, as the interpreter's exit may want; so does the parent's end.
+    The run handles them. A second SIGTERM ends the worker, and so does the end of the run.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))

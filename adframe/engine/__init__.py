@@ -1,1 +1,1 @@
-"""A run: build, train, evaluate, save."""
+"""Builds, trains, evaluates and saves a run."""

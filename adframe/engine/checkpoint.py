@@ -1,10 +1,9 @@
-"""How a run is saved and taken up again. No pickle.
+"""Saves a run and restores it. No file is a pickle.
 
-``model.safetensors`` is what scoring needs (weights, fitted scorers); ``state.safetensors`` is
-what resuming needs beside it (weights, optimiser state, position, sums of the epoch under way).
-Each holds its own SHA-256, so that one file is one checkpoint, whole or refused; ``state.json``
-repeats its facts for people. Random state needs no saving: every draw is a function of seed and
-position.
+``model.safetensors`` holds what scoring needs: weights and fitted scorers. ``state.safetensors``
+holds what resuming needs: weights, optimiser state, position, and metric sums of the current epoch.
+Each file contains the SHA-256 of its content. ``state.json`` repeats the facts for people. No
+random state is saved, because random numbers depend only on seed and position.
 """
 
 from __future__ import annotations
@@ -31,13 +30,21 @@ Optimizers = dict[str, torch.optim.Optimizer]
 
 
 def fingerprint(config: RunConfig, *images: str) -> dict[str, str]:
-    """SHA-256 of what decides a run: its config, and the images it is trained on."""
+    """SHA-256 of the config and of the training images of a run.
+
+    Args:
+        config: the config of the run.
+        images: SHA-256 of each set of images that the run trains on.
+    """
     config_digest = hashlib.sha256(config.yaml().encode()).hexdigest()
     return {"config": config_digest, "images": " ".join(images)}
 
 
 def save_state(run: Run, sums: Mapping[str, float], optimizers: Optimizers) -> None:
-    """Write what resuming needs, if there is a folder; the last state stays until this is whole."""
+    """Write the state of training into the run folder, if there is one.
+
+    The older state stays until the new one is complete.
+    """
     if run.out is None:
         return
     method = run.assembly.method
@@ -59,16 +66,19 @@ def save_state(run: Run, sums: Mapping[str, float], optimizers: Optimizers) -> N
 
 
 def _write_summary(path: Path, facts: Mapping[str, Any]) -> None:
-    """Repeat a state's facts in a file for people, which also says how long the run took."""
+    """Write the facts of a state, and the seconds that the run took, as JSON for people."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     write_json(path.with_suffix(".json"), {**facts, "sha256": {path.name: digest}})
 
 
 def load_state(run: Run, optimizers: Optimizers) -> dict[str, Any]:
-    """Take up a run's saved state; returns the facts it was saved with, empty without one.
+    """Restore the saved state of a run.
+
+    Returns:
+        The facts it was saved with; empty if there is no saved state.
 
     Raises:
-        UserError: the state is damaged, or was made by another config or from other images.
+        UserError: the state is damaged, or belongs to another config or other training images.
     """
     path = (run.out or Path()) / "state.safetensors"
     if run.out is None or not path.exists():
@@ -85,10 +95,9 @@ def load_state(run: Run, optimizers: Optimizers) -> dict[str, Any]:
     except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise UserError(f"{path}: does not fit the optimizer of config.yaml: {error}") from error
     run.previous_seconds = seconds(path.with_suffix(".json"))
-    told = {key: value for key, value in facts.items() if key != "scalars"}
-    _write_summary(
-        path, {**told, "seconds": run.previous_seconds}
-    )  # a kill may have come between the two files
+    # A kill may have come between the two files, so the second is written again.
+    known = {key: value for key, value in facts.items() if key != "scalars"}
+    _write_summary(path, {**known, "seconds": run.previous_seconds})
     return facts
 
 
@@ -109,13 +118,13 @@ def _restore(path: Path, values: Mapping[str, Any], method: Method, optimizers: 
             like = weights[number]
             for slot, value in slots.items():
                 if isinstance(value, Tensor) and value.shape == like.shape:
-                    # In the weight's memory format, as it was: sums round the same way again.
+                    # In the memory format of the weight, so that sums are rounded as before.
                     slots[slot] = torch.empty_like(like, dtype=value.dtype).copy_(value)
         optimizer.load_state_dict({**optimizer.state_dict(), "state": states[group]})
 
 
 def seconds(path: Path) -> float:
-    """The time a run says it took, in a file for people: what it cannot say counts as nothing."""
+    """The seconds that a run took, from ``state.json`` or ``result.json``; 0 if unknown."""
     try:
         value = read_json(path)["seconds"]
         return value if isinstance(value, int | float) else 0.0
@@ -124,7 +133,7 @@ def seconds(path: Path) -> float:
 
 
 def save_model(run: Run, facts: Mapping[str, Any]) -> None:
-    """Write what scoring needs: the method and its fitted scorers."""
+    """Write the weights and the fitted scorers of a run."""
     assert run.out is not None, "a model is saved in a folder"
     method, scorers = run.assembly.method, run.assembly.scorers
     tensors = {f"method/{name}": tensor for name, tensor in method.state_dict().items()}
@@ -137,7 +146,7 @@ def save_model(run: Run, facts: Mapping[str, Any]) -> None:
 
 
 def model_facts(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and facts of a run's model.
+    """Read the tensors and facts of ``model.safetensors``.
 
     Raises:
         UserError: the folder holds no finished run, or its model is damaged.
@@ -161,10 +170,10 @@ def restore_model(
     config: RunConfig,
     assembly: Assembly,
 ) -> None:
-    """Put a saved model's weights into a method and its scorers.
+    """Load a saved model into a method and its scorers.
 
     Raises:
-        UserError: the model was made by another config.
+        UserError: the model belongs to another config.
     """
     tensors, facts = model
     path = folder / "model.safetensors"

@@ -1,4 +1,4 @@
-"""What keeps a run in training safe: checkpoints, stopping in good order, faults found in time."""
+"""Checkpoints during training: on time, when a run is stopped, and never of broken weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ logger = logging.getLogger("adframe")
 
 
 class CheckpointManager:
-    """Takes up a run's last checkpoint and writes the next ones; ``keeping`` makes it."""
+    """Restores the last checkpoint of a run and writes the next ones; see ``checkpointing``."""
 
     def __init__(self, run: Run, optimizers: checkpoint.Optimizers) -> None:
         self.run, self.optimizers = run, optimizers
@@ -38,7 +38,7 @@ class CheckpointManager:
         self._last = time.monotonic()
 
     def on_step_end(self) -> None:
-        """Called after each batch: look at the metrics, save, or stop, if it is time to."""
+        """Check the metrics, save or stop if it is time; called after each batch."""
         if self.run.step % INTERVAL == 0:
             self.metrics.flush()
         asked = self.run.stop.asked
@@ -49,7 +49,7 @@ class CheckpointManager:
             raise Stopped(asked, f"interrupted after {at}, and saved")
 
     def on_epoch_end(self) -> None:
-        """Called after each epoch: look at the representation, and save if it is time to."""
+        """Check for a collapse, and save if it is time; called after each epoch."""
         run = self.run
         note = check_collapse(run.assembly.method, run.data.train.pixels, run.epoch)
         if note is not None and not self._collapsed:
@@ -60,7 +60,7 @@ class CheckpointManager:
             self.save()
 
     def save(self) -> None:
-        """Write a checkpoint of sound numbers; without a folder, only see that they are sound."""
+        """Check that metrics and weights are finite; write a checkpoint if there is a folder."""
         self.metrics.flush()
         check_weights(self.run.assembly.method, self.run.step)
         checkpoint.save_state(self.run, self.metrics.sums, self.optimizers)
@@ -69,7 +69,12 @@ class CheckpointManager:
 
 @contextmanager
 def checkpointing(run: Run, optimizers: checkpoint.Optimizers) -> Iterator[CheckpointManager]:
-    """Train in this context: a signal is heeded after a step, a fault says what it leaves."""
+    """Train in this context: signals stop the run after a step, and errors name the checkpoint.
+
+    Raises:
+        TrainingError: a loss or a weight is not finite.
+        Stopped: the run was asked to stop, and was saved.
+    """
     manager = CheckpointManager(run, optimizers)
     try:
         with run.stop.patient():

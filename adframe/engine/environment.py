@@ -1,4 +1,4 @@
-"""What a result may depend on besides its config and data: versions and machine."""
+"""Versions and machine that a run used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from adframe.config.model import RunConfig
 
 
 def environment(config: RunConfig, device: torch.device) -> dict[str, Any]:
-    """What a result may depend on beside its config and data: versions, machine."""
+    """All that a result may depend on besides its config and its data."""
     import importlib.metadata
 
     names = ("torch", "torchvision", "numpy", "scikit-learn", "safetensors", "pydantic")

@@ -1,4 +1,4 @@
-"""Fitting scorers on a trained method, and scoring test images."""
+"""Fits scorers on a trained method, and scores images."""
 
 from __future__ import annotations
 
@@ -82,9 +82,9 @@ def fit(
     exposed: Images | None = None,
     seen: Counter = lambda views: None,
 ) -> None:
-    """Fit scorers on the features of the training images, and of known outliers where they ask.
+    """Fit scorers on features of the training images, and of known outliers if they need them.
 
-    Scorers that want to look alike share what is seen.
+    Scorers that request the same views share one forward pass.
     """
     for spec, alike in _by_view_spec(scorers).items():
 
@@ -111,9 +111,18 @@ def score(
     seed: int,
     seen: Counter = lambda views: None,
 ) -> list[Tensor]:
-    """Of each scorer, (N,) float32 scores of (N, 3, H, W) uint8 images; higher = more anomalous.
+    """Scores of each scorer, shape (N,), float32; higher is more anomalous.
 
-    An image's score is the same in any company: fewer than ``MIN_BATCH`` are filled up with copies.
+    A score does not depend on which other images are scored: a batch of fewer than ``MIN_BATCH``
+    images is filled up with copies, because CPU libraries round small batches in another way.
+
+    Args:
+        scorers: fitted scorers; those that request the same views share one forward pass.
+        method: the trained method.
+        shifts: the shifting transformations of the run.
+        pixels: (N, 3, H, W) uint8.
+        seed: the seed of the run.
+        seen: called with the number of views after each forward pass.
     """
     filled = pixels
     if len(pixels) < MIN_BATCH:
@@ -128,7 +137,7 @@ def score(
 
 
 def _by_view_spec(scorers: Sequence[Scorer]) -> dict[ViewSpec, list[int]]:
-    """Which of the scorers want to see the same, so that the network sees it once."""
+    """Indices of the scorers that request the same views."""
     alike: dict[ViewSpec, list[int]] = {}
     for index, scorer in enumerate(scorers):
         alike.setdefault(scorer.view_spec(), []).append(index)

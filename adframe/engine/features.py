@@ -1,4 +1,4 @@
-"""Features of images, as scorers want to see them."""
+"""Extracts the features of images that scorers request."""
 
 from __future__ import annotations
 
@@ -12,23 +12,26 @@ from adframe.data.lazy import iter_batches, to_device
 from adframe.interfaces import Method, Pixels, Shift, ViewSpec, count_variants, every_variant
 from adframe.random import RandomKeys, seed_of
 
-MAX_ROWS_PER_PASS = (
-    512  # images in one pass through the network at test time, views and shifts counted
-)
-MIN_BATCH = (
-    4  # images fewer than which are computed otherwise, with other rounding, by CPU libraries
-)
+MAX_ROWS_PER_PASS = 512  # rows in one forward pass at test time: images x views x shifts
+MIN_BATCH = 4  # images; CPU libraries compute smaller batches in another way, with other rounding
 
 
 @torch.no_grad()
 def extract_features(
     method: Method, shifts: Sequence[Shift], pixels: Pixels, spec: ViewSpec, seed: int
 ) -> Iterator[dict[str, Tensor]]:
-    """Features of images as a scorer wants to see them, a few images at a time.
+    """Features of the views that a scorer requests, a few images at a time.
+
+    Args:
+        method: the trained method.
+        shifts: the shifting transformations of the run.
+        pixels: (N, 3, H, W) uint8; memory does not grow with N.
+        spec: the views and outputs that the scorer requests.
+        seed: the seed of the run; random views depend on it and on the content of the image.
 
     Yields:
-        output name -> (n, views, shifts + 1 or 1, D) float32 on the CPU, in the order of
-        ``pixels`` (N, 3, H, W) uint8; memory does not grow with N.
+        Output name -> (n, views, shifts + 1 or 1, D) float32 on the CPU, in the order of
+        ``pixels``.
     """
     device = next(method.parameters()).device
     variants = count_variants(shifts) if spec.apply_shifts else 1
@@ -59,9 +62,9 @@ def extract_features(
 def _views(
     images: Tensor, spec: ViewSpec, shifts: Sequence[Shift], keys: RandomKeys | None
 ) -> Iterator[Tensor]:
-    """One view of each image, plain and then under each variant of each shift if asked.
+    """One view of each image, unshifted, and then under each shift if the spec requests it.
 
-    RandomKeys are needed where the look has something random.
+    ``keys`` may be None if the spec has no random transform.
     """
     if spec.pre_shift is not None and keys is not None:
         images = spec.pre_shift(images, keys.fold_in(0))

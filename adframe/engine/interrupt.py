@@ -1,4 +1,4 @@
-"""Stopping a run in good order: Ctrl-C and SIGTERM."""
+"""Stops a run on Ctrl-C and SIGTERM without losing work."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 
 class Stopped(KeyboardInterrupt):
-    """A run was asked to stop, and did; the message says where.
+    """A run was stopped by a signal; the message says at which step.
 
     Attributes:
-        status: what a shell expects as exit status: 130 after Ctrl-C, 143 after SIGTERM.
+        status: the exit status: 130 after Ctrl-C, 143 after SIGTERM.
     """
 
     def __init__(self, number: int, message: str = "interrupted") -> None:
@@ -25,7 +25,7 @@ class Stop:
     """Whether a run was asked to stop.
 
     Attributes:
-        asked: number of the signal that asked; 0 as long as none did.
+        asked: number of the signal that was received; 0 if there was none.
     """
 
     def __init__(self) -> None:
@@ -34,10 +34,10 @@ class Stop:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Take SIGINT and SIGTERM: each ends what is under way with ``Stopped``.
+        """Handle SIGINT and SIGTERM in this context by raising ``Stopped``.
 
-        Signals that are ignored, as under ``nohup``, stay so. Only the main thread gets signals;
-        in another nothing happens.
+        Signals that are ignored, as with ``nohup``, stay ignored. Only the main thread receives
+        signals; in another thread this context does nothing.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -53,7 +53,7 @@ class Stop:
 
     @contextmanager
     def patient(self) -> Iterator[None]:
-        """Meanwhile the first signal only sets ``asked``; a second one ends all at once."""
+        """In this context, the first signal only sets ``asked``; the second raises ``Stopped``."""
         self._patient = True
         try:
             yield

@@ -1,4 +1,4 @@
-"""From scores to AUROC, and what raw pixels get."""
+"""AUROC of scores, and the AUROC that raw pixels give."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ from adframe.engine.features import MAX_ROWS_PER_PASS
 from adframe.interfaces import Images
 from adframe.ops.nearest import COLUMNS, topk_cosine
 
-MAX_FLOAT_BYTES = (
-    256 << 20
-)  # bytes of images as floating point that the pixel floor compares at once
+MAX_FLOAT_BYTES = 256 << 20  # bytes of float images that the pixel floor compares at once
 
 
 @dataclass
 class Outcome:
-    """The scores of one scorer on every test image, and what they are worth.
+    """The scores of one scorer on every test image, and their AUROC.
 
     Attributes:
         scores: outlier set -> (N,) float32, inliers of the test split first, then the outliers.
@@ -40,12 +38,16 @@ class Outcome:
         return float(np.mean(list(self.auroc.values())))
 
     def dump(self) -> dict[str, Any]:
-        """AUROC as ``result.json`` has it."""
+        """The entry of ``result.json``."""
         return {"auroc": self.auroc, "mean_auroc": self.mean}
 
 
 def auroc(scores: dict[str, Tensor]) -> dict[str, float]:
-    """AUROC of each outlier set against the inliers, from the scores of the parts."""
+    """AUROC of each outlier set against the inliers.
+
+    Args:
+        scores: set name -> (N,) scores; ``inliers`` and each outlier set.
+    """
     inliers = scores["inliers"].numpy()
     values = {}
     for name, outliers in scores.items():
@@ -57,10 +59,10 @@ def auroc(scores: dict[str, Tensor]) -> dict[str, float]:
 
 
 def pixel_floor(train: Images, parts: dict[str, Images]) -> dict[str, Outcome]:
-    """What the nearest training image gets on raw pixels, untrained: by cosine, and by distance.
+    """Scores by the nearest training image on raw pixels, by ``cosine`` and by ``l2`` distance.
 
-    The cosine is that of images less their own mean: brightness alone would hide all else. Memory
-    does not grow with the number of images.
+    A trained network should be better than this. For the cosine, the mean is subtracted from each
+    image, so that brightness does not dominate. Memory does not grow with the number of images.
     """
 
     def unit(rows: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What is measured while a network is trained, and the faults that shows."""
+"""Watches training: metrics, numbers that are not finite, and collapse."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch import Tensor
 from adframe.engine.features import extract_features
 from adframe.interfaces import Method, Pixels, ViewSpec
 
-INTERVAL = 50  # steps between looks at the metrics, each of which waits for the device
+INTERVAL = 50  # steps between two checks of the metrics; a check waits for the device
 SAMPLE = 32  # images whose features are compared to find a collapse
-COLLAPSED = 1e-6  # variance of unit features below which images are no longer told apart
+COLLAPSED = 1e-6  # variance of unit features below which the representation has collapsed
 
 
 class NonFiniteError(Exception):
-    """Numbers that training cannot go on with: after which step (1 is the first), and what."""
+    """A number is not finite; the message says which, ``step`` after which step (from 1)."""
 
     def __init__(self, step: int, what: str) -> None:
         super().__init__(what)
@@ -26,10 +26,10 @@ class NonFiniteError(Exception):
 
 
 class MetricAccumulator:
-    """The metrics of an epoch, summed without waiting for the device at every step.
+    """Sums the metrics of an epoch without waiting for the device at every step.
 
     Args:
-        sums: what the steps of the epoch before these came to, by metric.
+        sums: metric -> sum over the earlier steps of this epoch, if the run was resumed.
     """
 
     def __init__(self, sums: Mapping[str, float]) -> None:
@@ -37,14 +37,14 @@ class MetricAccumulator:
         self._pending: list[tuple[int, str, Tensor]] = []
 
     def add(self, step: int, metrics: Mapping[str, Tensor]) -> None:
-        """Note the 0-d metrics of an update."""
+        """Add the metrics of an update, 0-d tensors."""
         self._pending += [(step, name, value.detach()) for name, value in metrics.items()]
 
     def flush(self) -> None:
-        """Read what was noted.
+        """Read the values from the device and add them to the sums.
 
         Raises:
-            NonFiniteError: a value is not finite; names the first step that has one, and its terms.
+            NonFiniteError: a value is not finite; names the first such step and its loss terms.
         """
         if not self._pending:
             return
@@ -59,7 +59,7 @@ class MetricAccumulator:
             raise NonFiniteError(step + 1, f"{_terms(names)} is not finite")
 
     def means(self, batches: int) -> dict[str, float]:
-        """The mean of each metric over an epoch of so many batches; a new epoch begins."""
+        """The mean of each metric over the batches of an epoch; the sums start again at 0."""
         self.flush()
         means = {name: total / batches for name, total in self.sums.items()}
         self.sums.clear()
@@ -67,7 +67,7 @@ class MetricAccumulator:
 
 
 def _terms(names: Sequence[str]) -> str:
-    """``loss term uniclr at stage 4``, for a metric that is called ``uniclr_4``."""
+    """Text for a message: ``uniclr_4`` becomes ``loss term uniclr at stage 4``."""
     terms = [name for name in names if name != "loss"]
     if not terms:
         return "the loss"
@@ -77,7 +77,7 @@ def _terms(names: Sequence[str]) -> str:
 
 
 def check_weights(method: Method, step: int) -> None:
-    """Refuse to keep a network that is lost.
+    """Check that all weights are finite.
 
     Raises:
         NonFiniteError: a weight is not finite.
@@ -88,10 +88,11 @@ def check_weights(method: Method, step: int) -> None:
 
 
 def feature_variance(method: Method, pixels: Pixels) -> float:
-    """Variance of the unit features of some images, 0..1; 0 where all features point one way.
+    """Variance of the unit features of some images, in 0..1; 0 if all are equal.
 
     Args:
-        pixels: (N, 3, H, W) uint8; the first few are looked at, without augmentation.
+        method: the method in training.
+        pixels: (N, 3, H, W) uint8; the first 32 are used, without augmentation.
     """
     (seen,) = extract_features(method, [], pixels[:SAMPLE], ViewSpec(), seed=0)
     features = torch.nn.functional.normalize(seen["features"].flatten(1).double())

@@ -1,4 +1,4 @@
-"""What a run came to, and how it is written down."""
+"""The result of a run, and the files it is written to."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from adframe.io import atomic
 
 @dataclass
 class Report:
-    """What a run came to: ``result.json`` as values.
+    """The result of a run: the content of ``result.json`` as values.
 
     Attributes:
-        outcomes: scorer name -> its scores and AUROC; the first is the run's own.
-        floor: ``cosine`` and ``l2``, the same for raw-pixel nearest neighbours, untrained.
-        seconds: training and evaluation, resumed parts included.
+        outcomes: scorer name -> scores and AUROC; the first is the main scorer.
+        floor: ``cosine`` and ``l2`` -> the same by the nearest training image on raw pixels.
+        seconds: seconds of training and evaluation, of all processes of a resumed run.
+        epochs: epochs trained.
+        out: the run folder, if there is one.
     """
 
     outcomes: dict[str, Outcome]
@@ -61,7 +63,7 @@ class Report:
 
 
 def scores_csv(report: Report, parts: dict[str, Images]) -> str:
-    """One row a test image: path or index, label (1 = outlier), score, outlier set."""
+    """The text of ``scores.csv``: path or index, label (1 = outlier), score and set."""
     first, *others = report.outcomes.items()
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -74,7 +76,7 @@ def scores_csv(report: Report, parts: dict[str, Images]) -> str:
 
 
 def write_report(report: Report, run: Run) -> None:
-    """Write what evaluation found; ``result.json`` comes last, and says the folder is whole."""
+    """Write model, scores and result; ``result.json`` is last and marks a complete folder."""
     assert run.out is not None, "a report is written into a folder"
     facts = {
         "image_size": list(run.data.train.pixels.shape[1:]),

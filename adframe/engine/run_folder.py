@@ -1,4 +1,4 @@
-"""The run folder: one process at a time, one config for good."""
+"""Opens a run folder: it belongs to one config."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from adframe.io.locks import LOCK
 
 
 def open_folder(path: Path, config: RunConfig, resume: bool) -> None:
-    """Begin a run in a folder that exists, or take up one of the same config.
+    """Write the config into an empty folder, or check that the folder holds the same config.
 
     Raises:
-        UserError: it holds a run already; or, with ``resume``, a run of another config.
+        UserError: the folder holds a run already; or, with ``resume``, a run of another config.
     """
     text = config.yaml()
     existing = path / "config.yaml"

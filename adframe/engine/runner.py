@@ -1,4 +1,4 @@
-"""A run: assemble, train, evaluate, and leave a folder that says what happened."""
+"""Runs a config from start to end: build, read data, train, evaluate, write the run folder."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def run(
     resume: bool = False,
     verbose: bool = False,
 ) -> Report:
-    """Train and evaluate what a config says.
+    """Train and evaluate as a config says.
 
     Args:
         config: from ``load_config``.
-        out: the run folder, made here; nothing is written without one.
-        resume: go on from the folder's last checkpoint, or report its finished run.
+        out: the run folder, which is created; None writes nothing.
+        resume: continue from the last checkpoint in the folder, or evaluate its finished run.
         verbose: let plugins show progress and results on the terminal.
 
     Raises:
-        UserError: the config does not fit together, the data is missing, the folder is taken.
-        TrainingError: the loss is no longer finite.
-        Stopped: Ctrl-C or SIGTERM ended a run that has a folder; training was saved.
+        UserError: components do not fit together, data are missing, the folder is in use, ...
+        TrainingError: a loss or a weight is not finite.
+        Stopped: Ctrl-C or SIGTERM stopped a run that has a folder; the run was saved.
     """
     folder = None if out is None else Path(out)
     with lock_folder(folder):
@@ -107,7 +107,7 @@ def evaluate_folder(
     allow_code: bool = False,
     verbose: bool = False,
 ) -> Report:
-    """Evaluate a run anew from its saved weights, and write what that finds.
+    """Evaluate a finished run again from its saved weights, and write the result.
 
     Raises:
         UserError: the folder holds no finished run, or a file of it is damaged.
@@ -122,7 +122,7 @@ def evaluate_folder(
 
 
 def load_run(folder: Path, verbose: bool = False, **options: Any) -> tuple[Run, Report]:
-    """A finished run and what evaluating it anew finds; nothing is written."""
+    """Load a finished run and evaluate it again; writes nothing."""
     model = checkpoint.model_facts(folder)
     config = load_config(folder / "config.yaml", **options)
     current = prepare(config, None)

@@ -1,4 +1,4 @@
-"""A run under way: its config, data, components and position."""
+"""The state of a run: config, data, components and position."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from adframe.interfaces import Images, Splits
 
 @dataclass
 class Run:
-    """A run under way, as hooks see it.
+    """A run, as hooks see it.
 
     Attributes:
-        exposed: outliers to train beside the inliers, if the config asks for them.
-        step: batches trained so far, of ``total``.
+        config, out, data, test_sets, assembly, device: what ``prepare`` built and read.
+        exposed: known outliers, if the config names them under ``exposure``.
+        step: batches trained so far, of ``total_steps``.
         epoch: epochs completed.
-        previous_seconds: seconds spent by the processes that a resumed run goes on from.
+        previous_seconds: seconds of the earlier processes of a resumed run.
         epoch_metrics: mean of each metric over the epoch just completed.
         verbose: whether to show anything on the terminal.
-        fingerprint: SHA-256 of config and images, if the run has a folder.
-        stop: whether the run was asked to end early.
+        fingerprint: SHA-256 of config and training images, if the run has a folder.
+        stop: whether a signal asked the run to stop.
     """
 
     config: RunConfig
@@ -51,22 +52,22 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """Time this run has taken so far, earlier processes included."""
+        """Seconds that the run has taken so far, including earlier processes."""
         return self.previous_seconds + time.monotonic() - self.started
 
     @property
     def batch_size(self) -> int:
-        """Inliers in a batch; the data set's size where that is smaller."""
+        """Inliers in a batch; at most all training images."""
         return min(self.config.train.batch_size, len(self.data.train))
 
     @property
     def batches_per_epoch(self) -> int:
-        """Whole batches in an epoch; the images left over differ from epoch to epoch."""
+        """Complete batches in an epoch; other images are left over in each epoch."""
         return len(self.data.train) // self.batch_size
 
     @property
     def exposed_per_inlier(self) -> float:
-        """Exposed outliers in a batch for each inlier."""
+        """Known outliers in a batch for each inlier."""
         return self.config.exposure.ratio if self.config.exposure else 0.0
 
     @property
@@ -76,16 +77,16 @@ class Run:
 
     @property
     def hook(self) -> Any:
-        """The hooks of every plugin and of what was attached."""
+        """Calls the hooks of every plugin and of attached objects."""
         return self.config.loaded.hook
 
     def attach(self, observer: object) -> None:
-        """Let an object's hooks be called from now on, for the rest of this run."""
+        """Call the hooks of an object from now on, until this run ends."""
         self.config.loaded.manager.register(observer)
         self._observers.append(observer)
 
     def detach(self) -> None:
-        """Forget what was attached; the run is over."""
+        """Remove attached objects at the end of the run."""
         for observer in self._observers:
             self.config.loaded.manager.unregister(observer)
             getattr(observer, "close", lambda: None)()

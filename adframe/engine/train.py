@@ -17,13 +17,13 @@ from adframe.engine.state import Run
 from adframe.interfaces import Backbone, Batch, Images, Update
 from adframe.random import RandomKeys, seed_of
 
-#: Steps from which `train.compile: auto` compiles on CUDA. A guess: minutes of compiling, against
-#: milliseconds a step; on a CPU it was measured not to pay (docs/performance/notes.md).
+#: Number of steps from which ``train.compile: auto`` compiles on CUDA. A guess: compiling takes
+#: minutes and saves milliseconds a step. On a CPU it does not pay (docs/performance/notes.md).
 COMPILE_FROM = 20_000
 
 
 def train(run: Run) -> None:
-    """The training loop of every method: batches in, updates out, an optimiser step for each."""
+    """Train any method: each batch gives updates, each update is one optimiser step."""
     settings, method, policy = run.config.train, run.assembly.method, run.assembly.optimizer
     groups = method.groups()
     optimizers = {name: policy.build(parameters) for name, parameters in groups.items()}
@@ -49,16 +49,14 @@ def train(run: Run) -> None:
                     run.hook.adframe_update(run=run, group=update.group, metrics=metrics)
                 run.step += 1
                 checkpoints.on_step_end()
-            run.epoch, run.epoch_metrics = (
-                epoch + 1,
-                checkpoints.metrics.means(run.batches_per_epoch),
-            )
+            run.epoch_metrics = checkpoints.metrics.means(run.batches_per_epoch)
+            run.epoch = epoch + 1
             run.hook.adframe_epoch_end(run=run, epoch=run.epoch)
             checkpoints.on_epoch_end()
 
 
 def _batches(run: Run, epoch: int) -> Iterator[Batch]:
-    """What is left of an epoch, in an order and with keys that seed and epoch alone decide."""
+    """The remaining batches of an epoch; order and keys depend only on seed and epoch."""
     seed, exposed, ratio = run.config.seed, run.exposed, run.exposed_per_inlier
     order = _order(len(run.data.train), seed_of(seed, "order", epoch))
     left = range(run.step - epoch * run.batches_per_epoch, run.batches_per_epoch)
@@ -68,11 +66,11 @@ def _batches(run: Run, epoch: int) -> Iterator[Batch]:
     if exposed is None or not ratio:
         yield from batches
         return
-    beside = _order(len(exposed), seed_of(seed, "exposed order", epoch))
+    known = _order(len(exposed), seed_of(seed, "exposed order", epoch))
     turns = [torch.arange(round(start * ratio), round(end * ratio)) for start, end in spans]
-    rows = [beside[turn % len(exposed)] for turn in turns]
-    known = _fed(run, exposed, rows, seed_of(seed, "exposed", epoch))
-    for batch, outliers in zip(batches, known, strict=True):
+    rows = [known[turn % len(exposed)] for turn in turns]
+    exposed_batches = _fed(run, exposed, rows, seed_of(seed, "exposed", epoch))
+    for batch, outliers in zip(batches, exposed_batches, strict=True):
         batch.exposed = outliers
         yield batch
 
@@ -88,7 +86,7 @@ def _fed(run: Run, images: Images, order: Sequence[Tensor], seed: int) -> Iterat
 
 
 def _under(context: AbstractContextManager[Any], updates: Iterator[Update]) -> Iterator[Update]:
-    """The method's side of each update inside a context, the optimiser's side outside of it."""
+    """Updates that are computed inside a context; the optimiser step is outside of it."""
     while True:
         with context:
             update = next(updates, None)
@@ -99,7 +97,7 @@ def _under(context: AbstractContextManager[Any], updates: Iterator[Update]) -> I
 
 def _autocast(run: Run) -> AbstractContextManager[Any]:
     precision = run.config.train.precision
-    if precision == "auto":  # on a CPU, until its speed is measured too: docs/performance/notes.md
+    if precision == "auto":  # fp32 on a CPU, where the speed of bf16 is not measured
         precision = "bf16" if run.device.type == "cuda" else "fp32"
     if precision == "fp32":
         return nullcontext()
@@ -107,7 +105,7 @@ def _autocast(run: Run) -> AbstractContextManager[Any]:
 
 
 def _compile(run: Run) -> None:
-    """Compile the networks where that pays, or where the config insists."""
+    """Compile the backbones if that pays, or if the config says ``on``."""
     wanted = run.config.train.compile
     able = run.device.type == "cuda" and any(map(shutil.which, ("cc", "gcc", "clang")))
     if wanted == "on" or (wanted == "auto" and able and run.total_steps >= COMPILE_FROM):

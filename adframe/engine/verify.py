@@ -1,4 +1,4 @@
-"""Whether a run's stored scores are what its model gives."""
+"""Checks that the stored scores of a run are those of its model."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from adframe.io.atomic import read_json
 
 
 def verify(folder: Path, **options: Any) -> str | None:
-    """Score a finished run's images again; nothing is written.
+    """Score the test images of a finished run again; writes nothing.
 
     Args:
         folder: a run folder.
         options: plugins, without, allow_code, as for ``load_config``.
 
     Returns:
-        What differs from ``scores.csv`` or ``result.json``, in a line; None if nothing does.
+        One line that says what differs from ``scores.csv`` or ``result.json``; None if all agree.
 
     Raises:
         UserError: the folder holds no finished run, or a file of it is damaged.
@@ -53,7 +53,7 @@ def verify(folder: Path, **options: Any) -> str | None:
 
 
 def _which(row: list[str]) -> tuple[str, ...]:
-    """What a row of scores is about: path, label, set; and how many scores it has."""
+    """Path, label and set of a row of scores, and how many columns it has."""
     return (*row[:2], *row[3:4], str(len(row)))
 
 

@@ -1,1 +1,1 @@
-"""Files: written whole, tensors with a checksum, locks."""
+"""Files: atomic writing, tensors with a checksum, locks, paths."""

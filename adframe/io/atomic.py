@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Writes files completely or not at all."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from adframe.errors import UserError
 
 @contextmanager
 def atomic_write(path: Path, temporary: Path | None = None) -> Iterator[BinaryIO]:
-    """A file to write under a temporary name in its folder, synced and given its name in the end.
+    """Open a file for writing under a temporary name; at the end it is synced and renamed.
+
+    Args:
+        path: name of the complete file.
+        temporary: name until then, in the same folder; ``path`` with ``.part`` by default.
 
     Raises:
-        UserError: the folder is read-only, the disk full, ...; what was there before stays.
+        UserError: the folder is read-only, the disk is full, ...; an older file stays as it was.
     """
     temporary = temporary or path.with_name(path.name + ".part")
     try:
@@ -26,7 +30,7 @@ def atomic_write(path: Path, temporary: Path | None = None) -> Iterator[BinaryIO
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException as error:  # an interrupt leaves nothing behind either
+    except BaseException as error:  # also an interrupt
         with suppress(OSError):
             temporary.unlink()
         if not isinstance(error, OSError):
@@ -36,17 +40,17 @@ def atomic_write(path: Path, temporary: Path | None = None) -> Iterator[BinaryIO
 
 
 def write(path: Path, data: bytes | str) -> None:
-    """Write a file whole.
+    """Write a complete file.
 
     Raises:
-        UserError: as ``whole`` says.
+        UserError: as for ``atomic_write``.
     """
     with atomic_write(path) as file:
         file.write(data.encode() if isinstance(data, str) else data)
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename outlast a loss of power, where the file system can be asked to."""
+    """Sync a folder, so that a rename in it survives a power failure."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -64,7 +68,7 @@ def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        UserError: it is missing, or no JSON.
+        UserError: the file is missing or is not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))

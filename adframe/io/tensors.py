@@ -1,4 +1,4 @@
-"""Tensors with facts about them, in one file with a checksum."""
+"""Files of tensors and JSON values with a checksum."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from adframe.io import atomic
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write tensors and JSON-able facts about them as one safetensors file with its SHA-256.
+    """Write tensors and JSON values as one safetensors file that contains its SHA-256.
 
-    Equal content makes equal bytes.
+    Equal content gives equal bytes.
     """
     plain = torch.contiguous_format
     ready = {name: t.detach().cpu().clone(memory_format=plain) for name, t in tensors.items()}
     facts = json.loads(json.dumps(facts))
-    # One entry only: the library writes several in an order of its own.
+    # One entry only: the order in which the library writes several entries varies.
     metadata = {"adframe": json.dumps({"sha256": _digest(ready, facts), "facts": facts})}
     atomic.write(path, save(ready, metadata))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and the facts that ``write_tensors`` wrote, on the CPU.
+    """Read the tensors, on the CPU, and the values that ``write_tensors`` wrote.
 
     Raises:
-        UserError: the file is missing, damaged, or not adframe's.
+        UserError: the file is missing or damaged, or adframe did not write it.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file")
@@ -53,7 +53,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _digest(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
-    """SHA-256 of everything a file of tensors says: facts, names, types, shapes, values."""
+    """SHA-256 of the content of a file: facts, and name, dtype, shape and values of each tensor."""
     digest = hashlib.sha256(json.dumps(facts).encode())
     for name in sorted(tensors):
         tensor = tensors[name]

@@ -1,1 +1,1 @@
-"""Kinds of components, hooks, and the plugins that offer them."""
+"""Kinds of components, hooks, plugins and verbs."""

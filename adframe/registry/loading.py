@@ -1,7 +1,7 @@
-"""From entry points and one-file plugins to a registry and the hooks of one call.
+"""Loads plugins from entry points and single files, and collects their components and hooks.
 
-Each plugin is loaded by itself: one that breaks is recorded with its reason and loses its
-components, and everything else goes on. Bundled plugins come the same way as strangers'.
+Each plugin is loaded separately. If one fails, the reason is recorded, its components are removed,
+and the others still work. Bundled plugins are loaded in the same way as third-party plugins.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ GROUP = "adframe"
 
 @dataclass
 class Source:
-    """Where a plugin can be loaded from; ``load`` returns the module or object with the hooks."""
+    """A plugin that can be loaded; ``load`` returns the module or object with the hooks."""
 
     plugin: Plugin
     load: Callable[[], Any]
@@ -37,7 +37,7 @@ class Source:
 
 @dataclass
 class LoadedPlugins:
-    """The plugins of one call: what they offer, and their hooks."""
+    """Loaded plugins: their components and their hooks."""
 
     registry: Registry
     manager: pluggy.PluginManager
@@ -50,18 +50,18 @@ class LoadedPlugins:
 
     @property
     def hook(self) -> Any:
-        """Call a hook of every plugin: ``loaded.hook.adframe_epoch_end(run=run, epoch=3)``."""
+        """Calls a hook of every plugin: ``loaded.hook.adframe_epoch_end(run=run, epoch=3)``."""
         return self.manager.hook
 
     def hooks(self, plugin: Plugin) -> list[str]:
-        """Names of the hooks a plugin implements during a run."""
+        """Names of the hooks that a plugin implements, without ``adframe_register``."""
         module = self.manager.get_plugin(_id(plugin))
         callers = (self.manager.get_hookcallers(module) or []) if module else []
         return [caller.name for caller in callers if caller.name != "adframe_register"]
 
 
 def installed() -> list[Source]:
-    """Every entry point of the group ``adframe``, by name, nothing imported yet."""
+    """Plugins of all entry points of the group ``adframe``, sorted by name; imports nothing."""
     sources = []
     points = importlib.metadata.entry_points(group=GROUP)
     for point in sorted(points, key=lambda point: (point.name, point.dist and point.dist.name)):
@@ -80,7 +80,7 @@ def installed() -> list[Source]:
 
 
 def from_file(path: str | Path) -> Source:
-    """A one-file plugin, ``--plugin FILE.py``; it is called after the file."""
+    """A one-file plugin, as of ``--plugin FILE.py``; its name is the name of the file."""
     path = Path(path)
 
     def load() -> ModuleType:
@@ -90,7 +90,7 @@ def from_file(path: str | Path) -> Source:
         if spec is None or spec.loader is None:
             raise PluginFault("not a Python file")
         module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module  # dataclasses and pickle look a class's module up by name
+        sys.modules[name] = module  # dataclasses and pickle look up the module of a class by name
         try:
             spec.loader.exec_module(module)
         except BaseException:
@@ -106,17 +106,16 @@ def load_plugins(
     without: Iterable[str] = (),
     sources: Sequence[Source] | None = None,
 ) -> LoadedPlugins:
-    """Load plugins one by one and collect what they register.
+    """Load plugins one by one and collect their components and hooks.
 
     Args:
-        files: one-file plugins, loaded after the installed ones, each once. One that cannot be
-            loaded is the user's error, since they named it.
-        without: names of plugins to leave out; ``distribution:name`` where two share a name.
-        sources: what to load in place of the installed entry points.
+        files: one-file plugins, loaded after the installed ones, each once.
+        without: names of plugins to leave out; ``distribution:name`` if two have the same name.
+        sources: plugins to load in place of the installed ones.
 
     Raises:
-        UserError: a named file is missing or does not load, or ``without`` names no plugin, or
-            more than one.
+        UserError: a file is missing or does not load, or a name in ``without`` fits no plugin or
+            several.
     """
     sources = [*(installed() if sources is None else sources)]
     files = list({Path(path).resolve(): path for path in files}.values())
@@ -131,7 +130,7 @@ def load_plugins(
     loaded = LoadedPlugins(Registry(), manager)
     for source in sources:
         if source.plugin.key not in left_out:
-            plugin = replace(source.plugin)  # what breaks in this call is nothing to the next
+            plugin = replace(source.plugin)  # an error of this call must not stay for the next
             loaded.registry.plugins.append(plugin)
             _load(plugin, source.load, loaded)
     named = {str(path) for path in files}
@@ -142,7 +141,7 @@ def load_plugins(
 
 
 def _left_out(name: str, plugins: list[Plugin]) -> str:
-    """The key of the one plugin that ``--without`` names."""
+    """The key of the plugin that ``--without`` names."""
     keys = [plugin.key for plugin in plugins if name in (plugin.name, plugin.key)]
     if not keys:
         hint = did_you_mean(name, [plugin.name for plugin in plugins])
@@ -153,7 +152,7 @@ def _left_out(name: str, plugins: list[Plugin]) -> str:
 
 
 def _id(plugin: Plugin) -> str:
-    """What the plugin manager calls it; the name alone may be taken by a stranger's."""
+    """Unique name for the plugin manager; two plugins may have the same name."""
     return f"{plugin.origin}#{plugin.name}"
 
 
@@ -177,7 +176,7 @@ def _load(plugin: Plugin, load: Callable[[], Any], loaded: LoadedPlugins) -> Non
 
 
 def _check_api(module: Any) -> None:
-    """A plugin for another surface than this is refused before any of its hooks is called."""
+    """Refuse a plugin of another API version before any of its hooks is called."""
     wanted = getattr(module, "adframe_api", hookspecs.API)
     if wanted != hookspecs.API:
         older = isinstance(wanted, int) and wanted < hookspecs.API
@@ -188,7 +187,7 @@ def _check_api(module: Any) -> None:
 
 
 def _check_hooks(module: Any, manager: pluggy.PluginManager) -> None:
-    """A hook without its mark would be passed over in silence, and pluggy's words are many."""
+    """Refuse hooks that pluggy would ignore, or report with a long message."""
     for name, function in inspect.getmembers(module, inspect.isroutine):
         marked = manager.parse_hookimpl_opts(module, name)
         specification = hookspecs.names().get(name)
@@ -211,9 +210,9 @@ def _adder(plugin: Plugin, registry: Registry) -> hookspecs.Add:
     def add(kind: str, name: str, target: str | type, *, default: bool = False) -> None:
         if isinstance(target, str):
             if not re.fullmatch(r"\.?\w+(\.\w+)*:\w+", target):
-                raise PluginFault(f"'{target}' is no import string: write 'module:Class'")
+                raise PluginFault(f"'{target}' is not an import string; write 'module:Class'")
             if target.startswith(".") and not plugin.package:
-                raise PluginFault(f"'{target}' is relative, but the plugin is no package")
+                raise PluginFault(f"'{target}' is relative, but the plugin is not a package")
             target = plugin.package + target if target.startswith(".") else target
         registry.add(Entry(kind, name, target, plugin, default))
 

@@ -1,7 +1,7 @@
-"""Which components there are: kinds, entries and the registry made of them for one call.
+"""The registry of components: kinds, and an entry for each component.
 
-Imports neither torch nor pydantic, and imports no component: an entry is an import string until
-a config names it.
+Imports no torch, no pydantic and no component: an entry holds an import string, which is imported
+when a config names the component.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from adframe.errors import PluginFault, UnknownComponent, UserError, did_you_mea
 
 #: Kind -> (name of its base class in ``adframe.interfaces``, what components of it do).
 KINDS: dict[str, tuple[str, str]] = {
-    "dataset": ("Dataset", "images of what is normal, and test images with their truth"),
+    "dataset": ("Dataset", "normal images for training, and labelled test images"),
     "backbone": ("Backbone", "a network that returns the feature map of each of its stages"),
     "shift": ("Shift", "a shifting transformation that turns inliers into virtual outliers"),
     "augmentation": ("Augmentation", "a batched random transform with a strength"),
     "schedule": ("Schedule", "which augmentation each depth of the network sees, and when"),
     "loss": ("Loss", "a training objective over the embeddings of one stage"),
-    "method": ("Method", "how a batch becomes optimiser updates"),
-    "optimizer": ("Optimizer", "how parameters move, and the learning rate over a run"),
+    "method": ("Method", "turns a batch into optimiser updates"),
+    "optimizer": ("Optimizer", "updates the parameters; sets the learning rate during a run"),
     "scorer": ("Scorer", "an anomaly score fitted on training features"),
 }
 
 
 @dataclass
 class Plugin:
-    """A plugin as it was found: what it is called, where it came from, and what broke if it did."""
+    """A plugin: its name, version and origin, and the error if it did not load."""
 
     name: str
     version: str
@@ -44,22 +44,22 @@ class Plugin:
     package: str = ""
     bundled: bool = False
     error: str | None = None
-    owner: str = ""  #: the distribution it was installed with; nothing for a file
+    owner: str = ""  #: its distribution; empty for a file
 
     @property
     def key(self) -> str:
-        """What tells it from another plugin of its name: ``distribution:name``, or its file."""
+        """Unique identifier: ``distribution:name``, or the path of its file."""
         return f"{self.owner}:{self.name}" if self.owner else self.origin
 
     @property
     def note(self) -> str:
-        """That it did not load, and why."""
+        """Message that it did not load, with the reason."""
         return f"plugin '{self.name}' did not load: {self.error}"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One component on offer; ``target`` is an absolute ``module:Class`` string or the class."""
+    """One component; ``target`` is the class, or an import string ``module:Class``."""
 
     kind: str
     name: str
@@ -71,7 +71,7 @@ class Entry:
         """Import the class.
 
         Raises:
-            PluginFault: the import failed, or what it names is not a class of the kind.
+            PluginFault: the import failed, or the target is not a class of this kind.
         """
         who = f"{self.kind} '{self.name}' of plugin '{self.plugin.name}'"
         if isinstance(self.target, str):
@@ -93,7 +93,7 @@ class Entry:
         return target
 
     def summary(self) -> str:
-        """First line of the class's docstring, read from the source without importing it."""
+        """First line of the docstring, read from the source without importing the class."""
         if not isinstance(self.target, str):
             return (self.target.__doc__ or "").strip().partition("\n")[0]
         module, _, attribute = self.target.partition(":")
@@ -104,67 +104,68 @@ class Entry:
 def _summaries(module: str) -> dict[str, str]:
     try:
         code = ast.parse(module_source(module))
-    except (Exception, SystemExit):  # a listing survives a module that cannot be found or read
+    except (Exception, SystemExit):  # a listing goes on without a module that cannot be read
         return {}
     classes = [node for node in code.body if isinstance(node, ast.ClassDef)]
     return {node.name: (ast.get_docstring(node) or "").partition("\n")[0] for node in classes}
 
 
 def module_source(module: str) -> bytes:
-    """A module's file; mostly beside its package, which is imported, and found there at once."""
-    parent, _, name = module.rpartition(".")
-    for folder in getattr(sys.modules.get(parent), "__path__", ()):
-        with suppress(OSError), open(f"{folder}/{name}.py", "rb") as file:
+    """Source of a module, found without importing its packages if they are plain folders."""
+    root, *parts = module.split(".")
+    spec = getattr(sys.modules.get(root), "__spec__", None) or importlib.util.find_spec(root)
+    for folder in (spec and spec.submodule_search_locations) or ():
+        with suppress(OSError), open(f"{folder}/{'/'.join(parts)}.py", "rb") as file:
             return file.read()
     spec = importlib.util.find_spec(module)
     return Path(spec.origin).read_bytes() if spec and spec.origin else b""
 
 
 def reason(error: BaseException) -> str:
-    """Type and first line of an exception, as a note on what broke."""
+    """Type and first line of an exception."""
     return f"{type(error).__name__}: {str(error).strip()}".partition("\n")[0].rstrip(": ")
 
 
 class Registry:
-    """The components of one call, by kind and name; ``registry.loading.load_plugins`` makes it."""
+    """Components by kind and name; filled by ``registry.loading.load_plugins``."""
 
     def __init__(self) -> None:
         self.plugins: list[Plugin] = []
         self._entries: dict[tuple[str, str], list[Entry]] = {}
 
     def __iter__(self) -> Iterator[Entry]:
-        """Every entry, those of a contested name included, grouped by kind."""
+        """All entries, grouped by kind; also those whose name is claimed twice."""
         order = list(KINDS)
         for key in sorted(self._entries, key=lambda key: (order.index(key[0]), key[1])):
             yield from self._entries[key]
 
     def add(self, entry: Entry) -> None:
-        """Take an entry; a name claimed twice is kept as a conflict until somebody asks for it."""
+        """Add an entry; a name that two plugins claim is an error when it is used, not before."""
         if entry.kind not in KINDS:
             raise PluginFault(f"no kind '{entry.kind}'{did_you_mean(entry.kind, KINDS)}")
         if not re.fullmatch(r"[a-z][a-z0-9_]*", entry.name):
-            raise PluginFault(f"'{entry.name}' is no component name: use lower_case_words")
+            raise PluginFault(f"'{entry.name}' is not a component name; use lower_case_words")
         claims = self._entries.setdefault((entry.kind, entry.name), [])
         if any(claim.plugin is entry.plugin for claim in claims):
             raise PluginFault(f"offers {entry.kind} '{entry.name}' twice")
         claims.append(entry)
 
     def remove(self, plugin: Plugin) -> None:
-        """Forget everything a plugin offered."""
+        """Remove all components of a plugin."""
         for key, entries in list(self._entries.items()):
             self._entries[key] = [entry for entry in entries if entry.plugin is not plugin]
             if not self._entries[key]:
                 del self._entries[key]
 
     def names(self, kind: str) -> list[str]:
-        """Names on offer for a kind, sorted."""
+        """Names of the components of a kind, sorted."""
         return sorted(name for of, name in self._entries if of == kind)
 
     def get(self, kind: str, name: str) -> Entry:
         """The one entry of that kind and name.
 
         Raises:
-            UnknownComponent: there is none; the message suggests the nearest and names the
+            UnknownComponent: there is none; the message suggests the nearest name and lists the
                 plugins that failed to load.
             UserError: there is no such kind, or two plugins claim the name.
         """
@@ -179,7 +180,7 @@ class Registry:
         return _only(entries, f"{kind} '{name}'")
 
     def default(self, kind: str) -> Entry | None:
-        """The entry a config gets that does not mention the kind, if a plugin offers one."""
+        """The entry for configs that do not name a component of the kind, if there is one."""
         entries = [entry for entry in self if entry.kind == kind and entry.default]
         return _only(entries, f"the default {kind}") if entries else None
 

@@ -1,1 +1,1 @@
-"""Tables of runs: rows of configs, columns of data, budgets, beside published figures. All data."""
+"""Tables of runs: rows (configs), columns (tasks), budgets and published figures, all as data."""

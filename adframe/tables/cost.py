@@ -1,10 +1,10 @@
-"""What a cell costs, in view passes, before it is run.
+"""Cost of a cell in view passes, computed before it is run.
 
 A view pass is one view of one image through the whole backbone, forward and backward. A view that
-goes only as deep as stage i counts as the share of the arithmetic (multiply-adds, counted) that
-stages 1..i have in the whole, and one of fewer pixels as its share likewise. Which views go how
-deep is not assumed: steps of the method are taken on a few made-up images, at several times of the
-run, and its calls of the backbone are counted. Heads, losses, augmentation and evaluation are not.
+ends at stage i counts as the share of multiply-adds in stages 1..i. A view with fewer pixels counts
+as its share, too. Views and depths are counted, not assumed: the method takes steps on a few random
+images, at several times of the run, and the calls of the backbone are counted. Heads, losses,
+augmentation and evaluation are not counted.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from adframe.config.model import RunConfig
 from adframe.engine.build import assemble
 from adframe.interfaces import Backbone, Batch, RandomKeys
 
-IMAGES, WITH_EXPOSED = 2, 8  # in a step that is counted; more where a ratio is to be met
-TIMES = 20  # steps of a run that are counted, evenly spread
+IMAGES, WITH_EXPOSED = 2, 8  # per counted step; more with outlier exposure, for its ratio
+TIMES = 20  # counted steps, evenly spread over a run
 
 
 class Costs:
-    """Counts view passes; configs that differ only in data and seed are counted once."""
+    """Counts view passes; configs that differ only in data, training and seed are counted once."""
 
     def __init__(self) -> None:
         self._known: dict[str, float | None] = {}
@@ -41,19 +41,19 @@ class Costs:
 
 
 def seen_images(config: RunConfig, images: int) -> int:
-    """Images a run trains on, epochs counted: whole batches only."""
+    """Training images of a run, over all epochs; whole batches only."""
     batch = min(config.train.batch_size, images)
     return config.train.epochs * (images // batch) * batch
 
 
 def per_image(config: RunConfig, size: int) -> float | None:
-    """View passes for each image of an epoch, on the mean over a run."""
+    """Mean view passes per image and epoch; None if the method calls no backbone."""
     passes = course(config, size)
     return sum(passes) / TIMES if any(passes) else None
 
 
 def course(config: RunConfig, size: int) -> list[float]:
-    """View passes for each image, at times evenly spread over a run, from steps of the method."""
+    """View passes per image, at ``TIMES`` times evenly spread over a run."""
     method = assemble(config).method
     backbones = [module for module in method.modules() if isinstance(module, Backbone)]
     counters = [_Counter(backbone, size) for backbone in backbones]
@@ -71,13 +71,13 @@ def course(config: RunConfig, size: int) -> list[float]:
 
 
 class _Counter:
-    """Stands in for a backbone's forward pass and counts it: maps of one image serve for all."""
+    """Replaces the forward pass of a backbone and counts calls; reuses the maps of one image."""
 
     def __init__(self, backbone: Backbone, size: int) -> None:
         self.passes = 0.0
         self._forward = backbone.forward
         self._known: dict[tuple[int | None, int, int], tuple[float, list[Tensor]]] = {}
-        backbone.eval()  # a batch of one has no statistics to normalise by
+        backbone.eval()  # batch norm cannot train on a batch of one
         self._whole, _ = self._look(None, size, size)
         backbone.forward = self  # type: ignore[method-assign]
 

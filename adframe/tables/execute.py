@@ -1,4 +1,4 @@
-"""Running the cells of a grid, one after the other, whatever becomes of any."""
+"""Runs the cells of a grid one after the other; a cell that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from adframe.tables.summary import summary
 
 
 def execute(grid: Grid, say: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Run the chosen cells that are not done, and write the table anew after each.
+    """Run the chosen cells that are not done, and rewrite the table after each.
 
-    A cell that was begun goes on from its last checkpoint. One that fails is said, and the others
-    still run.
+    A cell that was started continues from its last checkpoint. If a cell fails, this is reported
+    and the others still run.
 
     Returns:
-        the content of ``table.json``, and cell name -> reason of what failed.
+        the content of ``table.json``, and cell name -> reason for each cell that failed.
 
     Raises:
         UserError: the table's folder cannot be written.
@@ -48,24 +48,24 @@ def execute(grid: Grid, say: Callable[[str], None]) -> tuple[dict[str, Any], dic
 
 
 def _run(cell: Cell) -> str:
-    """Why the run of a cell failed; nothing if it did not."""
+    """Runs a cell; returns why it failed, or an empty text."""
     try:
         run(cell.config, cell.folder, resume=True)
     except (UserError, TrainingError) as error:
         return " ".join(str(error).split())
-    except Exception as error:  # one broken cell must not end a night of them
+    except Exception as error:  # one broken cell must not stop the others
         traceback.print_exc(file=sys.stderr)
         return f"{type(error).__name__}: {' '.join(str(error).split())}"
     return ""
 
 
 def write(grid: Grid, failures: dict[str, str]) -> dict[str, Any]:
-    """Write ``table.json`` and ``table.md`` from what the run folders say; returns the former."""
+    """Write ``table.json`` and ``table.md`` from the run folders; returns the former."""
     facts = summary(grid, failures)
     try:
         grid.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{grid.out}: cannot be made: {error.strerror or error}") from error
+        raise UserError(f"{grid.out}: cannot be created: {error.strerror or error}") from error
     atomic.write(grid.out / "table.json", json.dumps(facts, indent=2) + "\n")
     atomic.write(grid.out / "table.md", markdown(facts))
     return facts

@@ -1,4 +1,4 @@
-"""A table as Markdown that also reads well on a terminal, from the content of ``table.json``."""
+"""A table as Markdown, also readable on a terminal, from the content of ``table.json``."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ NONE = "-"
 
 
 def markdown(facts: dict[str, Any]) -> str:
-    """The whole table: what budget it is of, its parts, its notes, what failed, task by task."""
+    """The whole table: its budget, parts, notes, values by task, and failed cells."""
     lines = [f"# {facts['table']}: {facts['title']}", "", *_about(facts), ""]
     notes: dict[str, int] = {}
     for part in facts["parts"]:
         heading = [f"## {part['caption']}", ""] if part["caption"] else []
-        lines += [*heading, *_part(part, notes, beside=bool(facts["published"])), ""]
+        lines += [*heading, *_part(part, notes, published=bool(facts["published"])), ""]
     lines += [f"{number}. {note}" for note, number in notes.items()]
     lines += [""] if notes else []
     several = facts["tasks"] and len(facts["tasks"][0]["tasks"]) > 1
@@ -47,10 +47,10 @@ def _about(facts: dict[str, Any]) -> list[str]:
             lines[-1] += " **This budget is not the published one**: differences measure it too."
         columns = [column for part in facts["parts"] for column in part["columns"]]
         if any(column["tasks"] and len(column["tasks"]) < column["of"] for column in columns):
-            lines[-1] += " A column on part of its tasks stands beside the figure for all of them."
+            lines[-1] += " Part of a column's tasks is compared with the figure for all of them."
     if facts["runs"]:
-        beside = " / published / difference" if published else ""
-        lines += ["", f"AUROC in percent: ours ± sd over seeds{beside}."]
+        more = " / published / difference" if published else ""
+        lines += ["", f"AUROC in percent: ours ± sd over seeds{more}."]
     return lines
 
 
@@ -60,7 +60,7 @@ def _numbers(values: list[int]) -> str:
     return " or ".join(f"{value:,}" for value in values)
 
 
-def _part(part: dict[str, Any], notes: dict[str, int], beside: bool) -> list[str]:
+def _part(part: dict[str, Any], notes: dict[str, int], published: bool) -> list[str]:
     head = ["", "", "epochs", "images"]
     for column in part["columns"]:
         said = ""
@@ -75,7 +75,7 @@ def _part(part: dict[str, Any], notes: dict[str, int], beside: bool) -> list[str
         mark = f" [{','.join(marks)}]" if marks else ""
         ran = any(cell["runs"] for cell in row["cells"])
         budget = [_numbers(row[key]) if ran else NONE for key in ("epochs", "images")]
-        cells = [_cell(cell) if beside else _ours(cell) for cell in row["cells"]]
+        cells = [_cell(cell) if published else _ours(cell) for cell in row["cells"]]
         rows.append([row["id"], row["title"] + mark, *budget, *cells])
     return _grid(head, rows)
 
@@ -111,14 +111,14 @@ def _by_task(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _so_far(cell: dict[str, Any]) -> str:
-    """A value, or what the seeds that are done come to, with their count."""
+    """A value, or the mean of the seeds that are done, with their number."""
     if cell["mean"] is not None or not cell["seeds"]:
         return _ours(cell)
     return f"{statistics.fmean(cell['seeds'].values()):.1f} {_ours(cell)}"
 
 
 def _grid(head: list[str], rows: list[list[str]]) -> list[str]:
-    """A Markdown table with columns as wide as what they hold."""
+    """A Markdown table with aligned columns."""
     clean = [[text.replace("|", "\\|") for text in row] for row in (head, *rows)]
     widths = [max(3, *map(len, column)) for column in zip(*clean, strict=True)]
     lines = [

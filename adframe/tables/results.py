@@ -1,4 +1,4 @@
-"""What the run folders of a grid say: results of runs, and what they come to in a column."""
+"""Results of the runs of a grid, from their folders, and their means in a column."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from adframe.tables.grid import Cell, Grid
 
 @dataclass(frozen=True)
 class Result:
-    """Where a cell stands: ``done``, ``failed``, ``half-finished`` or ``to do``.
+    """Result of a cell, with its status: ``done``, ``failed``, ``half-finished`` or ``to do``.
 
     Attributes:
         auroc: outlier set -> AUROC, 0..1; empty until done.
-        images: training images the run had; as declared until it has looked.
+        images: number of training images; as the table declares it until the run has started.
         reason: why it failed.
     """
 
@@ -31,13 +31,13 @@ class Result:
     reason: str = ""
 
     def value(self, outliers: str | None) -> float | None:
-        """Percent, on one outlier set or the mean over all."""
+        """AUROC in percent, on one set of outliers, or the mean over all."""
         value = self.mean_auroc if outliers is None else self.auroc.get(outliers)
         return None if value is None else 100 * value
 
 
 def read_result(cell: Cell, reason: str = "") -> Result:
-    """Where a cell stands, from its folder. A damaged result counts as none."""
+    """Result of a cell, from its folder. A damaged result counts as missing."""
     images = _json(cell, "environment.json").get("train_images", cell.images)
     found = _json(cell, "result.json")
     if isinstance(found.get("mean_auroc"), float) and not reason:
@@ -70,8 +70,8 @@ class Value:
     """A row's value in a column: the mean over its tasks, then over seeds.
 
     Attributes:
-        seeds: seed -> percent, of the seeds whose tasks are all done.
-        done: runs that are done, of ``runs``; ``failed`` have failed.
+        seeds: seed -> percent, for seeds with all tasks done.
+        done: number of ``runs`` that are done; ``failed`` is the number that failed.
     """
 
     seeds: dict[int, float]
@@ -95,7 +95,7 @@ class Value:
 def column_value(
     grid: Grid, results: Mapping[str, Result], row: str, tasks: list[str], outliers: str | None
 ) -> Value:
-    """What a row comes to over these tasks and the grid's seeds."""
+    """Value of a row over these tasks and the seeds of the grid."""
     seeds, done, failed, runs = {}, 0, 0, 0
     for seed in grid.seeds:
         names = [f"{row}/{task}/{seed}" for task in tasks]

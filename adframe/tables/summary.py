@@ -1,4 +1,4 @@
-"""``table.json``: a table's values beside the published figures, and every run behind them."""
+"""Content of ``table.json``: the values of a table, published figures, and all runs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from adframe.tables.results import Result, column_value, read_result
 
 
 def summary(grid: Grid, failures: Mapping[str, str]) -> dict[str, Any]:
-    """All there is to say of a table, from its run folders.
+    """The content of ``table.json``, from the run folders.
 
     Args:
         grid: its cells.
-        failures: cell name -> reason, of the runs that failed just now.
+        failures: cell name -> reason, for runs of this call that failed.
     """
     results = {cell.name: read_result(cell, failures.get(cell.name, "")) for cell in grid.cells}
     view = _View(grid, results)
@@ -63,13 +63,13 @@ def _run(cell: Cell, result: Result) -> dict[str, Any]:
 
 
 class _View:
-    """The rows and columns of a grid with what its runs came to."""
+    """The rows and columns of a grid with the results of its runs."""
 
     def __init__(self, grid: Grid, results: Mapping[str, Result]) -> None:
         self.grid, self.results, self.file = grid, results, grid.table.file
 
     def parts(self) -> list[dict[str, Any]]:
-        """The published parts, and one of the columns that none of them has."""
+        """The published parts, and one more part for columns that none of them has."""
         published = self.grid.table.published
         parts = list(published.parts.values()) if published else []
         printed = {column for part in parts for column in part.columns}
@@ -79,7 +79,7 @@ class _View:
         return [self.part(part) for part in parts]
 
     def part(self, part: Part) -> dict[str, Any]:
-        """Columns and rows, the published rows first; further ones where anything is run."""
+        """Columns and rows: published rows first, then other rows if the part has tasks to run."""
         columns = [self.column(name, heading) for name, heading in part.columns.items()]
         rows = list(part.rows)
         if not rows or any(column["tasks"] for column in columns):
@@ -91,7 +91,7 @@ class _View:
         }
 
     def column(self, name: str, heading: str) -> dict[str, Any]:
-        """What a column is measured on: which of how many tasks, or others in their place."""
+        """A column with its tasks at this budget; ``stand_in`` if they are not its own tasks."""
         column, used = self.file.columns.get(name), self.grid.used.get(name, [])
         own = self.grid.table.expand(column.tasks) if column else []
         return {
@@ -105,7 +105,7 @@ class _View:
     def row(
         self, name: str, columns: list[dict[str, Any]], figures: Figures | None
     ) -> dict[str, Any]:
-        """A row's values; one without a config has the published figures alone."""
+        """Values of a row; without a config it has published figures only."""
         row = self.file.rows.get(name)
         said = (figures and figures.note, row and row.note, None if row else "no config yet")
         here = [result for cell, result in self.results.items() if cell.split("/")[0] == name]
@@ -117,8 +117,8 @@ class _View:
             like = not column["stand_in"] and (figures is None or figures.comparable)
             both = ours["mean"] is not None and published is not None and like
             difference = ours["mean"] - published if both else None
-            beside = {"published": published, "published_sd": sd, "difference": difference}
-            cells.append({"column": column["id"], **ours, **beside})
+            compared = {"published": published, "published_sd": sd, "difference": difference}
+            cells.append({"column": column["id"], **ours, **compared})
         return {
             "id": name,
             "title": (row and row.title) or (figures and figures.method) or name,
@@ -129,7 +129,7 @@ class _View:
         }
 
     def ours(self, row: str, column: dict[str, Any]) -> dict[str, Any]:
-        """What a row came to in a column; without a config, no runs."""
+        """Results of a row in a column; without a config there are no runs."""
         tasks = column["tasks"] if row in self.file.rows else []
         known = self.file.columns.get(column["id"])
         outliers = known.outliers if known and not column["stand_in"] else None
@@ -144,7 +144,7 @@ class _View:
         }
 
     def by_task(self) -> list[dict[str, Any]]:
-        """Each row task by task, all outlier sets together."""
+        """Each row task by task, as the mean over all sets of outliers."""
         names = list(dict.fromkeys(cell.task.name for cell in self.grid.cells))
         alone: list[dict[str, Any]] = [
             {"id": "", "tasks": [name], "stand_in": False} for name in names

@@ -10,9 +10,9 @@ In a plugin's tests, over everything it registers::
     def test_contract(case):
         case()
 
-or for one class, all at once: ``check(MyLoss, temperature=0.2)``. Bundled components pass the
-same. A check that cannot be made (an option is required and not given, data are not there) is
-skipped with its reason.
+For one class, all checks at once: ``check(MyLoss, temperature=0.2)``. Bundled components pass the
+same checks. A check is skipped, with the reason, if a required option is not given or if the data
+are not on this machine.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From plugins and components to one case per component, choice of options and check."""
+"""Lists the checks of plugins and components as test cases."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Check = Callable[[Subject], None]
 
 
 def _checks(module: ModuleType) -> list[Check]:
-    """The public functions of a module, as it defines them."""
+    """The public functions of a module, in the order of the file."""
     return [
         function
         for name, function in vars(module).items()
@@ -52,7 +52,7 @@ _SCHEMA = _checks(options)
 
 @dataclass(frozen=True)
 class Case:
-    """One check of one component; call it."""
+    """One check of one component; call it to make the check."""
 
     subject: Subject
     check: Check
@@ -64,8 +64,8 @@ class Case:
         """Make the check.
 
         Raises:
-            AssertionError: the component does not keep it.
-            unittest.SkipTest: it cannot be made.
+            AssertionError: the component fails.
+            unittest.SkipTest: the check cannot be made.
         """
         __tracebackhide__ = True
         self.check(self.subject)
@@ -75,14 +75,13 @@ def cases(
     of: type | ModuleType | Registry | str | Path,
     given: Mapping[tuple[str, str], Mapping[str, Any]] | None = None,
 ) -> list[Case]:
-    """Every check of every component on offer.
+    """Every check of every component.
 
     Args:
-        of: a component's class, a plugin's module (the one with ``adframe_register``), a one-file
-            plugin's path, or a registry.
-        given: (kind, name) -> options to test a component with; its defaults where there are
-            none. A class is called ``component``. Options with a fixed choice are tested with
-            each value, one at a time.
+        of: the class of a component, the module of a plugin (the one with ``adframe_register``),
+            the path of a one-file plugin, or a registry.
+        given: (kind, name) -> options to test a component with; its defaults by default. The name
+            of a class is ``component``. An option with a fixed choice is tested with each value.
 
     Raises:
         AssertionError: the plugin does not load.
@@ -94,18 +93,18 @@ def cases(
         found += [Case(first, check) for check in _SCHEMA]
         try:
             subjects = list(first.variants())
-        except PluginFault:  # the checks of its schema say so
+        except PluginFault:  # reported by the checks of its schema
             continue
         found += [Case(subject, check) for subject in subjects for check in CHECKS[entry.kind]]
     return found
 
 
 def check(component: type, **options: Any) -> None:
-    """Make every check of a component's class, with these options.
+    """Make every check of the class of a component.
 
     Raises:
-        AssertionError: it does not keep one of them.
-        unittest.SkipTest: it keeps those that can be made, and one cannot.
+        AssertionError: the component fails a check.
+        unittest.SkipTest: no check fails, but one cannot be made.
     """
     entries, registry = _entries(component)
     subject = Subject(entries[0], registry, options)

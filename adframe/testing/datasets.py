@@ -1,4 +1,4 @@
-"""What the core relies on in a data set; skipped where its images are not on this machine."""
+"""Checks of data sets; skipped if the images are not on this machine."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def _load(subject: Subject, generator: int = 0) -> Splits:
     return splits
 
 
-def delivers_images_with_their_truth(subject: Subject) -> None:
-    """uint8 pixels, labels, truth and names of one length; one size; inliers alone to train on."""
+def delivers_labelled_images(subject: Subject) -> None:
+    """Pixels are uint8 of one size; labels, names and truth have one length; train on inliers."""
     splits = _load(subject)
     for what, images in {"train": splits.train, "test": splits.test}.items():
         _is_whole(images, what, len(splits.classes))
@@ -46,8 +46,8 @@ def _is_whole(images: Images, what: str, classes: int) -> None:
     assert inside.all(), f"{what}: a label is beyond the {classes} classes"
 
 
-def the_seed_decides_the_split(subject: Subject) -> None:
-    """Loaded twice under one seed it is the same, whatever the generator's state."""
+def seed_fixes_the_split(subject: Subject) -> None:
+    """Equal seeds give equal splits, whatever the state of the global generator."""
     one, other = _load(subject), _load(subject, generator=1)
     for first, second in ((one.train, other.train), (one.test, other.test)):
         assert list(first.names) == list(second.names)

@@ -1,4 +1,4 @@
-"""The smallest components that work, for checks that need others around the one they check."""
+"""Minimal components that work, used to check others."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class UpsideDown(Shift):
     variants = 1
 
     def __call__(self, images: Tensor, variant: int) -> Tensor:
-        """Turned for variant 1."""
+        """Turns images by 180 degrees for variant 1."""
         return torch.rot90(images, 2, (-2, -1)) if variant else images
 
 

@@ -1,4 +1,4 @@
-"""What the core relies on in components that take images: shifts, augmentations, backbones."""
+"""Checks of components that take images: shifts, augmentations, backbones."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def _under(subject: Subject, images: Tensor) -> list[Tensor]:
 
 
 def shift_variant_0_is_the_identity(subject: Subject) -> None:
-    """Variant 0 gives the images back."""
+    """Variant 0 returns the images unchanged."""
     for images in (_noise(), _noise().float() / 255):
         assert torch.equal(subject.make()(images, 0), images)
 
 
 def shift_keeps_shape_type_and_range(subject: Subject) -> None:
-    """Of uint8 and of floating point in 0..1, on every device; the input stays as it was."""
+    """Shape, dtype and range stay, for uint8 and floating point; the input is not changed."""
     assert subject.make().variants >= 1, "variants must be 1 or more"
     for device in devices():
         for images in (_noise().to(device), _noise().to(device).float() / 255):
@@ -54,21 +54,23 @@ def shift_keeps_shape_type_and_range(subject: Subject) -> None:
 
 
 def shift_variants_differ(subject: Subject) -> None:
-    """Each variant is a class of its own: on noise no two are equal."""
+    """Each variant is a class of virtual outliers: on noise, no two variants are equal."""
     made = _under(subject, _noise())
     for one in range(len(made)):
         for other in range(one):
             assert not torch.equal(made[one], made[other]), f"variants {other} and {one} are equal"
 
 
-def shift_takes_each_image_by_itself(subject: Subject) -> None:
-    """The same in any company, and whatever the generator's state."""
+def shift_treats_each_image_separately(subject: Subject) -> None:
+    """The result depends on the image only, not on other images or the global generator."""
     images, rows = _noise(), torch.tensor([4, 1, 1])
     together = _under(subject, images)
     shift: Shift = subject.make()
     torch.manual_seed(1)
     for variant, expected in enumerate(together):
-        close(shift(images[rows], variant), expected[rows], f"variant {variant} in company", 1e-5)
+        close(
+            shift(images[rows], variant), expected[rows], f"variant {variant} of fewer images", 1e-5
+        )
 
 
 # --- augmentations -------------------------------------------------------------------------------
@@ -79,7 +81,7 @@ def _keys(count: int = 6, seed: int = 0, device: torch.device | None = None) -> 
 
 
 def augmentation_keeps_shape_type_and_range(subject: Subject) -> None:
-    """Floating point in 0..1 at every strength, on every device; the input stays as it was."""
+    """Floating point in 0..1 at every strength and device; the input is not changed."""
     augment: Augmentation = subject.make()
     for device in devices():
         bytes_ = _noise().to(device)
@@ -96,25 +98,27 @@ def augmentation_keeps_shape_type_and_range(subject: Subject) -> None:
             assert torch.equal(images, before), "changes its input"
 
 
-def augmentation_takes_each_image_by_itself(subject: Subject) -> None:
-    """An image with its key gets the same view in any company."""
+def augmentation_treats_each_image_separately(subject: Subject) -> None:
+    """The view depends on the image and its key only, not on other images."""
     augment: Augmentation = subject.make()
     images, keys = _noise().float() / 255, _keys()
     rows = torch.tensor([5, 2, 2, 0])
     for strength in (0.3, 1.0):
         together = augment(images, RandomKeys(keys.values), strength)
         part = augment(images[rows], RandomKeys(keys.values[rows]), strength)
-        close(part, together[rows], f"in company at strength {strength}", 1e-5)
+        close(part, together[rows], f"fewer images at strength {strength}", 1e-5)
 
 
 def augmentation_draws_from_its_keys_alone(subject: Subject) -> None:
-    """Equal keys give equal views, whatever the generator's state."""
+    """Equal keys give equal views, whatever the state of the global generator."""
     augment: Augmentation = subject.make()
     images = _noise()
     torch.manual_seed(0)
     first = augment(images, _keys())
     torch.manual_seed(1)
-    assert torch.equal(augment(images, _keys()), first), "drawn from elsewhere"
+    assert torch.equal(augment(images, _keys()), first), (
+        "equal keys give other views: it draws from elsewhere"
+    )
     defaulted = augment(images, _keys(), 1.0)
     assert torch.equal(defaulted, first), "the default strength is not 1"
 
@@ -132,7 +136,7 @@ def _net(subject: Subject, seed: int = 0) -> Backbone:
 
 
 def backbone_maps_are_as_wide_as_it_says(subject: Subject) -> None:
-    """``widths`` and the maps of (2, 3, 32, 32) images agree, on every device."""
+    """The maps of (2, 3, 32, 32) images have ``widths`` channels, on every device."""
     net = _net(subject)
     assert net.widths, "widths is empty"
     for device in devices():
@@ -146,7 +150,7 @@ def backbone_maps_are_as_wide_as_it_says(subject: Subject) -> None:
 
 
 def backbone_computes_no_deeper_than_asked(subject: Subject) -> None:
-    """Depth d gives the first d maps, and runs fewer modules than depth d + 1."""
+    """Depth d returns the first d maps, and runs fewer modules than depth d + 1."""
     net, ran = _net(subject), set[str]()
     for name, module in net.named_modules():
         if module is not net:
@@ -163,18 +167,18 @@ def backbone_computes_no_deeper_than_asked(subject: Subject) -> None:
                 close(map_, expected, f"map {index} at depth {depth}", 1e-5)
 
 
-def backbone_takes_each_image_by_itself(subject: Subject) -> None:
-    """In evaluation mode an image's maps are the same in any company."""
+def backbone_treats_each_image_separately(subject: Subject) -> None:
+    """In evaluation mode, the maps of an image do not depend on other images."""
     net, images = _net(subject), _photos()
     before = images.clone()
     with torch.no_grad():
         for alone, together in zip(net(images[1:]), net(images), strict=True):
-            close(alone, together[1:], "a map in company")
+            close(alone, together[1:], "the maps of fewer images")
     assert torch.equal(images, before), "changes its input"
 
 
 def backbone_trains_under_autocast(subject: Subject) -> None:
-    """Gradients are finite in training mode, in bfloat16 too."""
+    """Gradients are finite in training mode, also in bfloat16."""
     for device in devices():
         for enabled in (False, True):
             net = _net(subject).train().to(device)
@@ -186,8 +190,8 @@ def backbone_trains_under_autocast(subject: Subject) -> None:
             assert all(pull.isfinite().all() for pull in pulls), "gradients are not finite"
 
 
-def backbone_is_decided_by_the_seed_and_reloads(subject: Subject) -> None:
-    """The seed decides its weights, and its ``state_dict`` makes another the same."""
+def backbone_is_deterministic_and_reloads(subject: Subject) -> None:
+    """Equal seeds give equal weights, and ``state_dict`` restores them in another instance."""
     one, same, other = _net(subject), _net(subject), _net(subject, seed=1)
     other.load_state_dict(one.state_dict())
     with torch.no_grad():

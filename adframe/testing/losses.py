@@ -1,4 +1,4 @@
-"""What the core relies on in a loss."""
+"""Checks of losses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WIDTH, CLASSES = 8, 3
 
 @dataclass
 class Scene:
-    """A loss that is set up, and embeddings with their views."""
+    """A loss that is set up, and a batch of embeddings with their views."""
 
     name: str
     loss: Loss
@@ -25,7 +25,7 @@ class Scene:
     views: Views
 
     def value(self, embeddings: Tensor | None = None, views: Views | None = None) -> Tensor:
-        """The loss of these embeddings, or of others."""
+        """The loss of these embeddings, or of other ones."""
         torch.manual_seed(0)
         value = self.loss(self.embeddings if embeddings is None else embeddings,
                           self.views if views is None else views)  # fmt: skip
@@ -34,7 +34,7 @@ class Scene:
 
 
 def _scenes(subject: Subject, device: str | torch.device = "cpu", seed: int = 0) -> Iterator[Scene]:
-    """Two views of images under shifts, without and with labels; and without any shift."""
+    """Two views of shifted images, without and with labels; and of unshifted images."""
     settings = {"shifted": (6, 4, False), "labelled": (6, 4, True), "unshifted": (6, 1, False)}
     refusals = []
     for name, (images, variants, labelled) in settings.items():
@@ -70,14 +70,14 @@ def _gradient(
     pulls = {name: p.grad for name, p in scene.loss.named_parameters() if p.grad is not None}
     for name, pull in pulls.items():
         assert pull.isfinite().all(), f"{scene.name}: the gradient of {name} is not finite"
-    if leaf.grad is None:  # a loss may train a head of its own on embeddings it leaves alone
+    if leaf.grad is None:  # a loss may train a head on detached embeddings
         assert pulls, f"{scene.name}: a gradient reaches neither embeddings nor parameters"
         return value.detach(), torch.zeros_like(leaf)
     return value.detach(), leaf.grad
 
 
 def is_a_finite_scalar_on_the_embeddings_device(subject: Subject) -> None:
-    """``forward`` gives a 0-d finite floating-point tensor, on every device there is."""
+    """``forward`` returns a finite 0-d floating-point tensor, on every device."""
     for device in devices():
         for scene in _scenes(subject, device):
             value = scene.value()
@@ -87,8 +87,8 @@ def is_a_finite_scalar_on_the_embeddings_device(subject: Subject) -> None:
             assert value.isfinite(), f"{scene.name}: {value.item()}"
 
 
-def row_order_means_nothing(subject: Subject) -> None:
-    """Neither the order of rows nor the number an image goes by changes value or gradient."""
+def does_not_depend_on_row_order(subject: Subject) -> None:
+    """Neither the order of rows nor the numbering of images changes value or gradient."""
     for scene in _scenes(subject):
         z, views = scene.embeddings, scene.views
         order = torch.randperm(len(z), generator=torch.Generator().manual_seed(2))
@@ -101,7 +101,7 @@ def row_order_means_nothing(subject: Subject) -> None:
 
 
 def gradients_are_finite(subject: Subject) -> None:
-    """Also of long embeddings, and where all are equal."""
+    """Gradients are finite, also for long embeddings and for equal ones."""
     for scene in _scenes(subject):
         z = scene.embeddings
         for what, rows in {"random": z, "long": 100 * z, "equal": z[:1].expand_as(z)}.items():
@@ -110,8 +110,8 @@ def gradients_are_finite(subject: Subject) -> None:
             assert pull.isfinite().all(), f"{scene.name}: gradient of {what} embeddings"
 
 
-def autocast_is_survived(subject: Subject) -> None:
-    """bfloat16 embeddings under autocast give a finite value and gradient."""
+def works_under_autocast(subject: Subject) -> None:
+    """Value and gradient are finite for bfloat16 embeddings under autocast."""
     for device in devices():
         for scene in _scenes(subject, device):
             with torch.autocast(device.type, torch.bfloat16):
@@ -120,8 +120,8 @@ def autocast_is_survived(subject: Subject) -> None:
             assert pull.isfinite().all(), f"{scene.name}: gradient"
 
 
-def a_seed_decides_it(subject: Subject) -> None:
-    """Under one seed the same loss is made and gives the same value, and its input is kept."""
+def is_deterministic_for_a_seed(subject: Subject) -> None:
+    """Equal seeds give equal losses and values; the input is not changed."""
     for one, other in zip(_scenes(subject), _scenes(subject), strict=True):
         before = one.embeddings.clone()
         first = one.value()
@@ -131,14 +131,14 @@ def a_seed_decides_it(subject: Subject) -> None:
 
 
 def weights_reload(subject: Subject) -> None:
-    """Its ``state_dict`` makes another instance the same."""
+    """``state_dict`` restores another instance."""
     for one, other in zip(_scenes(subject), _scenes(subject, seed=1), strict=True):
         other.loss.load_state_dict(one.loss.state_dict())
         close(other.value().detach(), one.value().detach(), f"{one.name}: reloaded", 1e-6)
 
 
-def predicts_what_it_names(subject: Subject) -> None:
-    """A loss with ``outputs`` says them of images, each by itself."""
+def predicts_its_outputs(subject: Subject) -> None:
+    """``predict`` returns each of ``outputs``, and treats each image separately."""
     outputs: tuple[str, ...] = getattr(subject.component, "outputs", ())
     for scene in _scenes(subject) if outputs else ():
         loss: Any = scene.loss.eval()
@@ -150,4 +150,4 @@ def predicts_what_it_names(subject: Subject) -> None:
             assert value.ndim == 2, f"'{name}' has shape {tuple(value.shape)}"
             assert len(value) == len(z), f"'{name}' has shape {tuple(value.shape)}"
             assert value.isfinite().all(), f"'{name}' is not finite"
-            close(alone[name].detach(), value[3:5].detach(), f"'{name}' of images in company")
+            close(alone[name].detach(), value[3:5].detach(), f"'{name}' of fewer images")

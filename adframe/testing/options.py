@@ -1,4 +1,4 @@
-"""What every component's constructor must be: a schema."""
+"""Checks of every component: its constructor is a schema, and it is documented."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from adframe.testing.subject import Subject
 
 
 def is_a_schema(subject: Subject) -> None:
-    """Every parameter is passed by name and annotated with what a config can hold."""
+    """Every parameter is passed by name, and a config can hold its type."""
     try:
         model_of(subject.component)
     except PluginFault as error:
@@ -21,19 +21,19 @@ def is_a_schema(subject: Subject) -> None:
 
 
 def says_what_it_is(subject: Subject) -> None:
-    """The class's docstring begins with a line for ``adframe list``."""
+    """The docstring of the class begins with one line for ``adframe list``."""
     first = (subject.component.__doc__ or "").strip().partition("\n")[0]
     assert len(first) > 10, f"{subject.component.__qualname__} has no docstring"
     assert subject.entry.summary() == first, "adframe list does not find the first line"
 
 
 def describes_every_option(subject: Subject) -> None:
-    """``Args:`` in the class's docstring has each parameter, and nothing that is none."""
+    """``Args:`` in the docstring of the class lists each parameter, and nothing else."""
     options = set(options_schema(model_of(subject.component)))
     described = {name for name, (_, text) in argument_docs(subject.component).items() if text}
     assert options <= described, f"not under Args: {', '.join(sorted(options - described))}"
     own = set(argument_docs(type("Own", (), {"__doc__": subject.component.__doc__})))
-    assert own <= options, f"no option: {', '.join(sorted(own - options))}"
+    assert own <= options, f"under Args: but no option: {', '.join(sorted(own - options))}"
 
 
 def bounds_every_number(subject: Subject) -> None:
@@ -59,7 +59,7 @@ def _is_loose(schema: dict[str, Any]) -> bool:
 
 
 def dumps_and_reloads(subject: Subject) -> None:
-    """What a run folder's ``config.yaml`` holds of it gives it back, and builds."""
+    """Its entry in the ``config.yaml`` of a run folder can be read again, and builds."""
     spec = subject.spec()
     table = spec.dump()
     read = json.loads(json.dumps(table))

@@ -1,4 +1,4 @@
-"""What the core relies on in a scorer."""
+"""Checks of scorers."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ WIDTH, VARIANTS, TRAIN, TEST, CLASSES = 16, 4, 60, 24, 3
 
 @dataclass
 class Fitted:
-    """A scorer that is fitted, and features of images to score with it."""
+    """A fitted scorer, and features of images to score."""
 
     scorer: Scorer
     labelled: bool
 
     def features(self, seed: int, normal: bool = True) -> dict[str, Tensor]:
-        """Of ``TEST`` images like those it was fitted on, or unlike them."""
+        """Features of ``TEST`` images, like the training images or unlike them."""
         return _features(self.scorer.view_spec(), TEST, normal, self.labelled, seed)
 
 
 def _features(
     spec: ViewSpec, count: int, normal: bool, labelled: bool, seed: int
 ) -> dict[str, Tensor]:
-    """Features as a trained network has them: a shift's images lie along an axis of its own.
+    """Features as a trained network might give them: each shift has one axis.
 
-    What is normal lies far out on it; what is not, on the other side and nearer the origin. Where
-    there are classes each has an axis too, and what is not normal is of none. Outputs other than
-    ``features`` are as wide as there are variants, as a classifier's are.
+    Inliers lie far out on the axis; outliers lie on the other side, nearer to the origin. With
+    labels, each class has one more axis, and outliers lie on none of these. Outputs other than
+    ``features`` have as many columns as there are shift variants, as those of a classifier.
     """
     variants = VARIANTS if spec.apply_shifts else 1
     generator = torch.Generator().manual_seed(seed)
@@ -54,7 +54,7 @@ def _features(
 
 
 def _fitted(subject: Subject, seed: int = 0, labels: tuple[bool, ...] = (False, True)) -> Fitted:
-    """Fitted without labels, or with them where the scorer refuses to be without."""
+    """A scorer fitted without labels, or with labels if it refuses unlabelled features."""
     refusals = []
     for labelled in labels:
         scorer: Any = subject.make()
@@ -76,8 +76,8 @@ def _rows(features: Features, rows: Tensor | slice) -> dict[str, Tensor]:
     return {name: values[rows] for name, values in features.items()}
 
 
-def looks_at_what_can_be_seen(subject: Subject) -> None:
-    """``look`` asks for one view or more of one output or more, each named once."""
+def requests_views_and_outputs(subject: Subject) -> None:
+    """``view_spec`` requests at least one view and one output, no output twice."""
     spec = subject.make().view_spec()
     assert spec.views >= 1, f"{spec.views} views"
     assert spec.outputs, "no outputs"
@@ -85,7 +85,7 @@ def looks_at_what_can_be_seen(subject: Subject) -> None:
 
 
 def scores_each_image_once(subject: Subject) -> None:
-    """(N,) finite float32, labelled or not, and the features are kept as they were."""
+    """Scores are (N,), finite, float32, with labels or not; the features are not changed."""
     for labels in ((False, True), (True,)):
         fitted = _fitted(subject, labels=labels)
         features = fitted.features(seed=1)
@@ -99,17 +99,19 @@ def scores_each_image_once(subject: Subject) -> None:
 
 
 def higher_is_more_anomalous(subject: Subject) -> None:
-    """Images far from the training images get higher scores than images like them."""
+    """Images unlike the training images get higher scores than images like them."""
     fitted = _fitted(subject)
     normal, far = (fitted.scorer.score(fitted.features(2, normal)) for normal in (True, False))
     value = auroc({"inliers": normal, "far": far})["far"]
     if value < 0.9 and set(fitted.scorer.view_spec().outputs) != {"features"}:
         raise SkipTest(f"{subject} reads outputs whose meaning the kit does not know")
-    assert value >= 0.9, f"AUROC {value:.2f} of images far off against images like the fitted ones"
+    assert value >= 0.9, (
+        f"AUROC {value:.2f} of images unlike the training images; at least 0.9 is expected"
+    )
 
 
-def company_means_nothing(subject: Subject) -> None:
-    """A score does not depend on what else is scored, in which order, how many at a time."""
+def score_does_not_depend_on_other_images(subject: Subject) -> None:
+    """A score does not depend on the other images, their order, or the batch size."""
     fitted = _fitted(subject)
     features, score = fitted.features(seed=3), fitted.scorer.score
     together = score(features)
@@ -121,15 +123,15 @@ def company_means_nothing(subject: Subject) -> None:
     close(score(_rows(features, back)), together[back], "in another order")
 
 
-def no_chance_is_left(subject: Subject) -> None:
-    """Fitted twice on the same features it scores the same, whatever the generator's state."""
+def fitting_is_deterministic(subject: Subject) -> None:
+    """Fitting twice on equal features gives equal scores, whatever the global generator."""
     one, other = _fitted(subject), _fitted(subject, seed=1)
     features = one.features(seed=4)
     close(other.scorer.score(features), one.scorer.score(features), "fitted again", 1e-6)
 
 
 def state_reloads(subject: Subject) -> None:
-    """A new instance scores the same once it is given ``state()``, tensors only."""
+    """``state()`` holds tensors only, and ``restore`` makes another instance score the same."""
     fitted = _fitted(subject)
     state = fitted.scorer.state()
     for name, value in state.items():

@@ -15,7 +15,7 @@ from adframe.config.schema import ComponentSpec, model_of, validate
 from adframe.errors import ConfigError
 from adframe.registry.registry import Entry, Registry
 
-#: Kinds whose alternatives may reach for the network or for gigabytes: only as the test says.
+#: Kinds whose other options may need downloads or gigabytes: tested only with the options given.
 _AS_GIVEN = ("dataset", "backbone")
 
 
@@ -27,7 +27,7 @@ class Subject:
         entry: the component.
         registry: where components nested in it are looked up.
         options: as a config would give them.
-        variant: what differs from the options the test gave, as ``mode=soft``; or nothing.
+        variant: the option that differs from those given, as ``mode=soft``; or empty.
     """
 
     entry: Entry
@@ -47,7 +47,7 @@ class Subject:
         """The component, validated.
 
         Raises:
-            unittest.SkipTest: an option is required and the test gave none.
+            unittest.SkipTest: a required option is not given.
         """
         options = {**self.options, **changes}
         model = model_of(self.component)
@@ -64,7 +64,7 @@ class Subject:
         """A new instance, its weights drawn from a seed.
 
         Raises:
-            unittest.SkipTest: as ``spec``, or the constructor refuses a variant nobody asked for.
+            unittest.SkipTest: as for ``spec``; or the constructor refuses a variant.
         """
         torch.manual_seed(seed)
         try:
@@ -75,7 +75,7 @@ class Subject:
             raise AssertionError(f"{self} is refused: {error}") from error
 
     def variants(self) -> Iterator[Subject]:
-        """The subject, and one for every other value of an option that has a fixed choice."""
+        """The subject itself, and one for every other value of each option with a fixed choice."""
         yield self
         if self.entry.kind in _AS_GIVEN:
             return
@@ -88,7 +88,7 @@ class Subject:
 
 
 def close(found: torch.Tensor, expected: torch.Tensor, what: str, rtol: float = 1e-4) -> None:
-    """Assert that two tensors agree but for rounding."""
+    """Assert that two tensors are equal except for rounding."""
     assert found.shape == expected.shape, f"{what}: {tuple(found.shape)}, {tuple(expected.shape)}"
     scale = expected.abs().max().item() if expected.numel() else 0.0
     apart = (found.double() - expected.double()).abs().max().item() if found.numel() else 0.0
@@ -96,5 +96,5 @@ def close(found: torch.Tensor, expected: torch.Tensor, what: str, rtol: float = 
 
 
 def devices() -> list[torch.device]:
-    """The devices of this machine that a run may train on."""
+    """The devices of this machine: the CPU, and CUDA if there is one."""
     return [torch.device(name) for name in ["cpu", *(["cuda"] * torch.cuda.is_available())]]

@@ -1,4 +1,4 @@
-"""What the core relies on in schedules, methods and optimizers."""
+"""Checks of schedules, methods and optimizers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LEVELS = 4
 
 
 def schedule_trains_stages_that_exist(subject: Subject) -> None:
-    """Rising levels within the network's, the same at every call, for some depth of network."""
+    """Levels rise and exist in the network, and are the same at every call."""
     fits = 0
     for levels in range(1, LEVELS + 1):
         schedule = subject.make()
@@ -51,8 +51,8 @@ def schedule_trains_stages_that_exist(subject: Subject) -> None:
     assert fits, f"fits no network of 1 to {LEVELS} stages"
 
 
-def schedule_augments_each_image_by_itself(subject: Subject) -> None:
-    """Each stage's augmentation gives images in 0..1, from their keys alone."""
+def schedule_augments_each_image_separately(subject: Subject) -> None:
+    """The augmentation of each stage gives images in 0..1 that depend on image and key only."""
     images = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     keys = RandomKeys.from_index(0, torch.arange(4)).values
     for levels in range(1, LEVELS + 1):
@@ -67,7 +67,7 @@ def schedule_augments_each_image_by_itself(subject: Subject) -> None:
             assert no_larger, f"stage {stage.level}: {tuple(made.shape)} of 16 pixels a side"
             assert 0 <= made.min() <= made.max() <= 1, f"stage {stage.level}: range"
             part = stage.augmentation(images[2:], RandomKeys(keys[2:]))
-            close(part, made[2:], f"stage {stage.level}: in company", 1e-5)
+            close(part, made[2:], f"stage {stage.level}: fewer images", 1e-5)
 
 
 # --- methods -------------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ def _batch(device: torch.device | str = "cpu", count: int = 4) -> Batch:
 
 
 def _step(method: Method, batch: Batch) -> list[Tensor]:
-    """One batch as the training loop takes it; the losses."""
+    """Train on one batch as the training loop does; returns the losses."""
     groups = method.groups()
     losses = []
     torch.manual_seed(0)
@@ -117,20 +117,20 @@ def _step(method: Method, batch: Batch) -> list[Tensor]:
 
 
 def method_trains(subject: Subject) -> None:
-    """Each update is a finite scalar of a known group with finite gradients; metrics detached."""
+    """Each update is a finite scalar of a known group; gradients are finite, metrics detached."""
     for device in devices():
         _step(_method(subject).to(device), _batch(device))
 
 
-def method_is_decided_by_the_seed(subject: Subject) -> None:
-    """Under one seed it is made the same and takes the same step."""
+def method_is_deterministic_for_a_seed(subject: Subject) -> None:
+    """Equal seeds give equal methods and equal steps."""
     one, other = (_step(_method(subject), _batch()) for _ in range(2))
     for first, second in zip(one, other, strict=True):
         assert torch.equal(first, second), "two losses under one seed"
 
 
-def method_embeds_each_image_by_itself(subject: Subject) -> None:
-    """(N, D) for each of ``outputs()``, ``features`` among them, the same in any company."""
+def method_embeds_each_image_separately(subject: Subject) -> None:
+    """``embed`` gives (N, D) for each of ``outputs()``, and treats each image separately."""
     method = _method(subject).eval()
     images = _batch().pixels.float() / 255
     with torch.no_grad():
@@ -141,11 +141,11 @@ def method_embeds_each_image_by_itself(subject: Subject) -> None:
         assert name in together, f"embed does not return '{name}'"
         assert together[name].ndim == 2, f"'{name}' of shape {tuple(together[name].shape)}"
         assert len(together[name]) == len(images), f"'{name}': {len(together[name])} rows"
-        close(alone[name], together[name][2:3], f"'{name}' in company")
+        close(alone[name], together[name][2:3], f"'{name}' of one image")
 
 
 def method_reloads(subject: Subject) -> None:
-    """Its ``state_dict`` after a step makes another the same."""
+    """``state_dict`` after a step restores another instance."""
     one, other = _method(subject), _method(subject, seed=1)
     _step(one, _batch())
     other.load_state_dict(one.state_dict())
@@ -175,7 +175,7 @@ def _descend(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], s
 
 
 def optimizer_moves_every_parameter_down(subject: Subject) -> None:
-    """A few steps on a bowl make all parameters finite and the bowl's value smaller."""
+    """A few steps on a sum of squares keep parameters finite and make them smaller."""
     policy: Optimizer = subject.make()
     for device in devices():
         parameters = [nn.Parameter(p.detach().to(device)) for p in _problem()]
@@ -187,15 +187,15 @@ def optimizer_moves_every_parameter_down(subject: Subject) -> None:
 
 
 def optimizer_rate_is_a_factor(subject: Subject) -> None:
-    """``rate`` is finite and 0 or more over the run, and not always 0."""
+    """``rate`` is finite and at least 0 during the run, and not always 0."""
     policy: Optimizer = subject.make()
     rates = [policy.rate(step / 50) for step in range(51)]
     assert all(math.isfinite(rate) and rate >= 0 for rate in rates), f"rates {rates}"
     assert any(rates), "the rate is always 0"
 
 
-def optimizer_goes_on_from_its_state(subject: Subject) -> None:
-    """Reloaded after two steps, it walks on as if it had not been stopped."""
+def optimizer_resumes_from_its_state(subject: Subject) -> None:
+    """Restored after two steps, it continues as if it had not been stopped."""
     policy: Optimizer = subject.make()
     whole, halved = list(_problem()), list(_problem())
     _descend(policy.build(whole), whole, 5)

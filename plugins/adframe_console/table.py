@@ -2,37 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from rich.console import Console
 from rich.table import Table
 
 from adframe import Report
 
+Lines = list[list[str]]
+
 
 def show(report: Report) -> None:
-    """Print AUROC of each scorer on each outlier set beside the raw-pixel floor.
+    """Print the AUROC of each scorer on each outlier set, next to the raw-pixel floor.
 
-    A row for each set, or for each scorer where there are fewer sets: names need more room than
-    figures.
+    Names are never broken: where sets or scorers are too many for the width, each figure has a
+    line.
     """
     floor = {f"pixels, {measure}": outcome for measure, outcome in report.floor.items()}
     scorers = {**report.outcomes, **floor}
-    lines = [["", *scorers]]
+    lines = [["outliers", *scorers]]
     lines += [[part, *(f"{s.auroc[part]:.4f}" for s in scorers.values())] for part in report.auroc]
     if len(report.auroc) > 1:
         lines.append(["mean", *(f"{scorer.mean:.4f}" for scorer in scorers.values())])
-    turned = len(lines[0]) > len(lines)
-    if turned:
-        lines = [list(line) for line in zip(*lines, strict=True)]
-    table = Table(title=f"AUROC after {report.epochs} epochs, {report.seconds:.0f} s")
-    table.add_column("scorer" if turned else "outliers", overflow="fold")
-    for name in lines[0][1:]:
-        table.add_column(name, justify="right", overflow="fold")
-    parted = next(iter(floor), None) if turned else "mean"
-    for line in lines[1:]:
-        if line[0] == parted:
-            table.add_section()
-        table.add_row(*line)
-    console = Console()
-    console.print(table)
+    turned = [list(line) for line in zip(*lines, strict=True)]
+    turned[0][0] = "scorer"
+    console = Console(markup=False, emoji=False, highlight=False)
+    title = f"AUROC after {report.epochs} epochs, {report.seconds:.0f} s"
+    by_size = sorted((lines, turned), key=lambda cells: len(cells[0]))
+    tables = [_table(cells, title, floor) for cells in (*by_size, _long(lines))]
+    free = console.options.update(width=10_000)
+    fitting = [t for t in tables if console.measure(t, options=free).maximum <= console.width]
+    console.print((fitting or tables)[0 if fitting else -1])
     if report.out is not None:
-        console.print(f"run folder: {report.out}", highlight=False, soft_wrap=True)
+        console.print(f"run folder: {_printable(str(report.out))}", soft_wrap=True)
+
+
+def _long(lines: Lines) -> Lines:
+    """One figure a line."""
+    scorers = lines[0][1:]
+    return [
+        ["outliers", "scorer", "AUROC"],
+        *([line[0], *pair] for line in lines[1:] for pair in zip(scorers, line[1:], strict=True)),
+    ]
+
+
+def _table(lines: Lines, title: str, floor: Container[str]) -> Table:
+    table = Table(title=title)
+    for index, name in enumerate(lines[0]):
+        figures = all(line[index].replace(".", "").isdigit() for line in lines[1:])
+        table.add_column(name, justify="right" if figures else "left", no_wrap=True)
+    parted = next((line[0] for line in lines[1:] if line[0] in floor or line[0] == "mean"), None)
+    for line in lines[1:]:
+        if line[0] == parted and line is not lines[1]:
+            table.add_section()
+            parted = None
+        table.add_row(*line)
+    return table
+
+
+def _printable(text: str) -> str:
+    """A path without control characters, which could steer the terminal."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)

@@ -19,7 +19,7 @@ from adframe.io.tensors import read_tensors, write_tensors
 @pytest.mark.parametrize("name", ["config", "setting", "checkpoint", "image"])
 def test_damaged_files_are_read_or_refused_in_a_line(name, tmp_path, capsys):
     assert fuzz.fuzz(name, fuzz.readers(tmp_path)[name], 200, 1) == []
-    assert int(re.search(r"(\d+) refused", capsys.readouterr().out)[1]) > 100, "damage is done"
+    assert int(re.search(r"(\d+) refused", capsys.readouterr().out)[1]) > 50, "damage is done"
 
 
 def _node(table):

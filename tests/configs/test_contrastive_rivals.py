@@ -66,7 +66,7 @@ def runs_and_is_restored(config: RunConfig, out: Path) -> adframe.Report:
         ),
         (
             "droc/rotation",
-            ["objective.0.loss.depth=2", "method.before.official_code=true", "scorer=[kde]"],
+            ["objective.0.loss.depth=2", "method.pre_shift.official_code=true", "scorer=[kde]"],
             ["kde"],
         ),
         ("ssd/cifar10", ["scorer.clusters=2"], ["mahalanobis"]),
@@ -152,5 +152,5 @@ def test_published_hyper_parameters_reach_the_components() -> None:
     ssd = load_config(CONFIGS / "ssd/cifar10.yaml").dump()
     assert ssd["objective"][0]["weight"] == pytest.approx(0.5 / 0.07, rel=1e-6)
     rotation = load_config(CONFIGS / "droc/rotation.yaml").dump()
-    assert rotation["method"]["before"]["name"] == "droc"
+    assert rotation["method"]["pre_shift"]["name"] == "droc"
     assert rotation["schedule"]["augmentation"] == {"name": "flip", "probability": 0}

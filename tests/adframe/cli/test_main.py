@@ -242,7 +242,7 @@ def test_a_usage_error_is_status_2(capsys):
     assert main(["fly"]) == 2
     assert main(["run", "no/such/config.yaml"]) == 2
     message = capsys.readouterr().err.splitlines()[-1]
-    assert message.startswith("no/such/config.yaml: no such file or bundled config")
+    assert message.startswith("no/such/config.yaml: no such file or bundled config; see: adf")
     assert main(["run", "configs/quickstart.yaml", "--resume"]) == 2
 
 

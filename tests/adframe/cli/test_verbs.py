@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import adframe
-from adframe.cli.main import main
+from adframe.cli.main import _parser, main
 from adframe.errors import PluginFault
 from adframe.registry.verbs import find_verbs
 
@@ -137,6 +137,7 @@ def test_a_broken_verb_is_one_line_and_the_others_work(name, distribution, capsy
         main(["--help"])
     assert caught.value.code == 0
     assert "\n    run " in capsys.readouterr().out
+    assert name in _parser().format_help()
 
 
 def test_plugins_names_what_is_broken(distribution, capsys):

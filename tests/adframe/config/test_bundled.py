@@ -70,10 +70,10 @@ def test_a_problem_in_a_bundled_config_names_it_as_in_a_clone(elsewhere):
         ("quickstat", "; did you mean 'quickstart'?"),
         ("unicon_ha/cifar", "; did you mean 'unicon_ha/cifar10'?"),
         ("configs/csi/cifar10.yaml", "; did you mean 'csi/cifar10'?"),
-        ("zzzzzzzz", ""),
-        ("x" * 5000, ""),
-        ("..", ""),
-        ("", ""),
+        ("zzzzzzzz", "; see: adframe configs"),
+        ("x" * 5000, "; see: adframe configs"),
+        ("..", "; see: adframe configs"),
+        ("", "; see: adframe configs"),
     ],
 )
 def test_a_name_that_is_none_gets_the_nearest(elsewhere, name, hint):

@@ -179,7 +179,7 @@ def test_a_component_of_a_broken_plugin_says_what_broke(refusal, source_of, toy_
     message = refusal(MINIMAL + "shifts: [bad]", loaded=loaded)
     assert message == (
         "x.yaml:4: shifts.0: no shift named 'bad' (plugin 'bad' did not load: "
-        "'Bad Name' is no component name: use lower_case_words)"
+        "'Bad Name' is not a component name; use lower_case_words)"
     )
 
 

@@ -68,7 +68,7 @@ def test_the_folder_of_a_config_is_a_variable(write, toys):
     [
         ("seed: ${AF_UNSET}", "x.yaml:4: environment variable 'AF_UNSET' is not set; "
          "set it, or write ${AF_UNSET:-VALUE}"),
-        ("seed: ${no good}", "x.yaml:4: '${no good}' is no variable; write $${ for a plain ${"),
+        ("seed: ${no good}", "x.yaml:4: '${no good}' is not a variable; write $${ for a plain ${"),
         ("train: {epochs: ${AF_SEED}}", "x.yaml:4: not valid YAML: "),
         ("extends: ${AF_UNSET}/x.yaml", "x.yaml:4: environment variable 'AF_UNSET' is not set"),
     ],

@@ -98,7 +98,7 @@ def test_order_choice_and_size_have_files_of_their_own(paths, folder):
     assert len(list(folder.glob("*.safetensors"))) == 4
 
 
-def test_it_is_made_anew_where_a_file_has_changed(paths, folder):
+def test_it_is_rebuilt_if_a_file_has_changed(paths, folder):
     before, _ = open_(paths, folder)
     facts = paths[7].stat()
     Image.new("RGB", (12, 9), (1, 2, 3)).save(paths[7])
@@ -112,7 +112,7 @@ def test_it_is_made_anew_where_a_file_has_changed(paths, folder):
 
 
 @pytest.mark.parametrize("change", ["rules", "versions"])
-def test_it_is_made_anew_where_files_are_decoded_otherwise(paths, folder, monkeypatch, change):
+def test_it_is_rebuilt_if_files_are_decoded_otherwise(paths, folder, monkeypatch, change):
     open_(paths, folder)
     file_of(folder).touch()
     known = file_of(folder).stat().st_mtime_ns
@@ -146,7 +146,7 @@ def _spoil(path, old, new):
     lambda path: _spoil(path, b"made_of", b"made_by"),
     lambda path: path.write_bytes(path.read_bytes()[:-1] + b"\0"),
 ])  # fmt: skip
-def test_a_damaged_one_is_made_anew_with_a_line(paths, folder, on_demand, damage, logged):
+def test_a_damaged_one_is_rebuilt_with_a_line(paths, folder, on_demand, damage, logged):
     open_(paths, folder)
     path = file_of(folder)
     whole = path.read_bytes()

@@ -75,7 +75,7 @@ def test_a_file_that_goes_bad_later_is_named_in_a_line(paths, workers):
     order = list(torch.arange(20).split(4))
     Image.new("RGB", (1, 1)).save(paths[9])
     paths[13].unlink()
-    said = r"^\S*09\.png: is of another size than when it was first read$"
+    said = r"^\S*09\.png: has another size than when it was first read$"
     with pytest.raises(ImageError, match=said):
         list(lazy.iter_batches(files, order))
     with pytest.raises(ImageError, match=said):

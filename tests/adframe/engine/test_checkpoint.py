@@ -136,7 +136,7 @@ def test_a_state_with_strange_names_is_refused(run, capsys, key):
     assert line.startswith(f"{run}/state.safetensors: does not fit the optimizer of config.yaml")
 
 
-@pytest.mark.parametrize("name", ["fit", "__class__", "look", "a b"])
+@pytest.mark.parametrize("name", ["fit", "__class__", "view_spec", "a b"])
 def test_a_model_cannot_replace_what_a_scorer_does(run, shapes, capsys, name):
     change = {f"scorer/0/{name}": torch.zeros(1)}
     rewrite(run / "model.safetensors", lambda tensors, _: tensors.update(change))

@@ -90,14 +90,15 @@ def test_a_signal_lets_the_step_finish_and_saves(
     with monkeypatch.context() as patch:
         Signal(number, step).attach(patch)
         assert main(["run", str(toy_file), "--out", str(out)]) == status
-    (line,) = capsys.readouterr().err.splitlines()
+    *epochs, line = capsys.readouterr().err.splitlines()
+    assert [text[:6] for text in epochs] == ["epoch "] * ((step - 1) // 2)
     assert line == (
         f"interrupted after step {step} of 4, and saved; "
-        f"go on with: adframe run {out}/config.yaml --out {out} --resume"
+        f"continue with: adframe run {out}/config.yaml --out {out} --resume"
     )
     assert json.loads((out / "state.json").read_text())["step"] == step
     assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == handlers
-    command = line.partition("go on with: adframe ")[2].split()
+    command = line.partition("continue with: adframe ")[2].split()
     assert main(command) == 0
     assert content(out) == content(whole)
 
@@ -106,7 +107,8 @@ def test_a_second_signal_does_not_wait(toy_file, tmp_path, monkeypatch, capsys):
     Signal(signal.SIGINT, 3, times=2).attach(monkeypatch)
     out = tmp_path / "run"
     assert main(["run", str(toy_file), "--out", str(out)]) == 130
-    assert capsys.readouterr().err.startswith("interrupted; go on with: adframe run")
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("interrupted; continue with: adframe run")
     assert json.loads((out / "state.json").read_text())["step"] == 2  # of the epoch before
     assert not list(out.glob("*.part"))
 

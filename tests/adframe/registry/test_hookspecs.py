@@ -15,6 +15,7 @@ def test_the_hooks_are_those_of_the_contract():
         "adframe_run_start",
         "adframe_update",
         "adframe_epoch_end",
+        "adframe_progress",
         "adframe_run_end",
     ]
 

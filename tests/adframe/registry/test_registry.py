@@ -62,12 +62,12 @@ def test_an_unknown_name_suggests_and_tells_what_did_not_load():
     ("kind", "name", "message"),
     [
         ("los", "a", "no kind 'los'; did you mean 'loss'?"),
-        ("loss", "UniCLR", "'UniCLR' is no component name: use lower_case_words"),
-        ("loss", "", "'' is no component name"),
-        ("loss", "9a", "'9a' is no component name"),
-        ("loss", "a b", "'a b' is no component name"),
-        ("loss", "a\n", "is no component name"),
-        ("loss", "a.b", "'a.b' is no component name"),
+        ("loss", "UniCLR", "'UniCLR' is not a component name; use lower_case_words"),
+        ("loss", "", "'' is not a component name"),
+        ("loss", "9a", "'9a' is not a component name"),
+        ("loss", "a b", "'a b' is not a component name"),
+        ("loss", "a\n", "is not a component name"),
+        ("loss", "a.b", "'a.b' is not a component name"),
     ],
 )
 def test_an_entry_that_breaks_the_rules_is_the_plugins_fault(kind, name, message):

@@ -61,7 +61,7 @@ def test_what_a_budget_leaves_out_or_replaces_is_in_the_heading(table_file, tmp_
     assert main(["reproduce", str(table_file), "--out", str(out), "--budget", "part"]) == 0
     text = (out / "table.md").read_text()
     assert "| Mean (1 of 2 tasks) " in text
-    assert "A column on part of its tasks stands beside the figure for all of them." in text
+    assert "Part of a column's tasks is compared with the figure for all of them." in text
     assert "By task" not in text
     assert "seeds 0; 2 of 2 runs done" in text
     assert main(["reproduce", str(table_file), "--out", str(out), "--budget", "other"]) == 0

@@ -494,48 +494,48 @@ BROKEN = {
     Unbounded: {"bounds_every_number"},
     Outdated: {"describes_every_option"},
     Refusing: {"dumps_and_reloads", *(c.__name__ for c in CHECKS["loss"])}
-    - {"predicts_what_it_names"},
+    - {"predicts_its_outputs"},
     Silent: {"says_what_it_is"},
-    Layout: {"row_order_means_nothing"},
-    Numbered: {"row_order_means_nothing"},
-    Vector: {"is_a_finite_scalar_on_the_embeddings_device", "row_order_means_nothing",
-             "gradients_are_finite", "autocast_is_survived"},
-    Detached: {"row_order_means_nothing", "gradients_are_finite", "autocast_is_survived"},
-    Rooted: {"row_order_means_nothing", "gradients_are_finite", "autocast_is_survived"},
-    Overflowing: {"gradients_are_finite", "autocast_is_survived"},
-    Half: {"autocast_is_survived"},
-    Counting: {"row_order_means_nothing", "a_seed_decides_it"},
+    Layout: {"does_not_depend_on_row_order"},
+    Numbered: {"does_not_depend_on_row_order"},
+    Vector: {"is_a_finite_scalar_on_the_embeddings_device", "does_not_depend_on_row_order",
+             "gradients_are_finite", "works_under_autocast"},
+    Detached: {"does_not_depend_on_row_order", "gradients_are_finite", "works_under_autocast"},
+    Rooted: {"does_not_depend_on_row_order", "gradients_are_finite", "works_under_autocast"},
+    Overflowing: {"gradients_are_finite", "works_under_autocast"},
+    Half: {"works_under_autocast"},
+    Counting: {"does_not_depend_on_row_order", "is_deterministic_for_a_seed"},
     Forgetful: {"weights_reload"},
-    Misnaming: {"predicts_what_it_names"},
-    Picky: {c.__name__ for c in CHECKS["loss"]} - {"predicts_what_it_names"},
+    Misnaming: {"predicts_its_outputs"},
+    Picky: {c.__name__ for c in CHECKS["loss"]} - {"predicts_its_outputs"},
     Column: {"scores_each_image_once"},
     Upside: {"higher_is_more_anomalous"},
-    Relative: {"company_means_nothing"},
-    Chancy: {"no_chance_is_left"},
+    Relative: {"score_does_not_depend_on_other_images"},
+    Chancy: {"fitting_is_deterministic"},
     Lossy: {"state_reloads"},
     Blind: {c.__name__ for c in CHECKS["scorer"]},
     Same: {"shift_variants_differ"},
     Never: {"shift_variant_0_is_the_identity"},
     Floats: {"shift_keeps_shape_type_and_range"},
-    Mixing: {"shift_takes_each_image_by_itself"},
-    Global: {"augmentation_takes_each_image_by_itself", "augmentation_draws_from_its_keys_alone"},
+    Mixing: {"shift_treats_each_image_separately"},
+    Global: {"augmentation_treats_each_image_separately", "augmentation_draws_from_its_keys_alone"},
     Bright: {"augmentation_keeps_shape_type_and_range"},
     Weak: {"augmentation_draws_from_its_keys_alone"},
     Deep: {"backbone_computes_no_deeper_than_asked"},
     DeepInside: {"backbone_computes_no_deeper_than_asked"},
     Narrow: {"backbone_maps_are_as_wide_as_it_says"},
-    Normed: {"backbone_takes_each_image_by_itself"},
+    Normed: {"backbone_treats_each_image_separately"},
     Beyond: {"schedule_trains_stages_that_exist"},
-    Loud: {"schedule_augments_each_image_by_itself"},
-    Ungrouped: {"method_trains", "method_is_decided_by_the_seed", "method_reloads"},
-    Promising: {"method_embeds_each_image_by_itself"},
-    Random: {"method_is_decided_by_the_seed"},
+    Loud: {"schedule_augments_each_image_separately"},
+    Ungrouped: {"method_trains", "method_is_deterministic_for_a_seed", "method_reloads"},
+    Promising: {"method_embeds_each_image_separately"},
+    Random: {"method_is_deterministic_for_a_seed"},
     Hidden: {"method_reloads"},
     Half2: {"optimizer_moves_every_parameter_down"},
     Backwards: {"optimizer_rate_is_a_factor"},
-    Memory: {"optimizer_goes_on_from_its_state"},
-    Leaky: {"delivers_images_with_their_truth"},
-    Drawn: {"the_seed_decides_the_split"},
+    Memory: {"optimizer_resumes_from_its_state"},
+    Leaky: {"delivers_labelled_images"},
+    Drawn: {"seed_fixes_the_split"},
 }  # fmt: skip
 
 
@@ -547,7 +547,7 @@ def test_a_broken_component_is_found_by_the_checks_of_what_it_breaks(component):
 def test_every_check_is_seen_to_fail():
     seen = set().union(*BROKEN.values())
     every = {c.__name__ for checks in CHECKS.values() for c in checks}
-    rest = {"backbone_trains_under_autocast", "backbone_is_decided_by_the_seed_and_reloads"}
+    rest = {"backbone_trains_under_autocast", "backbone_is_deterministic_and_reloads"}
     assert every - seen == rest
 
 
@@ -569,7 +569,7 @@ def plugin(name, **targets):
 
 def test_a_plugin_is_checked_as_it_registers():
     names = {str(case) for case in cases(plugin("ideas", one=Spread, two=Rooted))}
-    assert {"loss-one-gradients_are_finite", "loss-two-row_order_means_nothing"} <= names
+    assert {"loss-one-gradients_are_finite", "loss-two-does_not_depend_on_row_order"} <= names
     assert len(names) == 2 * (5 + len(CHECKS["loss"]))
 
 

@@ -41,6 +41,25 @@ def test_many_scorers_have_a_row_each_and_their_whole_name(capsys, monkeypatch):
     assert seen == {**{n: i / 10 for i, n in enumerate(scorers)}, "pixels, l2": 0.25}
 
 
+def test_names_are_never_broken_at_80_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    sets = {f"imagenet_resize_{index}": index / 10 for index in range(7)}
+    scorers = [f"nearest_cosine_{index}" for index in range(5)]
+    outcomes = {name: Outcome(sets, {}) for name in scorers}
+    show(Report(outcomes, {"l2": Outcome(dict.fromkeys(sets, 0.25), {})}, 61.0, 7))
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    words = set(printed.replace("│", " ").split())
+    assert {*sets, *scorers, "0.6000", "0.3000"} <= words
+
+
+def test_a_path_is_no_markup_and_steers_nothing(capsys, tmp_path):
+    report = _report(svhn=0.5)
+    report.out = tmp_path / "[red]\x1b[31mrun"
+    show(report)
+    assert f"run folder: {tmp_path}/[red]\\x1b[31mrun\n" in capsys.readouterr().out
+
+
 def test_a_resumed_log_drops_what_is_trained_again(tmp_path):
     run = types.SimpleNamespace(out=tmp_path, step=4, epoch_metrics={"loss": 1.5})
     lines = [json.dumps({"epoch": epoch, "loss": 0.0}) for epoch in (1, 2, 3)]
