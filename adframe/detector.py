@@ -29,7 +29,7 @@ ImagesLike = OneImage | Iterable[OneImage]
 
 
 class Detector:
-    """A trained method with its scorers; ``adframe.load`` makes it from a run folder.
+    """A trained method with its fitted scorers; ``adframe.load`` reads it from a run folder.
 
     Scores are those of the first scorer.
 
@@ -130,7 +130,7 @@ class Detector:
         return Images(pixels, nothing, nothing > 0, [str(index) for index in range(len(pixels))])
 
     def _pixels(self, images: ImagesLike) -> Tensor:
-        """(N, 3, H, W) uint8."""
+        """Pixels of images, shape (N, 3, H, W), uint8."""
         images = _listed(images)
         if isinstance(images, Tensor):
             return self._checked(images)
@@ -170,7 +170,7 @@ class Detector:
 
 
 def _listed(images: ImagesLike) -> Tensor | np.ndarray | list[OneImage]:
-    """Images as an array or a list, one image that is no array as a list of one."""
+    """Converts a single path or PIL image to a list of one; keeps arrays and lists."""
     if isinstance(images, Tensor | np.ndarray):
         of_paths = isinstance(images, np.ndarray) and images.dtype.kind in "OU"
         return images.tolist() if of_paths else images
@@ -178,7 +178,7 @@ def _listed(images: ImagesLike) -> Tensor | np.ndarray | list[OneImage]:
 
 
 def _paths(images: Tensor | np.ndarray | list[OneImage]) -> list[AnyPath]:
-    """The images if all of them are paths."""
+    """Returns the images if all of them are paths, else an empty list."""
     if not isinstance(images, list):
         return []
     paths = [path for path in images if isinstance(path, str | os.PathLike)]
@@ -192,7 +192,7 @@ def load(
     without: str | Iterable[str] = (),
     allow_code: bool = False,
 ) -> Detector:
-    """The detector of a finished run.
+    """Loads the detector of a finished run.
 
     Args:
         folder: a run folder.

@@ -24,15 +24,15 @@ class UserError(Exception):
 
 
 class UnknownComponent(UserError):  # noqa: N818
-    """No installed plugin has a component of this kind and name."""
+    """Error for a component name that no plugin has."""
 
 
 class PluginFault(Exception):  # noqa: N818
-    """A plugin or component that breaks the plugin contract; the message names it."""
+    """Error for a plugin or component that breaks the plugin contract; the message names it."""
 
 
 class TrainingError(Exception):
-    """Training cannot continue; files that were written before stay."""
+    """Error that ends training; files written before it stay."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Problem:
 
 
 class ConfigError(UserError):
-    """All problems of a config, one line each, in the order of the file."""
+    """Error with all problems of a config, one line each, in the order of the file."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = list(problems)
@@ -57,7 +57,7 @@ class ConfigError(UserError):
 
 
 def one_line(text: str) -> str:
-    r"""A text with line ends and other unprintable characters as escapes: ``\n``, ``\x00``."""
+    r"""Escape line ends and other unprintable characters: ``\n``, ``\x00``."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

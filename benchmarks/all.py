@@ -67,7 +67,7 @@ def _version(name: str) -> str:
 
 
 def section(name: str, quick: bool) -> tuple[str, bool]:
-    """Runs one benchmark. Returns its section of the page, and whether it succeeded."""
+    """Runs one benchmark. Returns its section of the page and True if it succeeded."""
     print(f"{name} ...", file=sys.stderr, flush=True)
     file = HERE / f"{name}.py"
     command = [sys.executable, "-W", "ignore", str(file), *["--quick"] * quick]

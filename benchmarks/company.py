@@ -1,4 +1,4 @@
-"""How much a score depends on the other images in the batch (docs/concepts/reliability.md).
+"""Rounding differences of scores between batch sizes (docs/concepts/reliability.md).
 
     python benchmarks/company.py
 

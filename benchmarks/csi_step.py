@@ -4,7 +4,7 @@ Forward and backward in fp32: flips, four rotations, augmentation, ResNet-18, NT
 cross-entropy of the shift, with two views of each image. ``adframe`` is configs/csi/cifar10.yaml.
 ``official`` uses the network, layers and loss of a clone of github.com/alinlab/CSI (not part of
 this repository), combined as in its training/unsup/simclr_CSI.py. First both get the same weights
-and views, and must return the same loss and gradient. The optimizer is left out, because the
+and views, and must return the same loss and gradient. The optimizer is excluded, because the
 official one needs a GPU. CPU seconds, best of interleaved rounds.
 
     python benchmarks/csi_step.py --csi CLONE [--quick]
@@ -52,7 +52,7 @@ def clone() -> tuple[Path, bool]:
 
 
 class Official(nn.Module):
-    """The official step on a CPU, made from the official parts."""
+    """The official training step on a CPU, assembled from the official modules."""
 
     def __init__(self, root: Path) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Where the time of a UniCon-HA step goes, by part and by kind of operation.
+"""Time of a UniCon-HA step by part and by kind of operation.
 
 A step has random numbers, four view sets, network, heads, losses, backward pass and SGD. There are
 two sizes: that of the CPU config (a quarter of the width, 16 inliers, so 128 views) and the
@@ -32,7 +32,7 @@ KINDS = {
 }
 
 
-class MetricAccumulator:
+class PartTimer:
     """CPU seconds by part. The time of an inner part is not counted for the outer part."""
 
     def __init__(self) -> None:
@@ -54,42 +54,42 @@ class MetricAccumulator:
         return timed
 
 
-def watched(method: Method, watch: MetricAccumulator) -> Method:
+def timed(method: Method, timer: PartTimer) -> Method:
     """Times the parts of a method."""
     schedule: Any = method.schedule
-    schedule.augmentation = watch.part("augmentation", schedule.augmentation)
-    method.shifted_views = watch.part("shifts", method.shifted_views)
-    method.backbone.forward = watch.part("network, forward", method.backbone.forward)
+    schedule.augmentation = timer.part("augmentation", schedule.augmentation)
+    method.shifted_views = timer.part("shifts", method.shifted_views)
+    method.backbone.forward = timer.part("network, forward", method.backbone.forward)
     for head in method.heads.values():
-        head.forward = watch.part("heads, forward", head.forward)
+        head.forward = timer.part("heads, forward", head.forward)
     for terms in method.terms.values():
         for term in terms:
-            term.forward = watch.part("losses, forward", term.forward)
+            term.forward = timer.part("losses, forward", term.forward)
     return method
 
 
-def look(width: float, inliers: int, count: int) -> None:
-    """Runs some steps and prints both tables."""
-    watch = MetricAccumulator()
-    method = watched(steps.method(width, {"name": "hierarchical"}, [1, 2, 3, 4]), watch)
+def measure(width: float, inliers: int, count: int) -> None:
+    """Times some steps and prints both tables."""
+    timer = PartTimer()
+    method = timed(steps.method(width, {"name": "hierarchical"}, [1, 2, 3, 4]), timer)
     optimizer = adframe.build("optimizer", "sgd").build(list(method.parameters()))
 
     def step() -> None:
         for update in method.step(steps.batch(inliers), 0.0):
             optimizer.zero_grad(set_to_none=True)
-            watch.part("backward", update.loss.backward)()
-            watch.part("optimiser", optimizer.step)()
+            timer.part("backward", update.loss.backward)()
+            timer.part("optimiser", optimizer.step)()
 
     step()
-    watch.seconds.clear()
-    whole = watch.part("the rest", step)
+    timer.seconds.clear()
+    whole = timer.part("the rest", step)
     for _ in range(count):
         whole()
-    total = watch.seconds.total()
+    total = timer.seconds.total()
     print(f"\nwidth {width}, {8 * inliers} views, {total / count:.2f} CPU s a step\n")
     pairs.table(
         ["part", "per cent"],
-        [[name, 100 * value / total] for name, value in watch.seconds.most_common()],
+        [[name, 100 * value / total] for name, value in timer.seconds.most_common()],
     )
     with profile(activities=[ProfilerActivity.CPU]) as recorded:
         step()
@@ -107,9 +107,9 @@ def look(width: float, inliers: int, count: int) -> None:
 def main() -> None:
     """Measures both sizes."""
     quick = pairs.arguments(__doc__).quick
-    look(0.25, 4 if quick else 16, 1 if quick else 3)
+    measure(0.25, 4 if quick else 16, 1 if quick else 3)
     if not quick:
-        look(1.0, 4, 1)
+        measure(1.0, 4, 1)
 
 
 if __name__ == "__main__":

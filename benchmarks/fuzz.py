@@ -1,4 +1,4 @@
-"""Feeds broken files to the readers of configs, settings, checkpoints and images.
+"""Calls the readers of configs, settings, checkpoints and images with broken files.
 
     python benchmarks/fuzz.py --cases 12000 --seed 0
 

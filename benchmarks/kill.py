@@ -91,7 +91,7 @@ def attempt(words: list[str], log: Path, moment: str, count: int, after: float) 
 
 
 def arm(moment: str, count: int) -> None:
-    """Makes this process kill itself at the ``count``-th moment of a kind."""
+    """Makes this process kill itself at the ``count``-th call of some functions."""
     die = lambda: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
     left = [count]
 

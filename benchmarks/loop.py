@@ -59,7 +59,7 @@ class Bare:
 
     Args:
         run: The run whose network takes the bare steps, always on the same batch. It is not the
-            run that the hook watches.
+            run that the hook observes.
     """
 
     def __init__(self, run: Run, inliers: int) -> None:

@@ -1,4 +1,4 @@
-"""Shared by the benchmarks: contenders in turns, CPU seconds, peak memory, small tables.
+"""Helpers of the benchmarks: contenders in turns, CPU seconds, peak memory, tables.
 
 The contenders in a process take turns, and the best round of each counts. Only CPU seconds of this
 process are counted, so other work on the machine is not; it slows all contenders alike. One thread.

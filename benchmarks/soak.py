@@ -1,4 +1,4 @@
-"""Many short runs in one process: memory, files and threads must not grow.
+"""Many short runs in one process: memory, open files and threads must not grow.
 
     python benchmarks/soak.py --runs 200
 

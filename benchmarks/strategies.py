@@ -1,4 +1,4 @@
-"""Hypothesis strategies for what adframe reads: configs, tensors, images, and damage to files.
+"""Hypothesis strategies for input files: configs, tensors, images, and damaged files.
 
 ``benchmarks/fuzz.py`` and ``tests/adframe/test_fuzz.py`` both draw from them.
 """
@@ -75,7 +75,7 @@ TENSORS = st.dictionaries(
 
 @st.composite
 def image_files(draw: st.DrawFn, side: int) -> bytes:
-    """A whole image file of noise; one in two is ``side`` pixels high and wide."""
+    """Image files of noise; half of them are ``side`` pixels high and wide."""
     kind = draw(st.sampled_from(["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM"]))
     size = st.tuples(st.integers(1, 40), st.integers(1, 40)) | st.just((side, side))
     shape = (*draw(size), *draw(st.sampled_from([(3,), ()])))
@@ -99,7 +99,7 @@ WORDS = [
 
 @st.composite
 def damaged(draw: st.DrawFn, files: st.SearchStrategy[bytes], text: bool) -> tuple[bytes, ...]:
-    """A whole file, another one, and the first with none to four injuries.
+    """A valid file, another one, and a copy of the first with up to four damaged places.
 
     An injury replaces a stretch of bytes by nothing, itself twice, itself with a bit flipped,
     zeros, a piece of the other file, random bytes, or (``text``) one of ``WORDS``.

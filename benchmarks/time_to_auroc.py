@@ -49,7 +49,7 @@ CONTENDERS = {
 
 
 class Course:
-    """Points on the course of a run: share of the run, seconds of training, AUROC."""
+    """Measured points of a run: share of the run, seconds of training, AUROC."""
 
     def __init__(self, points: int) -> None:
         self.points = points
@@ -70,13 +70,13 @@ class Course:
 
 
 def data(root: Path, normal: str) -> list[str]:
-    """Overrides that say where the images are and which class is normal."""
+    """Overrides that set the folder of images and the normal class."""
     where = f"{{name: image_folder, root: '{root}/train', test_root: '{root}/test'"
     return [f"dataset={where}, normal: {normal}, train_limit: 1000, test_limit: 200}}"]
 
 
 def arithmetic(config: RunConfig) -> int:
-    """Multiply-adds of one image in the whole network."""
+    """Multiply-add operations of one image in the whole network."""
     modules = assemble(config).method.modules()
     backbone = next(module for module in modules if isinstance(module, Backbone))
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -93,8 +93,8 @@ def contend(
     each = arithmetic(config) / unit
     passes = [each * count for count in course(config, SIZE)]
     images = seen_images(config, len(run.data.train))
-    watch = Course(points)
-    run.attach(watch)
+    points_passed = Course(points)
+    run.attach(points_passed)
     try:
         train(run)
     finally:
@@ -105,7 +105,7 @@ def contend(
         done = sum(passes[: int(whole)]) + sum(passes[int(whole) : int(whole) + 1]) * (whole % 1)
         return done / len(passes) * images
 
-    return [(until(share), seconds, auroc) for share, seconds, auroc in watch.seen]
+    return [(until(share), seconds, auroc) for share, seconds, auroc in points_passed.seen]
 
 
 def main() -> None:

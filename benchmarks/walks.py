@@ -1,4 +1,4 @@
-"""How control moves through the package: files visited, moves between files, ways back.
+"""Traces calls through the package: files visited, moves between files, returns.
 
     python benchmarks/walks.py [--moves] [--lines] [--json]
 
@@ -77,7 +77,7 @@ Call = tuple[tuple[str, ...], int, str]
 
 
 class Walk:
-    """A profile function that notes which file calls which.
+    """Profile function that records which file calls which.
 
     Args:
         bottom: the function that starts the walk; what lies below it on the stack is not counted.
@@ -90,7 +90,7 @@ class Walk:
         self._names: dict[str, str | None] = {}
 
     def __call__(self, frame: FrameType, event: str, _: object) -> None:
-        """Note a call, unless it is part of an import."""
+        """Record a call, unless it is part of an import."""
         if event == "call" and (file := self._name(frame.f_code)) is not None:
             stack = self.stack(frame)
             if stack is not None:
@@ -98,7 +98,7 @@ class Walk:
                 self.calls[files, stack[1][1] if files else 0, file] = None
 
     def stack(self, frame: FrameType) -> list[tuple[str, int]] | None:
-        """File and line of the counted functions from a frame down; None during an import."""
+        """File and line of counted functions on the stack of a frame; None during an import."""
         found: list[tuple[str, int]] = []
         at: FrameType | None = frame
         while at is not None and at.f_code is not self._bottom:
@@ -120,7 +120,7 @@ class Walk:
 
 @contextlib.contextmanager
 def profiled(walk: Walk) -> Any:
-    """Show a walk every call of this thread, and of threads started meanwhile."""
+    """Record in a walk every call of this thread and of threads started in this context."""
     start = threading.Thread.start
 
     def start_traced(thread: threading.Thread) -> None:
@@ -139,7 +139,7 @@ def profiled(walk: Walk) -> Any:
 
 
 def own(name: str) -> bool:
-    """Whether a file or room is the package's, and not a plugin's."""
+    """Whether a file or room belongs to the package and not to a plugin."""
     return name.split("/")[0] == PACKAGE.name
 
 
@@ -149,7 +149,7 @@ def room(file: str) -> str:
 
 
 def figures(calls: Iterable[Call], place: Callable[[str], str] = str) -> dict[str, int]:
-    """The columns of the table, for files or (``place=room``) for rooms."""
+    """Columns of the table, for files or for rooms (``place=room``)."""
     sites = {
         (place(stack[0]), place(end)): set[tuple[str, int]]() for stack, _, end in calls if stack
     }
@@ -177,7 +177,7 @@ def figures(calls: Iterable[Call], place: Callable[[str], str] = str) -> dict[st
 
 
 def traced(arguments: list[str], folder: str) -> list[Call]:
-    """The calls of a command that runs in a folder.
+    """Trace the calls of a command that runs in a folder.
 
     Raises:
         RuntimeError: the command ended with a status other than 0.
@@ -197,7 +197,7 @@ def traced(arguments: list[str], folder: str) -> list[Call]:
 
 
 def walks() -> dict[str, dict[str, Any]]:
-    """Each command's walk; a process for each, because a second run would find caches full."""
+    """Trace each command in a new process, because a second run would find caches full."""
     found = {}
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
@@ -216,7 +216,7 @@ def walks() -> dict[str, dict[str, Any]]:
 
 
 def source_lines(path: Path) -> int:
-    """Lines of a file that hold code: no blank line, comment or docstring."""
+    """Number of lines of code in a file, without blank lines, comments and docstrings."""
     lines: set[int] = set()
     with tokenize.open(path) as stream:
         for token in tokenize.generate_tokens(stream.readline):
@@ -230,7 +230,7 @@ def source_lines(path: Path) -> int:
 
 
 def lines_by_folder() -> dict[str, int]:
-    """Lines of source by folder of the package, without what is built on top; then the sums."""
+    """Lines of source by folder of the package, without rooms on top of the core; then sums."""
     count: Counter[str] = Counter()
     for path in sorted(PACKAGE.rglob("*.py")):
         folder = path.parent.relative_to(PACKAGE)

@@ -28,14 +28,14 @@ from torchvision.transforms import v2
 
 TAU = 0.5  # temperature of the loss, Eq. 1
 TAU_OMEGA = 0.5  # temperature of the soft weights, Eq. 7
-STRENGTHS = [0.25, 0.5, 0.75, 1.0]  # of T_1..T_4. A guess: the paper says only that they rise.
+STRENGTHS = [0.25, 0.5, 0.75, 1.0]  # of T_1..T_4. A guess: the paper states only that they rise.
 
 
 # --- data ----------------------------------------------------------------------------------------
 
 
 def read_folder(folder: Path, size: int) -> tuple[Tensor, list[str]]:
-    """Every PNG and JPEG file below a folder: (N, 3, size, size) float in 0..1, and their names."""
+    """Read all PNG and JPEG files below a folder: (N, 3, size, size) float in 0..1, and names."""
     files = (p for p in folder.rglob("*") if p.suffix.lower() in (".png", ".jpg", ".jpeg"))
     if not (names := sorted(map(str, files))):
         raise SystemExit(f"{folder}: no PNG or JPEG files")
@@ -45,7 +45,7 @@ def read_folder(folder: Path, size: int) -> tuple[Tensor, list[str]]:
 
 
 def made_up_images(count: int, size: int, defect: bool) -> Tensor:
-    """(count, 3, size, size): noise on a slope from dark to bright; a defect is a dark square."""
+    """Synthetic images (count, 3, size, size): a noisy gradient; a defect is a dark square."""
     slope = torch.linspace(0.2, 0.8, size)[:, None]  # (H, 1)
     images = slope + 0.1 * torch.rand(count, 3, size, size)
     if defect:
@@ -65,7 +65,7 @@ def shift(images: Tensor) -> Tensor:
 
 
 def augment(images: Tensor, area: tuple[float, float], colour: float) -> Tensor:
-    """The augmentation T, which keeps what an image means: crop, flip, colour jitter, grey.
+    """The augmentation T, which keeps the content of an image: crop, flip, colour jitter, grey.
 
     Args:
         images: (N, 3, H, W) in 0..1; each draws its own parameters.
@@ -99,7 +99,7 @@ def augment(images: Tensor, area: tuple[float, float], colour: float) -> Tensor:
 
 
 def training_views(images: Tensor, strength: float) -> Tensor:
-    """(M, 3, H, W) two views under T_i, of strength 0..1, of (N, 3, H, W) images and rotations."""
+    """Two views (M, 3, H, W) under T_i, of strength 0..1, of (N, 3, H, W) images and rotations."""
     both = torch.cat([shift(images), shift(images)])
     return augment(both, (1 - 0.92 * strength, 1), strength)
 
@@ -123,7 +123,7 @@ class Network(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor, depth: int = 4) -> Tensor:
-        """The map of stage ``depth``, computed no deeper: (N, 3, H, W) in 0..1 -> (N, C, h, w)."""
+        """Map of stage ``depth``, without later stages: (N, 3, H, W) in 0..1 -> (N, C, h, w)."""
         x: Tensor = self.stem(2 * images - 1)  # (N, width, H, W)
         for res in self.stages[:depth]:
             x = res(x)  # twice the channels and half the sides, from res_2 on
@@ -136,7 +136,7 @@ class Network(nn.Module):
 
 
 def stage(before: int, channels: int) -> nn.Sequential:
-    """Two residual blocks of two 3x3 convolutions; where channels grow, the map's sides halve."""
+    """Two residual blocks of two 3x3 convolutions; height and width halve if channels grow."""
     first = BasicBlock(before, channels)
     if channels > before:
         project = nn.Conv2d(before, channels, 1, stride=2, bias=False)
@@ -146,7 +146,7 @@ def stage(before: int, channels: int) -> nn.Sequential:
 
 
 def head(widths: list[int], projection: int) -> nn.Sequential:
-    """g_i: bring a map of stage i to the last stage's shape, then pool and project it.
+    """Head g_i: brings a map of stage i to the last stage's shape, then pools and projects it.
 
     The layers are a guess: the paper gives the shape only. ``widths``: channels of stages i..4.
     """
@@ -184,10 +184,10 @@ def uniclr(z: Tensor, group: Tensor, soft: bool) -> Tensor:
 
 
 def soft_weights(cosine: Tensor, inlier: Tensor) -> Tensor:
-    """(M,) n omega_x of Eq. 7 for each of the n inlier views, with mean 1; 1 for all others.
+    """Weights (M,): n omega_x of Eq. 7 for each of n inlier views, with mean 1; 1 for others.
 
     Eq. 6 prints the weights inside the logarithm, where they would only add a constant. The text
-    below it asks for pairs that count only if both weights are large, so they stand outside.
+    below it requires pairs that count only if both weights are large, so they stand outside.
     Cosine is (M, M) without gradient, inlier is (M,) bool.
     """
     close = (cosine[inlier][:, inlier] / TAU_OMEGA).exp().fill_diagonal_(0)  # (n, n)
@@ -235,7 +235,7 @@ def train(net: Network, images: Tensor, epochs: int, lr: float, batch_size: int 
 
 @torch.no_grad()
 def extract(net: Network, images: Tensor, views: int = 10) -> Tensor:
-    """(N, V, C) pooled maps of res_4, heads removed, of random crops of 54 % (a guess)."""
+    """Features (N, V, C): pooled maps of res_4 without heads, of 54 % random crops (a guess)."""
     net.eval()
     blocks = []
     for some in torch.split(images, 64):
@@ -245,13 +245,13 @@ def extract(net: Network, images: Tensor, views: int = 10) -> Tensor:
 
 
 def score(features: Tensor, train_features: Tensor) -> Tensor:
-    """(N,) 1 - Eq. 10, the cosine distance to the nearest training image, from (N, V, C), 0..2."""
+    """Scores (N,), 1 - Eq. 10: cosine distance to the nearest training image, 0..2."""
     f, f_m = (F.normalize(of, dim=-1).mean(dim=1) for of in (features, train_features))  # (N, C)
     return 1 - (F.normalize(f) @ F.normalize(f_m).T).amax(dim=1)
 
 
 def auroc(good: Tensor, other: Tensor) -> float:
-    """The share of pairs in which the anomaly has the higher score; ties count half."""
+    """AUROC: share of pairs in which the anomaly has the higher score; ties count half."""
     difference = other[:, None] - good  # (anomalies, good images)
     return float(((difference > 0).double() + 0.5 * (difference == 0)).mean())
 

@@ -1,4 +1,4 @@
-"""Checks every YAML file below ``configs/``, or below the folders given; prints one line a problem.
+"""Checks every YAML file below ``configs/`` or the given folders; prints a line per problem.
 
 A config is composed with what it extends and validated by the library itself, which also names the
 line and the nearest valid word; a JSON Schema cannot follow ``extends``. A base config need not be
@@ -40,7 +40,7 @@ def problems(folder: Path) -> Iterator[str]:
 
 
 def main(folders: Sequence[str]) -> int:
-    """Print the problems of the folders; 1 if there are any."""
+    """Print the problems of the folders; returns 1 if there are any."""
     found = [
         line for folder in folders or [str(ROOT / "configs")] for line in problems(Path(folder))
     ]

@@ -1,7 +1,7 @@
 """Lists the public surface of adframe, one item a line.
 
 ``tests/public_surface.txt`` holds the list, and ``tests/test_public_surface.py`` fails when the two
-differ. docs/versioning.md says what is promised of each item. After an intended change, write the
+differ. docs/versioning.md states what is promised of each item. After an intended change, write the
 list again and describe the change in CHANGELOG.md:
 
     python tools/public_surface.py --update
@@ -45,7 +45,7 @@ MODULES = ["adframe", "adframe.interfaces", "adframe.ops", "adframe.testing"]
 
 
 def _public_names(module: ModuleType) -> list[str]:
-    """``__all__``; without one, what the module defines or imports as ``name as name``."""
+    """Names in ``__all__``; without it, names defined or imported as ``name as name``."""
     if hasattr(module, "__all__"):
         return sorted(module.__all__)
     found = set()
@@ -60,7 +60,7 @@ def _public_names(module: ModuleType) -> list[str]:
 
 
 def _arguments(function: Any) -> str:
-    """``(config, out=, *, plugins=)``: names, order, and which of them may be left out."""
+    """Signature such as ``(config, out=, *, plugins=)``: names, order, and default values."""
     words, star = [], False
     for name, parameter in inspect.signature(function).parameters.items():
         if name in ("self", "cls"):
@@ -197,7 +197,7 @@ def surface() -> list[str]:
 
 
 def frozen() -> list[str]:
-    """What the file lists."""
+    """Read the items that the file lists."""
     return FILE.read_text(encoding="utf-8").splitlines()
 
 

@@ -1,4 +1,4 @@
-"""The command line: finds a verb, reads its arguments, runs it, and turns errors into lines.
+"""The entry point: finds a verb, parses its arguments, runs it, and prints errors as one line.
 
 A verb is imported when it is called, so that ``adframe --help`` imports next to nothing.
 """
@@ -77,7 +77,7 @@ def _call(words: list[str]) -> int:
 def _parser(
     called: Sequence[str] | None = None, verbs: dict[str, list[VerbEntry]] | None = None
 ) -> Parser:
-    """The parser of every verb; only verbs in ``called`` are imported, by default all."""
+    """The argument parser of all verbs; imports the verbs in ``called``, by default all of them."""
     parser = Parser(
         prog="adframe",
         formatter_class=Help,

@@ -1,4 +1,4 @@
-"""Arguments that several verbs take."""
+"""Arguments that several verbs share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adframe.config.bundled import bundled_configs
 
 
 def config(parser: argparse.ArgumentParser) -> None:
-    """``CONFIG`` and ``--set``, ``--allow-code``."""
+    """Declare ``CONFIG``, ``--set`` and ``--allow-code``."""
     argument = parser.add_argument(
         "config", type=Path, metavar="CONFIG", help="a YAML file, or a name of `adframe configs`"
     )
@@ -23,25 +23,25 @@ def config(parser: argparse.ArgumentParser) -> None:
 
 
 def run_folder(parser: argparse.ArgumentParser) -> None:
-    """``RUN`` and ``--allow-code``."""
+    """Declare ``RUN`` and ``--allow-code``."""
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
     allow_code(parser)
 
 
 def allow_code(parser: argparse.ArgumentParser) -> None:
-    """``--allow-code``."""
+    """Declare ``--allow-code``."""
     parser.add_argument(
         "--allow-code", action="store_true", help="run the files a config's 'plugins:' names"
     )
 
 
 def as_json(parser: argparse.ArgumentParser) -> None:
-    """``--json``."""
+    """Declare ``--json``."""
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def completes(argument: argparse.Action, words: Callable[[], Iterable[str]]) -> None:
-    """Let the shell complete an argument with some words."""
+    """Offer words for shell completion of an argument."""
 
     def completer(prefix: str, **_: Any) -> list[str]:
         return [word for word in words() if word.startswith(prefix)]
@@ -50,7 +50,7 @@ def completes(argument: argparse.Action, words: Callable[[], Iterable[str]]) -> 
 
 
 def of_plugins(arguments: argparse.Namespace) -> dict[str, Any]:
-    """``--plugin``, ``--without`` and ``--allow-code`` as ``load_config`` takes them."""
+    """Arguments of ``load_config`` from ``--plugin``, ``--without`` and ``--allow-code``."""
     return {
         "plugins": arguments.plugin,
         "without": arguments.without,

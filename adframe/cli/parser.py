@@ -1,4 +1,4 @@
-"""Reading the arguments of a verb; a mistake is one line that names the nearest option."""
+"""Argument parsing: a mistake gives one line that names the nearest option."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from adframe.registry.verbs import Verb, VerbEntry
 
 
 class Help(argparse.HelpFormatter):
-    """Leaves room for the names of commands, which argparse indents without counting it."""
+    """Help formatter with enough room for command names, whose indent argparse does not count."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog)
@@ -20,13 +20,13 @@ class Help(argparse.HelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """As argparse's, but a mistake is a ``UserError`` of one line and no option is abbreviated."""
+    """Parser that raises mistakes as a one-line ``UserError``. Options cannot be abbreviated."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{**options, "allow_abbrev": False})
 
     def error(self, message: str) -> NoReturn:
-        """Argparse found a mistake.
+        """Raise a mistake found by argparse as ``UserError``.
 
         Raises:
             UserError: always.
@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{self.prog}: {message} ({self.prog} --help)")
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
-        """The arguments of a verb.
+        """Parse the arguments of a verb.
 
         Raises:
             UserError: something is missing, unknown or no valid value.
@@ -48,7 +48,7 @@ class Parser(argparse.ArgumentParser):
         return arguments
 
     def _setting(self, word: str, words: Sequence[str]) -> str:
-        """A hint how to set a key of the config that was written as an option."""
+        """Hint to write ``--set`` for a config key that was given as an option."""
         if "--set" not in self._option_string_actions or not word.startswith("--"):
             return ""
         option, equals, value = word.partition("=")
@@ -69,7 +69,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def fill(parser: argparse.ArgumentParser, entry: VerbEntry, verb: Verb) -> None:
-    """Add the arguments of a verb to its parser, after the two that every verb takes.
+    """Add the arguments of a verb to its parser, after ``--plugin`` and ``--without``.
 
     Raises:
         PluginFault: the verb's ``add_arguments`` fails.
@@ -87,12 +87,12 @@ def fill(parser: argparse.ArgumentParser, entry: VerbEntry, verb: Verb) -> None:
 
 
 def nearest_option(word: str, options: Iterable[str]) -> str:
-    """``; did you mean '--resume'?`` for the option that a word is nearest to, if one is near."""
+    """``; did you mean '--resume'?`` with the option nearest to a word, or an empty text."""
     names = {option.lstrip("-"): option for option in options}
     near = difflib.get_close_matches(word.lstrip("-").partition("=")[0], names, n=1)
     return f"; did you mean '{names[near[0]]}'?" if word.startswith("-") and near else ""
 
 
 def percent(text: str) -> str:
-    """Text for argparse, which reads ``%`` as the start of a format."""
+    """Help text with ``%`` doubled, because argparse formats it."""
     return text.replace("%", "%%")

@@ -1,4 +1,4 @@
-"""Bundled configs: found by name from any folder, in a clone and in an installed package."""
+"""Finds bundled configs by name from any folder, in a clone and in an installed package."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def configs_folder() -> Path:
 
 
 def bundled_configs(below: str = "") -> dict[str, Path]:
-    """Name -> file of each bundled config that runs; below ``tables`` of each table.
+    """Name -> file of each runnable bundled config, or of each table for ``tables``.
 
     Example:
         ``bundled_configs()["unicon_ha/cifar10"]``
@@ -49,7 +49,7 @@ def find_config(name: str | Path, near: Path = Path(), below: str = "") -> Path:
 
 
 def shown(path: Path) -> str:
-    """How messages show a config file: a bundled one as ``configs/NAME.yaml``, wherever it is."""
+    """Path of a config file for messages; a bundled file is ``configs/NAME.yaml`` everywhere."""
     whole, folder = Path(os.path.normpath(path)), configs_folder()
     if not whole.is_relative_to(folder):
         return str(path)

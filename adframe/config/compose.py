@@ -13,7 +13,7 @@ MAX_FILES = 100  # per config; a file that is read twice counts twice
 
 
 def compose(path: Path, above: tuple[Path, ...] = (), read: list[Path] | None = None) -> ConfigNode:
-    """Tree of a config file, merged onto all files that it ``extends``.
+    """Tree of a config file, merged over all files that it ``extends``.
 
     Args:
         path: the file.
@@ -45,7 +45,7 @@ def compose(path: Path, above: tuple[Path, ...] = (), read: list[Path] | None = 
 def _extended(
     path: Path, item: ConfigNode, above: tuple[Path, ...], read: list[Path]
 ) -> ConfigNode:
-    """Tree of one file that ``path`` extends."""
+    """Tree of one file that the file ``path`` extends."""
     where = f"{item.origin}: extends"
     if not isinstance(item.value, str):
         raise UserError(f"{where}: write a path or a name, or a list of them")

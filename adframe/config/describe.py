@@ -122,7 +122,7 @@ def _option(
 
 
 def is_required(field: FieldInfo, registry: Registry | None) -> bool:
-    """Whether a config must give the option: it has no default, nor has the kind it nests."""
+    """Whether a config must set the option, because neither it nor its kind has a default."""
     if field.default is not USE_KIND_DEFAULT or registry is None:
         return field.is_required()
     kinds = [mark.kind for mark in field.metadata if isinstance(mark, Component)]
@@ -152,7 +152,7 @@ _PLACES: dict[str, tuple[str | int, ...]] = {
 
 
 def example(kind: str, name: str, options: list[dict[str, Any]]) -> str:
-    """Part of a config that uses the component, with all plain defaults."""
+    """Config fragment that uses the component, with its default values."""
     made: Any = {"name": name}
     for option in options:
         if option["required"]:
@@ -166,7 +166,7 @@ def example(kind: str, name: str, options: list[dict[str, Any]]) -> str:
 
 
 def used_by(entry: Entry, folder: Path, loaded: LoadedPlugins) -> list[str]:
-    """Names of the configs below a folder that use the component; invalid ones are left out."""
+    """Names of the valid configs below a folder that use the component."""
     found = []
     for path in sorted(folder.rglob("*.yaml")):
         try:

@@ -16,12 +16,12 @@ _NESTED = "adframe_component"  # type of an error that contains the problems of 
 
 
 def nested(problems: list[Problem]) -> PydanticCustomError:
-    """Error for a validator to raise: the problems of a component, paths relative to it."""
+    """Error to raise in a pydantic validator, with the problems of a nested component."""
     return PydanticCustomError(_NESTED, "", {"problems": problems})
 
 
 def exactly(choices: tuple[Any, ...], value: Any) -> Any:
-    """The value; refused if it equals a choice of another type, as true equals 1 for pydantic."""
+    """Validate a choice strictly: pydantic accepts true for 1 and 1.0 for 1, this does not."""
     if value in choices and not any(type(c) is type(value) and c == value for c in choices):
         *most, last = map(repr, choices)
         expected = f"{', '.join(most)} or {last}" if most else last
@@ -30,7 +30,7 @@ def exactly(choices: tuple[Any, ...], value: Any) -> Any:
 
 
 def problems_of(error: ValidationError, model: type[BaseModel], table: Any) -> list[Problem]:
-    """The problems of a mapping, each once, paths relative to it."""
+    """Problems of a mapping without duplicates; paths are relative to the mapping."""
     found: dict[Path_, Problem] = {}
     for item in error.errors(include_url=False):
         path = _trim(item["loc"], table, keep_last=item["type"] == "missing")
@@ -142,7 +142,7 @@ def located(problems: Iterable[Problem], node: ConfigNode) -> ConfigError:
 
 
 def as_written(path: Path_, node: ConfigNode) -> Path_:
-    """A path as the files have it: a single scorer need not be in a list."""
+    """Path as written in the file, where a single scorer may stand without a list."""
     scorer = node.value.get("scorer")
     if path[:2] == ("scorer", 0) and (scorer is None or not isinstance(scorer.value, list)):
         return ("scorer", *path[2:])
@@ -150,7 +150,7 @@ def as_written(path: Path_, node: ConfigNode) -> Path_:
 
 
 def once(problems: Iterable[Problem], plugins: Iterable[Plugin]) -> list[Problem]:
-    """The problems; a note on a broken plugin stays only in the first that has it."""
+    """Problems in which a note on a broken plugin appears only once."""
     notes = [f" ({plugin.note})" for plugin in plugins if plugin.error]
     kept: list[Problem] = []
     for problem in problems:

@@ -30,7 +30,7 @@ from adframe.registry.loading import LoadedPlugins, load_plugins
 
 
 def _one_or_many(value: Any, info: ValidationInfo) -> list[ComponentSpec]:
-    """Scorers as a list; the problems of a single scorer have paths without an index."""
+    """Validate one scorer or a list of scorers; the result is a list."""
     registry: Any = info.context
     problems, specs = [], []
     for index, item in enumerate(value if isinstance(value, list) else [value]):
@@ -53,7 +53,7 @@ Scorers = Annotated[
 
 
 class RunConfig(Settings):
-    """Everything that a run depends on; made by ``load_config``."""
+    """The validated config of a run; create it with ``load_config``."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -96,12 +96,12 @@ class RunConfig(Settings):
 
     @property
     def loaded(self) -> LoadedPlugins:
-        """The plugins this config was validated with."""
+        """Plugins with which this config was validated."""
         return self._loaded
 
     @property
     def source(self) -> str:
-        """The file it was read from, as messages show it."""
+        """File that the config was read from, as shown in messages."""
         return self._source
 
     def dump(self) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class RunConfig(Settings):
         return {name: plain(getattr(self, name)) for name in type(self).model_fields}
 
     def yaml(self) -> str:
-        """The config as a file that runs again unchanged."""
+        """YAML text of the config, with all defaults; it can be run again."""
         return to_yaml(escaped(self.dump()))
 
     def written(self, path: Path_) -> str | None:
@@ -121,7 +121,7 @@ class RunConfig(Settings):
         return None if node is None else node.origin
 
     def located(self, error: ConfigError) -> ConfigError:
-        """The same problems, with file and line."""
+        """Add file and line to problems."""
         return located(error.problems, self._tree)
 
 
@@ -172,7 +172,7 @@ def validate_tree(
     allow_code: bool = False,
     loaded: LoadedPlugins | None = None,
 ) -> RunConfig:
-    """A config from its composed tree; see ``load_config``."""
+    """Validate a composed tree as a config; see ``load_config``."""
     table = node.plain()
     given = [str(Path(file).resolve()) for file in plugins]
     asked = _plugin_files(node)
@@ -209,7 +209,7 @@ def _plugin_files(node: yaml_tree.ConfigNode) -> dict[Path_, str]:
 
 
 def from_mapping(table: Mapping[str, Any], loaded: LoadedPlugins | None = None) -> RunConfig:
-    """A config from plain values, for tests and notebooks."""
+    """Validate plain values as a config, for tests and notebooks."""
     import json
 
     node = yaml_tree.parse(json.dumps(table, ensure_ascii=False), "config")

@@ -1,4 +1,4 @@
-"""The final config of a run, with the origin of each value."""
+"""The resolved config: every value with its origin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from adframe.errors import Path_
 
 
 def resolved(config: RunConfig) -> str:
-    """YAML that runs again unchanged; a comment after each value says where it came from."""
+    """YAML text of the config, with a comment after each value that gives its origin."""
     text = to_yaml(_commented(escaped(config.dump()), (), config), width=4096)
     lines = [line.partition(_MARK) for line in text.splitlines()]
     width = max(len(value.rstrip()) for value, mark, _ in lines if mark)

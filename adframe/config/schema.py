@@ -35,14 +35,14 @@ from adframe.config.yaml_tree import map_tree
 from adframe.errors import ConfigError, Path_, PluginFault, Problem, UserError
 from adframe.registry.registry import KINDS, Entry, Registry
 
-#: Default of a component that the config leaves out: the registry's default of its kind.
+#: Default of a component that the config does not set: the registry's default of its kind.
 USE_KIND_DEFAULT: Any = object()
 
 _KIND_OF = {getattr(interfaces, base): kind for kind, (base, _) in KINDS.items()}
 
 
 class Settings(BaseModel):
-    """A mapping of a config: unknown keys are refused, and values are not converted."""
+    """Base model of config mappings: refuses unknown keys, does not convert values."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, validate_default=True, frozen=True, allow_inf_nan=False
@@ -57,11 +57,11 @@ class ComponentSpec:
     options: dict[str, Any]
 
     def dump(self) -> dict[str, Any]:
-        """The mapping a config would hold, defaults included."""
+        """The component as a config mapping, with defaults."""
         return {"name": self.entry.name, **plain(self.options)}
 
     def build(self, path: Path_ = ()) -> Any:
-        """A new instance.
+        """Create an instance of the component.
 
         Raises:
             ConfigError: the constructor refuses the options (ValueError), located at ``path``.
@@ -78,7 +78,7 @@ class ComponentSpec:
 
 
 def plain(value: Any) -> Any:
-    """A validated value as plain mappings, lists and values, as YAML and JSON have them."""
+    """Convert a validated value to plain dicts, lists and values for YAML and JSON."""
 
     def leaf(value: Any, _: Path_) -> Any:
         if isinstance(value, ComponentSpec):
@@ -161,7 +161,7 @@ def _a(kind: str) -> str:
 
 
 def validate(model: type[BaseModel], table: Any, registry: Registry) -> dict[str, Any]:
-    """The fields of a validated mapping.
+    """Validate a mapping against a pydantic model; returns its fields.
 
     Raises:
         ConfigError: all problems, paths relative to the mapping.
@@ -209,7 +209,7 @@ def _field(parameter: inspect.Parameter, hint: Any, who: str) -> tuple[Any, Any]
 
 
 def _translate(hint: Any) -> Any:
-    """The annotation that pydantic gets.
+    """Translate an annotation of a constructor to one for pydantic.
 
     A base class of components becomes ``Component``. Paths are read from text, tuples from lists.
     """

@@ -14,7 +14,7 @@ Weight = Annotated[float, Ge(0)]
 
 
 class Term(Settings):
-    """One term of the objective: which loss, at which stages, with which weight."""
+    """One term of the objective: a loss, its stages and its weight."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -27,7 +27,7 @@ class Term(Settings):
 
 
 class Exposure(Settings):
-    """Known outliers: the network trains on them (outlier exposure), or only scorers see them."""
+    """Known outliers: the network trains on them (outlier exposure), or only scorers use them."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -38,7 +38,7 @@ class Exposure(Settings):
 
 
 class Train(Settings):
-    """How long the network is trained, on which device, and when checkpoints are written."""
+    """Training: number of epochs, batch size, device, precision and checkpoints."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 

@@ -13,7 +13,7 @@ _NO_OPTIONS = (object.__init__, nn.Module.__init__)
 
 
 def parameters_of(component: type) -> dict[str, tuple[inspect.Parameter, Any]]:
-    """Options of a component: name -> parameter and annotation.
+    """Parameter and annotation of each option of a component, by name.
 
     A constructor that passes options on to its base class declares them as ``**options:
     Unpack[SomeTypedDict]`` (PEP 692). Their annotations and defaults are those of the constructor

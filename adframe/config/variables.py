@@ -14,7 +14,7 @@ _NAME = re.compile(r"([A-Za-z_]\w*)(?::-(.*))?", re.DOTALL)
 
 
 def expand(text: str, origin: str, folder: Path) -> str:
-    """The text with each ``${NAME}`` or ``${NAME:-otherwise}`` replaced; ``$${`` becomes ``${``.
+    """Replace each ``${NAME}`` or ``${NAME:-default}`` in a text; ``$${`` becomes ``${``.
 
     Raises:
         UserError: a variable is not set and has no ``otherwise``, or its name is not valid.
@@ -40,11 +40,11 @@ def expand(text: str, origin: str, folder: Path) -> str:
 
 
 def is_variable(text: str) -> bool:
-    """Whether a value is one variable and nothing else; its text is then read as YAML."""
+    """Whether a value is only one variable; its text is then parsed as YAML."""
     match = _VARIABLE.fullmatch(text)
     return match is not None and not match[1]
 
 
 def escape(text: str) -> str:
-    """The text with ``${`` escaped, so that a config reads it back unchanged."""
+    """Escape ``${`` in a text as ``$${``, so that it is read back unchanged."""
     return text.replace("${", "$${")

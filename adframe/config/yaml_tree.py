@@ -52,7 +52,7 @@ def map_tree(
 
 
 def leaves(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
-    """Path and value of each leaf of such a tree; an empty dict, list or tuple is a leaf."""
+    """Path and value of each leaf of a tree; an empty dict, list or tuple is a leaf."""
     if not isinstance(value, dict | list | tuple) or not value:
         yield path, value
         return
@@ -61,12 +61,12 @@ def leaves(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
 
 
 def escaped(value: Any) -> Any:
-    """Plain values with ``${`` written as ``$${``, so that they are read back unchanged."""
+    """Escape ``${`` in plain values as ``$${``, so that they are read back unchanged."""
     return map_tree(value, lambda leaf, _: escape(leaf) if isinstance(leaf, str) else leaf)
 
 
 def to_yaml(value: Any, flow: bool | None = False, width: int = 80) -> str:
-    """YAML of plain values, keys in their order; the one writer of YAML.
+    """YAML text of plain values, keys in their order. All YAML files are written with it.
 
     Args:
         value: dicts, lists and values; ruamel's commented ones are written with their comments.
@@ -106,7 +106,7 @@ class ConfigNode:
         return None if missing else node
 
     def _walk(self, path: Sequence[str | int]) -> tuple[ConfigNode, int]:
-        """The deepest existing node on a path, and how many parts of the path are left."""
+        """The deepest existing node on a path, and how many keys of the path remain."""
         node = self
         for depth, part in enumerate(path):
             inside = isinstance(node.value, dict) and part in node.value
@@ -119,7 +119,7 @@ class ConfigNode:
 
 
 def read_file(path: Path) -> ConfigNode:
-    """The tree of a config file.
+    """Read a config file as a tree.
 
     Raises:
         UserError: it is missing, too large, or not a mapping in UTF-8 YAML.
@@ -145,7 +145,7 @@ def read_file(path: Path) -> ConfigNode:
 
 
 def parse(text: str, name: str, lines: bool = False, folder: Path | None = None) -> ConfigNode:
-    """The tree of a YAML text; every origin is ``name``, or ``name:line`` with ``lines``.
+    """Parse a YAML text as a tree. Each origin is ``name``, or ``name:line`` with ``lines``.
 
     Variables are replaced if ``folder`` is given; it is the value of ``${CONFIG_DIR}``.
     """
@@ -180,7 +180,7 @@ class _Reader:
         self.name, self.lines, self.folder, self.count = name, lines, folder, 0
 
     def node(self, raw: Any, key: Any = None, path: Path_ = ()) -> ConfigNode:
-        """A tree from ruamel's nodes; values of a mapping get the line of their key."""
+        """Convert a ruamel node to a tree; values of a mapping get the line of their key."""
         mark = (key or raw).start_mark
         origin = f"{self.name}:{mark.line + 1}" if self.lines else self.name
         self.count += 1

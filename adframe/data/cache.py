@@ -44,7 +44,7 @@ class _Found(NamedTuple):
 def mapped(
     paths: Sequence[AnyPath], size: int | None, skip_unreadable: bool, folder: Path
 ) -> tuple[Tensor, list[int]]:
-    """The pixels of image files from the cache in ``folder``; builds it if it is missing.
+    """Pixels of image files from the cache in ``folder``, which is built if it is missing.
 
     Memory does not grow with the number of images. One process builds at a time; another process
     waits, and then uses the finished file.
@@ -95,7 +95,7 @@ def _open(
     size: int | None,
     tell: bool = False,
 ) -> _Found | None:
-    """The content of a cache file; None if it is missing, outdated or damaged.
+    """Open a cache file; None if it is missing, outdated or damaged.
 
     Image files that were unreadable are tried again. If one is readable now, the result is None.
     """
@@ -164,7 +164,7 @@ def _check_disk(folder: Path, count: int, image: Tensor) -> None:
 
 @contextmanager
 def _building(folder: Path) -> Iterator[None]:
-    """Lock a cache folder; wait if another process builds in it."""
+    """Lock a cache folder; waits while another process builds a cache in it."""
 
     def on_wait() -> None:
         logger.warning("%s: another process decodes into it; waiting for it to end", folder)

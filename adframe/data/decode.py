@@ -35,7 +35,7 @@ logger = logging.getLogger("adframe")
 
 
 class ImageError(UserError):
-    """A file is not a readable image; the message names it."""
+    """Error for a file that is not a readable image; the message names the file."""
 
 
 def read_image(path: AnyPath, size: int | None = None) -> Tensor:
@@ -74,7 +74,7 @@ def read_image(path: AnyPath, size: int | None = None) -> Tensor:
 
 
 def _plain_jpeg(image: ImageFile) -> Tensor | None:
-    """The pixels of a JPEG file by torchvision, in about half the time that Pillow takes.
+    """Pixels of a JPEG file, decoded by torchvision in about half the time of Pillow.
 
     They are equal bit for bit; a test compares them. None for a file that only Pillow reads as
     documented: it may be turned (EXIF, XMP), has other colours (Adobe), or is cut short. A picture
@@ -95,7 +95,7 @@ def _plain_jpeg(image: ImageFile) -> Tensor | None:
 
 @cache
 def _decoder() -> Callable[[Tensor, int], Tensor] | None:
-    """What ``torchvision.io.decode_jpeg`` calls, if this torchvision has it.
+    """The operator behind ``torchvision.io.decode_jpeg``; None if torchvision lacks it.
 
     That function itself warns at every call that it will be removed, as of torchvision 0.29.
     """
@@ -199,7 +199,7 @@ def _tiny(paths: Sequence[AnyPath]) -> bool:
 
 
 def attempt(path: AnyPath, size: int | None = None) -> Tensor | ImageError:
-    """As ``read_image``, but an error is returned, without its traceback, which holds memory."""
+    """Call ``read_image``, but return an error without its traceback, which holds memory."""
     try:
         return read_image(path, size)
     except ImageError as error:
@@ -207,7 +207,7 @@ def attempt(path: AnyPath, size: int | None = None) -> Tensor | ImageError:
 
 
 def leave_out(errors: Sequence[ImageError], count: int, skip_unreadable: bool) -> None:
-    """Report that some of ``count`` files are unreadable.
+    """Report the unreadable ones of ``count`` files: raises, or logs a warning.
 
     Raises:
         ImageError: names the first of ``errors`` and counts the others. With ``skip_unreadable``
@@ -237,5 +237,5 @@ def find_images(paths: AnyPath | Iterable[AnyPath]) -> list[Path]:
 
 
 def _may_be_image(path: Path) -> bool:
-    """Whether to try a file; a broken link is tried too, so that the error names it."""
+    """Whether to read a path as an image. Broken links count, so that an error names them."""
     return path.suffix.lower() in SUFFIXES and (path.is_file() or path.is_symlink())

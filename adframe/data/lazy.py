@@ -1,4 +1,4 @@
-"""Images that are read part by part, and batches of them."""
+"""Images that are not all in memory, and batches and subsets of images."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class LazyImages(ABC):
 
     @abstractmethod
     def index_select(self, dim: int, rows: Tensor) -> Tensor:
-        """(len(rows), 3, H, W) uint8; ``dim`` is 0."""
+        """Reads some images, shape (len(rows), 3, H, W), uint8; ``dim`` must be 0."""
 
     @abstractmethod
     def subset(self, rows: Tensor) -> LazyImages:
-        """Some of the images, without reading them."""
+        """Selects images without reading them."""
 
     def batches(self, order: Sequence[Tensor]) -> Iterator[Tensor]:
         """The images of each item of ``order``, which is a tensor of rows."""
@@ -52,7 +52,7 @@ Pixels = Tensor | LazyImages
 
 
 class ImageSubset(LazyImages):
-    """Some rows of a tensor, without a copy; the tensor may be a mapped file."""
+    """A subset of the rows of a tensor without a copy; the tensor may be a mapped file."""
 
     def __init__(self, of: Tensor, rows: Tensor) -> None:
         self._of, self._rows = of, rows
@@ -63,12 +63,12 @@ class ImageSubset(LazyImages):
         return self._of.index_select(dim, self._rows[rows])
 
     def subset(self, rows: Tensor) -> ImageSubset:
-        """Some of these rows."""
+        """Selects some of these rows, without a copy."""
         return ImageSubset(self._of, self._rows[rows])
 
 
 def subset(pixels: Pixels, rows: Tensor) -> LazyImages:
-    """Some of the images, without a copy."""
+    """Selects some images, without a copy."""
     return pixels.subset(rows) if isinstance(pixels, LazyImages) else ImageSubset(pixels, rows)
 
 

@@ -1,4 +1,4 @@
-"""Reads many image files: into memory, into a cache file, or whenever they are needed."""
+"""Reads many image files: into memory, into a cache file, or on demand."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read_images(paths: AnyPath | Iterable[AnyPath], size: int | None = None) -> 
 def readable_images(
     paths: AnyPath | Iterable[AnyPath], size: int | None = None
 ) -> tuple[Tensor, list[int]]:
-    """As ``read_images``, but unreadable files are left out, with a warning that counts them.
+    """Reads image files as ``read_images``, but skips unreadable files and logs a warning.
 
     Returns:
         (K, 3, H, W) uint8 pixels, and the index of each image in ``paths``.
@@ -56,11 +56,11 @@ def open_images(
     cache: AnyPath | None = None,
     workers: int | Literal["auto"] | None = None,
 ) -> tuple[Pixels, list[int]]:
-    """The pixels of image files, and the index of each image in ``paths``.
+    """Opens image files as pixels; also returns the index of each image in ``paths``.
 
     Args:
         paths, size: as for ``read_images``.
-        skip_unreadable: leave unreadable files out, with a warning, as ``readable_images`` does.
+        skip_unreadable: skip unreadable files with a warning, as ``readable_images`` does.
         cache: folder for a file with the decoded pixels. The file is mapped into memory, so images
             may be larger than memory.
         workers: number of processes that decode the images each time they are needed; nothing is
@@ -93,7 +93,7 @@ def _in_memory(
 
 
 def check_memory(count: int, image: Tensor) -> None:
-    """Check that images fit in memory.
+    """Raises an error if images do not fit in memory.
 
     Raises:
         UserError: they do not; the message has the bytes needed and the bytes free.
@@ -108,7 +108,7 @@ def check_memory(count: int, image: Tensor) -> None:
 
 
 def _available() -> float:
-    """Bytes of memory that are free without swapping; if the system does not say, all of it."""
+    """Bytes of free memory without swapping; all memory if the system does not report it."""
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             fields = dict(line.split(":") for line in lines)

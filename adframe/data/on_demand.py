@@ -47,7 +47,7 @@ class LazyImageFiles(LazyImages):
         return pixels
 
     def subset(self, rows: Tensor) -> LazyImageFiles:
-        """Some of these files."""
+        """Selects some of these files, without reading them."""
         paths = [self._paths[row] for row in rows.tolist()]
         return LazyImageFiles(paths, self._size, [len(paths), *self.shape[1:]], self._workers)
 
@@ -71,7 +71,7 @@ class LazyImageFiles(LazyImages):
             yield batch
 
     def _decode(self, paths: list[str]) -> Tensor | ImageError:
-        """A batch, in a worker. Errors are returned: if raised, a traceback would be printed."""
+        """Decodes a batch in a worker. Returns errors, because a raised one prints a traceback."""
         pixels = torch.empty(len(paths), *self.shape[1:], dtype=torch.uint8)
         try:
             for row, path in zip(pixels, paths, strict=True):
@@ -91,13 +91,13 @@ class LazyImageFiles(LazyImages):
 def on_demand(
     paths: Sequence[AnyPath], size: int | None, skip_unreadable: bool, workers: int | None
 ) -> tuple[LazyImageFiles, list[int]]:
-    """Image files to be decoded when they are needed, and the index of each in ``paths``.
+    """Opens image files for decoding on demand; also returns their indices in ``paths``.
 
     Each file is decoded once now, so that unreadable files are found at the start.
 
     Args:
         paths, size: as for ``read_images``.
-        skip_unreadable: leave unreadable files out, with a warning.
+        skip_unreadable: skip unreadable files, with a warning.
         workers: as for ``LazyImageFiles``; None is one for each core, at most 8.
 
     Raises:
@@ -123,7 +123,7 @@ def _cores() -> int:
 
 
 def _leave_signals(worker: int) -> None:
-    """Make a worker ignore Ctrl-C and the first SIGTERM, which reach all processes of a group.
+    """Makes a worker ignore Ctrl-C and the first SIGTERM, which reach the whole process group.
 
     The run handles them. A second SIGTERM ends the worker, and so does the end of the run.
     """

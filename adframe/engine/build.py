@@ -28,7 +28,7 @@ from adframe.registry.loading import LoadedPlugins, load_plugins
 
 @dataclass
 class Assembly:
-    """The components of a run, built, on the CPU. ``set_up`` makes the method ready to train."""
+    """The built components of a run, on the CPU. ``set_up`` prepares the method for training."""
 
     dataset: Dataset
     outliers: list[Dataset]
@@ -72,7 +72,7 @@ def locating(config: RunConfig) -> Iterator[None]:
 
 @contextmanager
 def _collecting(problems: list[Problem], *path: str | int) -> Iterator[None]:
-    """Add a refusal to ``problems`` and go on, so that one error can name them all."""
+    """Collect errors of this context in ``problems``, so that all are reported together."""
     try:
         yield
     except ConfigError as error:
@@ -156,7 +156,7 @@ def set_up(config: RunConfig, assembly: Assembly, classes: int | None) -> None:
 
 
 def _loss_maker(spec: ComponentSpec, index: int, first: Loss) -> Callable[[], Loss]:
-    """Hands out the loss that is built already, and then new ones."""
+    """Function that returns the loss already built, then builds a new one at each call."""
     ready = [first]
     return lambda: ready.pop() if ready else spec.build(("objective", index, "loss"))
 

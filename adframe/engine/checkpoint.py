@@ -2,7 +2,7 @@
 
 ``model.safetensors`` holds what scoring needs: weights and fitted scorers. ``state.safetensors``
 holds what resuming needs: weights, optimiser state, position, and metric sums of the current epoch.
-Each file contains the SHA-256 of its content. ``state.json`` repeats the facts for people. No
+Each file contains the SHA-256 of its content. ``state.json`` repeats the metadata for people. No
 random state is saved, because random numbers depend only on seed and position.
 """
 
@@ -66,7 +66,7 @@ def save_state(run: Run, sums: Mapping[str, float], optimizers: Optimizers) -> N
 
 
 def _write_summary(path: Path, facts: Mapping[str, Any]) -> None:
-    """Write the facts of a state, and the seconds that the run took, as JSON for people."""
+    """Write ``state.json``: the metadata of a saved state and the seconds that the run took."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     write_json(path.with_suffix(".json"), {**facts, "sha256": {path.name: digest}})
 
@@ -75,7 +75,7 @@ def load_state(run: Run, optimizers: Optimizers) -> dict[str, Any]:
     """Restore the saved state of a run.
 
     Returns:
-        The facts it was saved with; empty if there is no saved state.
+        The metadata saved with the state; empty if there is no saved state.
 
     Raises:
         UserError: the state is damaged, or belongs to another config or other training images.
@@ -124,7 +124,7 @@ def _restore(path: Path, values: Mapping[str, Any], method: Method, optimizers: 
 
 
 def seconds(path: Path) -> float:
-    """The seconds that a run took, from ``state.json`` or ``result.json``; 0 if unknown."""
+    """Duration of a run in seconds, from ``state.json`` or ``result.json``; 0 if unknown."""
     try:
         value = read_json(path)["seconds"]
         return value if isinstance(value, int | float) else 0.0
@@ -146,7 +146,7 @@ def save_model(run: Run, facts: Mapping[str, Any]) -> None:
 
 
 def model_facts(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read the tensors and facts of ``model.safetensors``.
+    """Read the tensors and metadata of ``model.safetensors``.
 
     Raises:
         UserError: the folder holds no finished run, or its model is damaged.

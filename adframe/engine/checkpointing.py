@@ -1,4 +1,4 @@
-"""Checkpoints during training: on time, when a run is stopped, and never of broken weights."""
+"""Checkpoints during training: at intervals and on a signal, only of finite weights."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class CheckpointManager:
         self._last = time.monotonic()
 
     def on_step_end(self) -> None:
-        """Check the metrics, save or stop if it is time; called after each batch."""
+        """Check metrics; save or stop if it is time. Called after each batch."""
         if self.run.step % INTERVAL == 0:
             self.metrics.flush()
         asked = self.run.stop.asked
@@ -49,7 +49,7 @@ class CheckpointManager:
             raise Stopped(asked, f"interrupted after {at}, and saved")
 
     def on_epoch_end(self) -> None:
-        """Check for a collapse, and save if it is time; called after each epoch."""
+        """Check for collapse of the features; save if it is time. Called after each epoch."""
         run = self.run
         note = check_collapse(run.assembly.method, run.data.train.pixels, run.epoch)
         if note is not None and not self._collapsed:
@@ -69,11 +69,11 @@ class CheckpointManager:
 
 @contextmanager
 def checkpointing(run: Run, optimizers: checkpoint.Optimizers) -> Iterator[CheckpointManager]:
-    """Train in this context: signals stop the run after a step, and errors name the checkpoint.
+    """Context of training: signals stop the run after a step; errors name the last checkpoint.
 
     Raises:
         TrainingError: a loss or a weight is not finite.
-        Stopped: the run was asked to stop, and was saved.
+        Stopped: a signal stopped the run, after a checkpoint.
     """
     manager = CheckpointManager(run, optimizers)
     try:

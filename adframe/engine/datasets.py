@@ -1,4 +1,4 @@
-"""Reads the data sets of a run: inliers, outliers to test on, known outliers to train with."""
+"""Reads the data sets of a run: inliers, test outliers and known outliers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def load(config: RunConfig, assembly: Assembly) -> RunData:
 
 
 def _read(read: Callable[[int], Data], seed: int, *path: str | int) -> Data:
-    """Call a data set; what it refuses becomes a problem at ``path`` of the config."""
+    """Read a data set; its errors become problems at ``path`` of the config."""
     try:
         return read(seed)
     except ConfigError:

@@ -1,4 +1,4 @@
-"""Versions and machine that a run used."""
+"""Software versions and machine of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from adframe.config.model import RunConfig
 
 
 def environment(config: RunConfig, device: torch.device) -> dict[str, Any]:
-    """All that a result may depend on besides its config and its data."""
+    """Versions, machine and threads: all that may change a result besides config and data."""
     import importlib.metadata
 
     names = ("torch", "torchvision", "numpy", "scikit-learn", "safetensors", "pydantic")

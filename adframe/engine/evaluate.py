@@ -46,7 +46,7 @@ def evaluate(run: Run) -> Report:
 
 
 def _progress(run: Run) -> Counter:
-    """A counter that reports to the hook ``adframe_progress``."""
+    """Function that counts scored views and calls the hook ``adframe_progress``."""
     images = [run.data.train, *run.test_sets.values()]
     total = 0
     for spec, alike in _by_view_spec(run.assembly.scorers).items():

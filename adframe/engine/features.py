@@ -1,4 +1,4 @@
-"""Extracts the features of images that scorers request."""
+"""Extracts features of images, under the views that scorers request."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def extract_features(
 def _views(
     images: Tensor, spec: ViewSpec, shifts: Sequence[Shift], keys: RandomKeys | None
 ) -> Iterator[Tensor]:
-    """One view of each image, unshifted, and then under each shift if the spec requests it.
+    """Yields views: the unshifted images, then each shift of them if the spec requests shifts.
 
     ``keys`` may be None if the spec has no random transform.
     """

@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Stopped(KeyboardInterrupt):
-    """A run was stopped by a signal; the message says at which step.
+    """Exception of a run stopped by a signal; the message names the step.
 
     Attributes:
         status: the exit status: 130 after Ctrl-C, 143 after SIGTERM.
@@ -22,7 +22,7 @@ class Stopped(KeyboardInterrupt):
 
 
 class Stop:
-    """Whether a run was asked to stop.
+    """Signal handler of a run: records the signal that stops it.
 
     Attributes:
         asked: number of the signal that was received; 0 if there was none.
@@ -53,7 +53,7 @@ class Stop:
 
     @contextmanager
     def patient(self) -> Iterator[None]:
-        """In this context, the first signal only sets ``asked``; the second raises ``Stopped``."""
+        """Delay the first signal to the end of this context; the second raises ``Stopped``."""
         self._patient = True
         try:
             yield

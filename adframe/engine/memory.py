@@ -1,4 +1,4 @@
-"""How the process that trains uses memory."""
+"""Memory settings of the training process."""
 
 from __future__ import annotations
 

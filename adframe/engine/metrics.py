@@ -1,4 +1,4 @@
-"""AUROC of scores, and the AUROC that raw pixels give."""
+"""AUROC of scores, and a baseline AUROC from raw pixels."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def auroc(scores: dict[str, Tensor]) -> dict[str, float]:
 
 
 def pixel_floor(train: Images, parts: dict[str, Images]) -> dict[str, Outcome]:
-    """Scores by the nearest training image on raw pixels, by ``cosine`` and by ``l2`` distance.
+    """Baseline scores: ``cosine`` and ``l2`` distance of raw pixels to the nearest training image.
 
     A trained network should be better than this. For the cosine, the mean is subtracted from each
     image, so that brightness does not dominate. Memory does not grow with the number of images.

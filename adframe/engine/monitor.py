@@ -1,4 +1,4 @@
-"""Watches training: metrics, numbers that are not finite, and collapse."""
+"""Monitors training: metrics, numbers that are not finite, and collapsed features."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLLAPSED = 1e-6  # variance of unit features below which the representation has
 
 
 class NonFiniteError(Exception):
-    """A number is not finite; the message says which, ``step`` after which step (from 1)."""
+    """Error for a loss or weight that is not finite; ``step`` is the step (from 1)."""
 
     def __init__(self, step: int, what: str) -> None:
         super().__init__(what)
@@ -37,7 +37,7 @@ class MetricAccumulator:
         self._pending: list[tuple[int, str, Tensor]] = []
 
     def add(self, step: int, metrics: Mapping[str, Tensor]) -> None:
-        """Add the metrics of an update, 0-d tensors."""
+        """Add the metrics of one update; each is a 0-d tensor."""
         self._pending += [(step, name, value.detach()) for name, value in metrics.items()]
 
     def flush(self) -> None:
@@ -67,7 +67,7 @@ class MetricAccumulator:
 
 
 def _terms(names: Sequence[str]) -> str:
-    """Text for a message: ``uniclr_4`` becomes ``loss term uniclr at stage 4``."""
+    """Format metric names for a message: ``uniclr_4`` as ``loss term uniclr at stage 4``."""
     terms = [name for name in names if name != "loss"]
     if not terms:
         return "the loss"
@@ -77,7 +77,7 @@ def _terms(names: Sequence[str]) -> str:
 
 
 def check_weights(method: Method, step: int) -> None:
-    """Check that all weights are finite.
+    """Raise an error unless all weights are finite.
 
     Raises:
         NonFiniteError: a weight is not finite.
@@ -88,7 +88,7 @@ def check_weights(method: Method, step: int) -> None:
 
 
 def feature_variance(method: Method, pixels: Pixels) -> float:
-    """Variance of the unit features of some images, in 0..1; 0 if all are equal.
+    """Variance of L2-normalised features over a sample of images, 0..1; 0 if all are equal.
 
     Args:
         method: the method in training.
@@ -100,7 +100,7 @@ def feature_variance(method: Method, pixels: Pixels) -> float:
 
 
 def check_collapse(method: Method, pixels: Pixels, epoch: int) -> str | None:
-    """The warning that the network gives every image the same features; None if it does not."""
+    """Warning text if all images have the same features (collapse), else None."""
     variance = feature_variance(method, pixels)
     if not variance < COLLAPSED:  # nor where it is no number, which is found otherwise
         return None

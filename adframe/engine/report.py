@@ -1,4 +1,4 @@
-"""The result of a run, and the files it is written to."""
+"""The result of a run, and the files that contain it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def scores_csv(report: Report, parts: dict[str, Images]) -> str:
 
 
 def write_report(report: Report, run: Run) -> None:
-    """Write model, scores and result; ``result.json`` is last and marks a complete folder."""
+    """Write model, scores and result; ``result.json`` comes last and marks a complete folder."""
     assert run.out is not None, "a report is written into a folder"
     facts = {
         "image_size": list(run.data.train.pixels.shape[1:]),

@@ -1,4 +1,4 @@
-"""Opens a run folder: it belongs to one config."""
+"""Opens a run folder. Each run folder belongs to one config."""
 
 from __future__ import annotations
 

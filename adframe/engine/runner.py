@@ -31,7 +31,7 @@ def run(
     resume: bool = False,
     verbose: bool = False,
 ) -> Report:
-    """Train and evaluate as a config says.
+    """Train and evaluate a run from a config.
 
     Args:
         config: from ``load_config``.
@@ -133,5 +133,5 @@ def load_run(folder: Path, verbose: bool = False, **options: Any) -> tuple[Run, 
         report = evaluate(current)
     finally:
         current.detach()
-    report.seconds = checkpoint.seconds(folder / "result.json")  # of the run, not of looking at it
+    report.seconds = checkpoint.seconds(folder / "result.json")  # of the run, not of loading it
     return current, report

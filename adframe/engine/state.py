@@ -17,7 +17,7 @@ from adframe.interfaces import Images, Splits
 
 @dataclass
 class Run:
-    """A run, as hooks see it.
+    """A run in progress; hooks receive it.
 
     Attributes:
         config, out, data, test_sets, assembly, device: what ``prepare`` built and read.
@@ -28,7 +28,7 @@ class Run:
         epoch_metrics: mean of each metric over the epoch just completed.
         verbose: whether to show anything on the terminal.
         fingerprint: SHA-256 of config and training images, if the run has a folder.
-        stop: whether a signal asked the run to stop.
+        stop: handles the signals that stop the run.
     """
 
     config: RunConfig
@@ -57,22 +57,22 @@ class Run:
 
     @property
     def batch_size(self) -> int:
-        """Inliers in a batch; at most all training images."""
+        """Number of inliers in a batch; at most all training images."""
         return min(self.config.train.batch_size, len(self.data.train))
 
     @property
     def batches_per_epoch(self) -> int:
-        """Complete batches in an epoch; other images are left over in each epoch."""
+        """Number of complete batches in an epoch; the images that remain are not used in it."""
         return len(self.data.train) // self.batch_size
 
     @property
     def exposed_per_inlier(self) -> float:
-        """Known outliers in a batch for each inlier."""
+        """Number of known outliers in a batch for each inlier."""
         return self.config.exposure.ratio if self.config.exposure else 0.0
 
     @property
     def total_steps(self) -> int:
-        """Batches in the whole run."""
+        """Number of batches in the whole run."""
         return self.batches_per_epoch * self.config.train.epochs
 
     @property
@@ -86,7 +86,7 @@ class Run:
         self._observers.append(observer)
 
     def detach(self) -> None:
-        """Remove attached objects at the end of the run."""
+        """Detach all observers at the end of the run."""
         for observer in self._observers:
             self.config.loaded.manager.unregister(observer)
             getattr(observer, "close", lambda: None)()

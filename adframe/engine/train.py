@@ -86,7 +86,7 @@ def _fed(run: Run, images: Images, order: Sequence[Tensor], seed: int) -> Iterat
 
 
 def _under(context: AbstractContextManager[Any], updates: Iterator[Update]) -> Iterator[Update]:
-    """Updates that are computed inside a context; the optimiser step is outside of it."""
+    """Updates of a method, computed inside a context; optimiser steps run outside it."""
     while True:
         with context:
             update = next(updates, None)
@@ -105,7 +105,7 @@ def _autocast(run: Run) -> AbstractContextManager[Any]:
 
 
 def _compile(run: Run) -> None:
-    """Compile the backbones if that pays, or if the config says ``on``."""
+    """Compile the backbones if ``train.compile`` is ``on``, or ``auto`` and it saves time."""
     wanted = run.config.train.compile
     able = run.device.type == "cuda" and any(map(shutil.which, ("cc", "gcc", "clang")))
     if wanted == "on" or (wanted == "auto" and able and run.total_steps >= COMPILE_FROM):

@@ -1,4 +1,4 @@
-"""Checks that the stored scores of a run are those of its model."""
+"""Checks the stored scores of a run against new scores from its model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def verify(folder: Path, **options: Any) -> str | None:
         options: plugins, without, allow_code, as for ``load_config``.
 
     Returns:
-        One line that says what differs from ``scores.csv`` or ``result.json``; None if all agree.
+        One line that names the difference to ``scores.csv`` or ``result.json``; None if all agree.
 
     Raises:
         UserError: the folder holds no finished run, or a file of it is damaged.
@@ -53,7 +53,7 @@ def verify(folder: Path, **options: Any) -> str | None:
 
 
 def _which(row: list[str]) -> tuple[str, ...]:
-    """Path, label and set of a row of scores, and how many columns it has."""
+    """Path, label, set and number of columns of a row of scores."""
     return (*row[:2], *row[3:4], str(len(row)))
 
 

@@ -47,7 +47,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def load(self, seed: int) -> Splits:
-        """Reads the images. ``seed`` decides the split if the data set has none of its authors.
+        """Reads the images. ``seed`` determines the split if the authors of the data set give none.
 
         Raises:
             adframe.UserError: the data is missing, empty or unreadable; one clear line.

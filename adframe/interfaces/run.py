@@ -1,4 +1,4 @@
-"""What hooks may read: a run and its report."""
+"""Read-only types for hooks: a run and its report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from adframe.interfaces.data import Images, Splits
 
 
 class Run(Protocol):
-    """A run in progress, as hooks see it.
+    """A run in progress; hooks receive it.
 
     Attributes:
         config: the validated config, as ``run.config.train.epochs``.

@@ -45,7 +45,7 @@ class Scorer(ABC):
     needs_classes: bool = False  #: whether it needs labelled inlier classes
 
     def view_spec(self) -> ViewSpec:
-        """The views it requests, both for ``fit`` and for ``score``."""
+        """The views that the scorer requests, for both ``fit`` and ``score``."""
         return ViewSpec()
 
     @abstractmethod

@@ -62,7 +62,7 @@ class Augmentation(ABC):
 
 
 class Schedule(ABC):
-    """Which stages of the network are trained when, and on which augmented views."""
+    """A plan of training: stages to train and their augmentation at each time of the run."""
 
     @abstractmethod
     def stages(self, levels: int, progress: float) -> list[Stage]:
@@ -77,10 +77,10 @@ class Schedule(ABC):
         """
 
     def levels(self, levels: int) -> list[tuple[int, ...]]:
-        """The sets of stages that are trained together at any time of a run, each once.
+        """All sets of stages that are trained together during a run, without duplicates.
 
-        A method reads it to know which stages need losses. The default asks ``stages`` at 101 times
-        of the run. Override it if a set of stages may be trained for less than 1 % of a run.
+        A method reads it to know which stages need losses. The default calls ``stages`` 101 times
+        over the run. Override it if a set of stages may be trained for less than 1 % of a run.
 
         Args:
             levels: number of stages of the backbone.
@@ -141,7 +141,7 @@ class Method(nn.Module, ABC):
         """
 
     def outputs(self) -> tuple[str, ...]:
-        """Names of what ``embed`` returns, after ``setup``. Pooled ``features`` are required."""
+        """Names of the outputs of ``embed``, after ``setup``. Pooled ``features`` are required."""
         return ("features",)
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
@@ -197,5 +197,5 @@ def count_variants(shifts: Sequence[Shift]) -> int:
 
 
 def every_variant(images: Tensor, shifts: Sequence[Shift]) -> list[Tensor]:
-    """Images unshifted, then under each variant of each shift, numbered as ``Views.shift``."""
+    """Lists the unshifted images, then each variant of each shift, numbered as ``Views.shift``."""
     return [images, *(shift(images, v + 1) for shift in shifts for v in range(shift.variants))]

@@ -78,7 +78,7 @@ class Views:
         return self.source * (self.shift.max() + 1) + self.shift
 
     def repeat(self, times: int) -> Views:
-        """Repeats all rows as further views. ``view`` is the number of the copy."""
+        """Repeats all rows as more views. ``view`` is the number of the copy."""
         rows = torch.arange(len(self), device=self.source.device)
         copies = self[rows.repeat(times)]
         return replace(

@@ -60,7 +60,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file with one key a line."""
+    """Write a JSON file with one key per line."""
     write(path, json.dumps(value, indent=2) + "\n")
 
 

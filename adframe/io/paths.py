@@ -11,5 +11,5 @@ One = TypeVar("One", bound=AnyPath)
 
 
 def as_list(paths: One | Iterable[One]) -> list[One]:
-    """A list of the paths; of one, if one is given and not a sequence of them."""
+    """Converts one path, or several, to a list of paths."""
     return [paths] if isinstance(paths, str | os.PathLike) else list(paths)

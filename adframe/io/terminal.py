@@ -1,4 +1,4 @@
-"""Text for people: laid out for the terminal's width there, plain and stable where it is piped."""
+"""Printed output: fits the terminal's width; plain and stable if it is piped."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _NUMBER = re.compile(r"[+-]?[\d,.]*|not counted")
 
 
 def clean(text: str) -> str:
-    """Text with its control characters escaped, so that a file name cannot steer the terminal."""
+    """Escape control characters in a text, so that a file name cannot control the terminal."""
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class Screen:
-    """Where a command prints.
+    """Standard output of a command.
 
     On a terminal words wrap at its width, and colours follow ``NO_COLOR``. Anywhere else a line
     stays a line. Text is never read as markup.
@@ -60,7 +60,7 @@ class Screen:
             self.console.print(line, soft_wrap=True)
 
     def block(self, text: str) -> None:
-        """Print lines as they are, as a piece of a config."""
+        """Print lines unchanged, for example a part of a config."""
         text = clean(text)
         if self.console is None:
             print(text, file=self.stream)
@@ -68,7 +68,7 @@ class Screen:
             self.console.print(text, soft_wrap=True)
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print a table; where the terminal is too narrow for one, a list of its rows."""
+        """Print a table, or a list of its rows if the terminal is too narrow."""
         lines = [[clean(cell) for cell in row] for row in (head, *rows)]
         columns = list(zip(*lines, strict=True))
         widths = [max(map(len, column)) for column in columns]
@@ -88,7 +88,7 @@ class Screen:
                 self.line(cell, head=f"  {title}".ljust(titles + 2))
 
     def markdown(self, text: str) -> None:
-        """Print Markdown: as it is, or on a terminal its headings, lists and tables laid out."""
+        """Print Markdown: formatted on a terminal, unchanged elsewhere."""
         if self.console is None:
             print(clean(text), file=self.stream)
             return
@@ -121,15 +121,15 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def error_line(message: object) -> None:
-    """Print one thing that went wrong on standard error."""
+    """Print one error on standard error."""
     Screen(sys.stderr).line(str(message), style="red")
 
 
 class _StatusLines(logging.Handler):
-    """Prints what adframe logs, one line each."""
+    """Logging handler that prints one line per record."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a record on standard error, as it is at this moment: a progress bar replaces it."""
+        """Print a record on the current standard error, which a progress bar may have replaced."""
         head = f"{record.levelname.lower()}: "
         Screen(sys.stderr).line(record.getMessage(), head=head, of_head="yellow")
 

@@ -1,4 +1,4 @@
-"""The hooks a plugin may implement: the whole extension surface, in the order they are called.
+"""The hooks that a plugin may implement, in the order in which they are called.
 
 A plugin is a module (or object) with functions of these names, each marked ``@hookimpl``
 (``from adframe import hookimpl``). It may take fewer arguments than listed, never others.
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 hookspec = pluggy.HookspecMarker("adframe")
 hookimpl = pluggy.HookimplMarker("adframe")
 
-#: The version of this surface: hooks, base classes, what passes between them. A plugin says which
-#: one it is written for with a module attribute ``adframe_api``, and is refused by another.
+#: The version of this surface: hooks, base classes, what passes between them. A plugin sets the
+#: version it is written for in a module attribute ``adframe_api``, and is refused by another.
 API = 1
 
 
 class Add(Protocol):
-    """The callback ``adframe_register`` receives."""
+    """Type of the callback that ``adframe_register`` receives."""
 
     def __call__(self, kind: str, name: str, target: str | type, *, default: bool = False) -> None:
-        """Offer a component.
+        """Register a component.
 
         ``target`` is an import string (``".losses:UniCLR"``, relative to the plugin's package, or
         absolute), imported only when a config names the component; or the class itself.
@@ -44,7 +44,7 @@ class Add(Protocol):
 
 @hookspec
 def adframe_register(add: Add) -> None:
-    """Say which components the plugin brings; called once, before anything is validated."""
+    """Register the components of the plugin; called once, before a config is validated."""
 
 
 # --- during a run -------------------------------------------------------------------------------
@@ -52,7 +52,7 @@ def adframe_register(add: Add) -> None:
 
 @hookspec
 def adframe_run_start(run: Run) -> None:
-    """A run is assembled and its folder exists; nothing has been trained yet.
+    """Called when a run is built and its folder exists, before training.
 
     The place to open a log, or to call ``run.attach(observer)`` with an object that implements
     the hooks below and keeps the state of this one run. Its ``close()``, if it has one, is called
@@ -62,7 +62,7 @@ def adframe_run_start(run: Run) -> None:
 
 @hookspec
 def adframe_update(run: Run, group: str, metrics: Mapping[str, Tensor]) -> None:
-    """One optimiser step of ``group`` was taken; ``run.step`` batches came before this one.
+    """Called after an optimiser step of ``group``; ``run.step`` batches came before this one.
 
     ``metrics`` holds detached 0-d tensors on the training device, ``loss`` among them. Reading
     one waits for the device: do so seldom.
@@ -71,23 +71,23 @@ def adframe_update(run: Run, group: str, metrics: Mapping[str, Tensor]) -> None:
 
 @hookspec
 def adframe_epoch_end(run: Run, epoch: int) -> None:
-    """Epoch number ``epoch`` (1 is the first) is complete; ``run.epoch_metrics`` has its means."""
+    """Called after epoch ``epoch`` (1 is the first); ``run.epoch_metrics`` has its mean metrics."""
 
 
 @hookspec
 def adframe_progress(run: Run, done: int, total: int) -> None:
-    """``done`` of ``total`` image views were scored; the first call has ``done`` 0.
+    """Called when ``done`` of ``total`` image views are scored; ``done`` is 0 at first.
 
     Called after training, and by ``adframe evaluate``, where ``adframe_run_start`` is not called.
-    An image counts once for each view and shift that a scorer asks for.
+    An image counts once for each view and shift that a scorer requests.
     """
 
 
 @hookspec
 def adframe_run_end(run: Run, report: Report) -> None:
-    """The run is evaluated and its folder is whole."""
+    """Called when the run is evaluated and its folder is complete."""
 
 
 def names() -> dict[str, Any]:
-    """Every hook by name, in the order of this file."""
+    """Hook specifications by name, in the order of this file."""
     return {name: value for name, value in globals().items() if name.startswith("adframe_")}

@@ -61,7 +61,7 @@ class LoadedPlugins:
 
 
 def installed() -> list[Source]:
-    """Plugins of all entry points of the group ``adframe``, sorted by name; imports nothing."""
+    """Plugins of all entry points of the group ``adframe``, sorted by name. Imports nothing."""
     sources = []
     points = importlib.metadata.entry_points(group=GROUP)
     for point in sorted(points, key=lambda point: (point.name, point.dist and point.dist.name)):
@@ -80,7 +80,7 @@ def installed() -> list[Source]:
 
 
 def from_file(path: str | Path) -> Source:
-    """A one-file plugin, as of ``--plugin FILE.py``; its name is the name of the file."""
+    """One-file plugin, as for ``--plugin FILE.py``; its name is the name of the file."""
     path = Path(path)
 
     def load() -> ModuleType:
@@ -110,7 +110,7 @@ def load_plugins(
 
     Args:
         files: one-file plugins, loaded after the installed ones, each once.
-        without: names of plugins to leave out; ``distribution:name`` if two have the same name.
+        without: names of plugins to exclude; ``distribution:name`` if two have the same name.
         sources: plugins to load in place of the installed ones.
 
     Raises:

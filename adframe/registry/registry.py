@@ -53,13 +53,13 @@ class Plugin:
 
     @property
     def note(self) -> str:
-        """Message that it did not load, with the reason."""
+        """Message for a plugin that did not load, with the reason."""
         return f"plugin '{self.name}' did not load: {self.error}"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One component; ``target`` is the class, or an import string ``module:Class``."""
+    """A registered component; ``target`` is the class, or an import string ``module:Class``."""
 
     kind: str
     name: str
@@ -122,7 +122,7 @@ def module_source(module: str) -> bytes:
 
 
 def reason(error: BaseException) -> str:
-    """Type and first line of an exception."""
+    """Type of an exception and first line of its message."""
     return f"{type(error).__name__}: {str(error).strip()}".partition("\n")[0].rstrip(": ")
 
 
@@ -134,13 +134,13 @@ class Registry:
         self._entries: dict[tuple[str, str], list[Entry]] = {}
 
     def __iter__(self) -> Iterator[Entry]:
-        """All entries, grouped by kind; also those whose name is claimed twice."""
+        """All entries, grouped by kind, including names that two plugins claim."""
         order = list(KINDS)
         for key in sorted(self._entries, key=lambda key: (order.index(key[0]), key[1])):
             yield from self._entries[key]
 
     def add(self, entry: Entry) -> None:
-        """Add an entry; a name that two plugins claim is an error when it is used, not before."""
+        """Add an entry. A name that two plugins claim is an error only when it is used."""
         if entry.kind not in KINDS:
             raise PluginFault(f"no kind '{entry.kind}'{did_you_mean(entry.kind, KINDS)}")
         if not re.fullmatch(r"[a-z][a-z0-9_]*", entry.name):
@@ -162,7 +162,7 @@ class Registry:
         return sorted(name for of, name in self._entries if of == kind)
 
     def get(self, kind: str, name: str) -> Entry:
-        """The one entry of that kind and name.
+        """The entry of a kind and name.
 
         Raises:
             UnknownComponent: there is none; the message suggests the nearest name and lists the
@@ -180,7 +180,7 @@ class Registry:
         return _only(entries, f"{kind} '{name}'")
 
     def default(self, kind: str) -> Entry | None:
-        """The entry for configs that do not name a component of the kind, if there is one."""
+        """The entry used if a config names no component of the kind; None if there is none."""
         entries = [entry for entry in self if entry.kind == kind and entry.default]
         return _only(entries, f"the default {kind}") if entries else None
 

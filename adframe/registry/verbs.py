@@ -21,20 +21,20 @@ GROUP = "adframe.verbs"
 
 
 class Verb(Protocol):
-    """A command of ``adframe``: a module with these names, an object, or a class."""
+    """Interface of a command of ``adframe``: a module, object or class with these members."""
 
     summary: str  #: one line for ``adframe --help``
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare options and arguments; ``--plugin`` and ``--without`` are there already."""
+        """Declare options and arguments. ``--plugin`` and ``--without`` are declared already."""
 
     def run(self, arguments: argparse.Namespace) -> int:
-        """Do the work; returns the exit status. A ``UserError`` ends with one line and status 2."""
+        """Run the command; returns the exit status. A ``UserError`` gives one line and status 2."""
 
 
 @dataclass(frozen=True)
 class VerbEntry:
-    """One verb on offer.
+    """An installed verb.
 
     Attributes:
         target: ``module``, or ``module:attribute``.
@@ -48,7 +48,7 @@ class VerbEntry:
 
     @property
     def bundled(self) -> bool:
-        """Whether it comes with adframe."""
+        """Whether the verb is part of adframe."""
         return self.owner == "adframe"
 
     @property
@@ -76,7 +76,7 @@ class VerbEntry:
         return cast(Verb, verb)
 
     def failed(self, error: BaseException) -> str:
-        """One line that says why the verb cannot be used."""
+        """One-line message with the reason why the verb cannot be used."""
         return f"command '{self.name}' of {self.origin} did not load: {reason(error)}"
 
     def summary(self) -> str:
@@ -98,7 +98,7 @@ class VerbEntry:
 
 
 def find_verbs() -> dict[str, list[VerbEntry]]:
-    """Every verb by name, sorted, with all who claim the name."""
+    """All verbs by name, sorted, with every distribution that claims the name."""
     found: dict[str, list[VerbEntry]] = {}
     for point in importlib.metadata.entry_points(group=GROUP):
         owner, version = (point.dist.name, point.dist.version) if point.dist else ("", "")
@@ -108,7 +108,7 @@ def find_verbs() -> dict[str, list[VerbEntry]]:
 
 
 def only(entries: Sequence[VerbEntry]) -> VerbEntry:
-    """The one owner of a verb.
+    """The only entry of a verb.
 
     Raises:
         UserError: several packages claim the name.

@@ -78,7 +78,7 @@ def config(name: str, kinds: Sequence[str]) -> str:
 
 
 def single_file(name: str, kinds: Sequence[str]) -> str:
-    """The same components in a single file for ``--plugin``."""
+    """The text of a one-file plugin with the new components, for ``--plugin``."""
     imports, bodies = [("adframe", "Add"), ("adframe", "hookimpl")], []
     for kind in kinds:
         text = Template(_text(f"{kind}.py.tmpl")).substitute(stem=_stem(name))

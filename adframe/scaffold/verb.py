@@ -1,4 +1,4 @@
-"""``adframe new``: a plugin to start from."""
+"""``adframe new``: writes a new plugin from templates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ summary = "write a plugin to start from"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """NAME, kinds, and package or single file."""
+    """Declare NAME, ``--kind`` and ``--single-file``."""
     parser.add_argument("name", metavar="NAME", help="of the plugin and of its components")
     parser.add_argument(
         "--kind", action="append", metavar="KIND", help="loss (the default), shift, scorer, ..."
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write a plugin that works as it is: a package, or one file with its config."""
+    """Write a working plugin: a package, or one file with its config."""
     name = arguments.name
     kinds = list(dict.fromkeys(arguments.kind or ["loss"]))
     for kind in kinds:
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _write(root: Path, files: dict[str, str]) -> None:
-    """Write all files or none: first into a temporary folder, which is then moved."""
+    """Write all files or none: writes to a temporary folder, then renames it."""
     aside = None
     try:
         aside = Path(tempfile.mkdtemp(prefix=".adframe-new-", dir="."))

@@ -1,4 +1,4 @@
-"""Content of a table file: rows, columns, tasks, where the data is, and budgets."""
+"""Content of a table file: rows, columns, tasks, data sources and budgets."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Column(Settings):
 
 
 class Row(Settings):
-    """A row: a config and what it changes; ``set_at`` has changes for single budgets."""
+    """A row: a config and changes to it; ``set_at`` has changes for single budgets."""
 
     config: str
     set: Changes = None
@@ -62,7 +62,7 @@ class Row(Settings):
 
 
 class Budget(Settings):
-    """How much is run: changes of each config, seeds, and tasks (of all columns, or by column)."""
+    """A budget: changes of each config, seeds, and tasks (of all columns, or by column)."""
 
     seeds: Annotated[list[Seed], MinLen(1)]
     set: Changes = None
@@ -124,7 +124,7 @@ class Table:
         ]  # fmt: skip
 
     def used(self, budget: Budget) -> dict[str, list[str]]:
-        """Tasks of each column at a budget; columns that are not run are left out."""
+        """Tasks of each column at a budget, without columns that are not run."""
         of_column = {name: self.expand(c.tasks) for name, c in self.file.columns.items()}
         if isinstance(budget.tasks, dict):
             of_column = {name: self.expand(tasks) for name, tasks in budget.tasks.items()}
@@ -134,7 +134,7 @@ class Table:
         return {name: tasks for name, tasks in of_column.items() if tasks}
 
     def changes(self, row: str, task: Task, form: int, budget: str) -> list[ConfigNode]:
-        """What changes the config of a row for a task at a budget, in order; ``form`` of data."""
+        """Changes of a row's config for a task at a budget, in order, for a ``form`` of data."""
         group = self.file.tasks[task.group]
         paths: list[tuple[str | int, ...]] = [
             ("rows", row, "set"),

@@ -18,7 +18,7 @@ from adframe.tables.summary import summary
 
 
 def execute(grid: Grid, say: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Run the chosen cells that are not done, and rewrite the table after each.
+    """Run the selected cells that are not done; rewrites the table after each.
 
     A cell that was started continues from its last checkpoint. If a cell fails, this is reported
     and the others still run.
@@ -48,7 +48,7 @@ def execute(grid: Grid, say: Callable[[str], None]) -> tuple[dict[str, Any], dic
 
 
 def _run(cell: Cell) -> str:
-    """Runs a cell; returns why it failed, or an empty text."""
+    """Run a cell; returns the reason of a failure, or an empty text."""
     try:
         run(cell.config, cell.folder, resume=True)
     except (UserError, TrainingError) as error:

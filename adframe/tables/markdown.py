@@ -111,7 +111,7 @@ def _by_task(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _so_far(cell: dict[str, Any]) -> str:
-    """A value, or the mean of the seeds that are done, with their number."""
+    """Text of a value, or of the mean over the seeds that are done, with their number."""
     if cell["mean"] is not None or not cell["seeds"]:
         return _ours(cell)
     return f"{statistics.fmean(cell['seeds'].values()):.1f} {_ours(cell)}"

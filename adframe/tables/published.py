@@ -23,8 +23,8 @@ class Figures(Settings):
     Attributes:
         auroc: percent, one for each column of the part; null for a figure that is missing.
         sd: printed standard deviations, if there are any.
-        comparable: false if the figures measure something else; ``note`` says what.
-        mean_off: true if the printed mean differs from the mean of the row; ``note`` says so.
+        comparable: false if the figures measure something else; ``note`` explains it.
+        mean_off: true if the printed mean differs from the mean of the row; ``note`` reports it.
     """
 
     method: str

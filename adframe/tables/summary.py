@@ -144,7 +144,7 @@ class _View:
         }
 
     def by_task(self) -> list[dict[str, Any]]:
-        """Each row task by task, as the mean over all sets of outliers."""
+        """Values of each row by task: the mean over all sets of outliers."""
         names = list(dict.fromkeys(cell.task.name for cell in self.grid.cells))
         alone: list[dict[str, Any]] = [
             {"id": "", "tasks": [name], "stand_in": False} for name in names

@@ -1,4 +1,4 @@
-"""``adframe reproduce``: a table of runs, at a budget, next to the published figures."""
+"""``adframe reproduce``: runs a table at a budget and shows the published figures next to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ summary = "run a table of runs, next to its published figures"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """TABLE, at which budget, which cells, where from and where to."""
+    """Declare TABLE and the options for budget, cells, data and output."""
     parser.add_argument("table", metavar="TABLE", help="table1 ... table6, or a table file")
     parser.add_argument(
         "--budget", default="smoke", metavar="NAME", help="smoke, short or full (smoke)"

@@ -1,4 +1,4 @@
-"""The contract kit: checks all that the core relies on, for any component.
+"""The contract kit: checks that a component behaves as the core requires.
 
 In a plugin's tests, over everything it registers::
 

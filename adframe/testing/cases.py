@@ -52,7 +52,7 @@ _SCHEMA = _checks(options)
 
 @dataclass(frozen=True)
 class Case:
-    """One check of one component; call it to make the check."""
+    """One check of one component; call it to run the check."""
 
     subject: Subject
     check: Check
@@ -61,7 +61,7 @@ class Case:
         return f"{self.subject}-{self.check.__name__}"
 
     def __call__(self) -> None:
-        """Make the check.
+        """Run the check.
 
         Raises:
             AssertionError: the component fails.
@@ -75,7 +75,7 @@ def cases(
     of: type | ModuleType | Registry | str | Path,
     given: Mapping[tuple[str, str], Mapping[str, Any]] | None = None,
 ) -> list[Case]:
-    """Every check of every component.
+    """All checks of all components.
 
     Args:
         of: the class of a component, the module of a plugin (the one with ``adframe_register``),
@@ -100,7 +100,7 @@ def cases(
 
 
 def check(component: type, **options: Any) -> None:
-    """Make every check of the class of a component.
+    """Run all checks of a component class.
 
     Raises:
         AssertionError: the component fails a check.

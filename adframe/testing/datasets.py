@@ -22,7 +22,7 @@ def _load(subject: Subject, generator: int = 0) -> Splits:
 
 
 def delivers_labelled_images(subject: Subject) -> None:
-    """Pixels are uint8 of one size; labels, names and truth have one length; train on inliers."""
+    """Pixels are uint8 of one size; labels and names match; training has no outliers."""
     splits = _load(subject)
     for what, images in {"train": splits.train, "test": splits.test}.items():
         _is_whole(images, what, len(splits.classes))
@@ -47,7 +47,7 @@ def _is_whole(images: Images, what: str, classes: int) -> None:
 
 
 def seed_fixes_the_split(subject: Subject) -> None:
-    """Equal seeds give equal splits, whatever the state of the global generator."""
+    """Equal seeds give equal splits; the global generator has no effect."""
     one, other = _load(subject), _load(subject, generator=1)
     for first, second in ((one.train, other.train), (one.test, other.test)):
         assert list(first.names) == list(second.names)

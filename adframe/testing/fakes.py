@@ -1,4 +1,4 @@
-"""Minimal components that work, used to check others."""
+"""Minimal working components, used to check other components."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from adframe.interfaces import (
 
 
 class SmallNet(Backbone):
-    """Two stages of one convolution each."""
+    """Backbone with two stages of one convolution each."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,35 +36,35 @@ class SmallNet(Backbone):
 
 
 class Spread(Loss):
-    """Mean cosine of all pairs."""
+    """Loss: mean cosine of all pairs."""
 
     def forward(self, embeddings: Tensor, views: Views) -> Tensor:
-        """A scalar."""
+        """The mean cosine, a scalar."""
         z = F.normalize(embeddings.float())
         return (z @ z.T).mean()
 
 
 class Still(Augmentation):
-    """Changes nothing."""
+    """Augmentation that changes nothing."""
 
     def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
-        """The images in 0..1."""
+        """Return the images as float in 0..1."""
         return images.float() / 255 if images.dtype == torch.uint8 else images
 
 
 class WholeNet(Schedule):
-    """Trains the last stage."""
+    """Schedule that trains the last stage."""
 
     def __init__(self, augmentation: Augmentation) -> None:
         self.augmentation = augmentation
 
     def stages(self, levels: int, progress: float) -> list[Stage]:
-        """One stage."""
+        """The last stage, at every time."""
         return [Stage(levels, self.augmentation)]
 
 
 class UpsideDown(Shift):
-    """Turns images upside down."""
+    """Shift that turns images upside down."""
 
     variants = 1
 

@@ -62,7 +62,7 @@ def shift_variants_differ(subject: Subject) -> None:
 
 
 def shift_treats_each_image_separately(subject: Subject) -> None:
-    """The result depends on the image only, not on other images or the global generator."""
+    """Each result depends on its image only, not on other images or the global generator."""
     images, rows = _noise(), torch.tensor([4, 1, 1])
     together = _under(subject, images)
     shift: Shift = subject.make()
@@ -110,7 +110,7 @@ def augmentation_treats_each_image_separately(subject: Subject) -> None:
 
 
 def augmentation_draws_from_its_keys_alone(subject: Subject) -> None:
-    """Equal keys give equal views, whatever the state of the global generator."""
+    """Equal keys give equal views; the global generator has no effect."""
     augment: Augmentation = subject.make()
     images = _noise()
     torch.manual_seed(0)

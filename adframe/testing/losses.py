@@ -17,7 +17,7 @@ WIDTH, CLASSES = 8, 3
 
 @dataclass
 class Scene:
-    """A loss that is set up, and a batch of embeddings with their views."""
+    """A loss after ``setup``, with a batch of embeddings and their views."""
 
     name: str
     loss: Loss
@@ -25,7 +25,7 @@ class Scene:
     views: Views
 
     def value(self, embeddings: Tensor | None = None, views: Views | None = None) -> Tensor:
-        """The loss of these embeddings, or of other ones."""
+        """The value of the loss for these or other embeddings."""
         torch.manual_seed(0)
         value = self.loss(self.embeddings if embeddings is None else embeddings,
                           self.views if views is None else views)  # fmt: skip
@@ -34,7 +34,7 @@ class Scene:
 
 
 def _scenes(subject: Subject, device: str | torch.device = "cpu", seed: int = 0) -> Iterator[Scene]:
-    """Two views of shifted images, without and with labels; and of unshifted images."""
+    """Scenes of two views: shifted images, without and with labels, and unshifted images."""
     settings = {"shifted": (6, 4, False), "labelled": (6, 4, True), "unshifted": (6, 1, False)}
     refusals = []
     for name, (images, variants, labelled) in settings.items():
@@ -131,7 +131,7 @@ def is_deterministic_for_a_seed(subject: Subject) -> None:
 
 
 def weights_reload(subject: Subject) -> None:
-    """``state_dict`` restores another instance."""
+    """``state_dict`` restores the loss in another instance."""
     for one, other in zip(_scenes(subject), _scenes(subject, seed=1), strict=True):
         other.loss.load_state_dict(one.loss.state_dict())
         close(other.value().detach(), one.value().detach(), f"{one.name}: reloaded", 1e-6)

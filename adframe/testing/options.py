@@ -1,4 +1,4 @@
-"""Checks of every component: its constructor is a schema, and it is documented."""
+"""Checks of every component: its options have types, bounds and documentation."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _is_loose(schema: dict[str, Any]) -> bool:
 
 
 def dumps_and_reloads(subject: Subject) -> None:
-    """Its entry in the ``config.yaml`` of a run folder can be read again, and builds."""
+    """A config that was written to a run folder can be read again and builds the component."""
     spec = subject.spec()
     table = spec.dump()
     read = json.loads(json.dumps(table))

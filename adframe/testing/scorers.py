@@ -25,14 +25,14 @@ class Fitted:
     labelled: bool
 
     def features(self, seed: int, normal: bool = True) -> dict[str, Tensor]:
-        """Features of ``TEST`` images, like the training images or unlike them."""
+        """Features of ``TEST`` images, which resemble the training images or not."""
         return _features(self.scorer.view_spec(), TEST, normal, self.labelled, seed)
 
 
 def _features(
     spec: ViewSpec, count: int, normal: bool, labelled: bool, seed: int
 ) -> dict[str, Tensor]:
-    """Features as a trained network might give them: each shift has one axis.
+    """Random features like those of a trained network: each shift has one axis.
 
     Inliers lie far out on the axis; outliers lie on the other side, nearer to the origin. With
     labels, each class has one more axis, and outliers lie on none of these. Outputs other than
@@ -124,14 +124,14 @@ def score_does_not_depend_on_other_images(subject: Subject) -> None:
 
 
 def fitting_is_deterministic(subject: Subject) -> None:
-    """Fitting twice on equal features gives equal scores, whatever the global generator."""
+    """Fitting twice on equal features gives equal scores; the global generator has no effect."""
     one, other = _fitted(subject), _fitted(subject, seed=1)
     features = one.features(seed=4)
     close(other.scorer.score(features), one.scorer.score(features), "fitted again", 1e-6)
 
 
 def state_reloads(subject: Subject) -> None:
-    """``state()`` holds tensors only, and ``restore`` makes another instance score the same."""
+    """``state()`` holds only tensors; after ``restore`` another instance gives the same scores."""
     fitted = _fitted(subject)
     state = fitted.scorer.state()
     for name, value in state.items():

@@ -40,11 +40,11 @@ class Subject:
 
     @cached_property
     def component(self) -> type:
-        """The class."""
+        """Class of the component."""
         return self.entry.load()
 
     def spec(self, **changes: Any) -> ComponentSpec:
-        """The component, validated.
+        """The component with its validated options.
 
         Raises:
             unittest.SkipTest: a required option is not given.
@@ -75,7 +75,7 @@ class Subject:
             raise AssertionError(f"{self} is refused: {error}") from error
 
     def variants(self) -> Iterator[Subject]:
-        """The subject itself, and one for every other value of each option with a fixed choice."""
+        """The subject and one more for each other value of every option with fixed choices."""
         yield self
         if self.entry.kind in _AS_GIVEN:
             return

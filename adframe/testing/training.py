@@ -94,7 +94,7 @@ def _batch(device: torch.device | str = "cpu", count: int = 4) -> Batch:
 
 
 def _step(method: Method, batch: Batch) -> list[Tensor]:
-    """Train on one batch as the training loop does; returns the losses."""
+    """Train on one batch like the training loop; returns the losses."""
     groups = method.groups()
     losses = []
     torch.manual_seed(0)
@@ -145,7 +145,7 @@ def method_embeds_each_image_separately(subject: Subject) -> None:
 
 
 def method_reloads(subject: Subject) -> None:
-    """``state_dict`` after a step restores another instance."""
+    """``state_dict`` restores the method in another instance after a step."""
     one, other = _method(subject), _method(subject, seed=1)
     _step(one, _batch())
     other.load_state_dict(one.state_dict())
@@ -187,7 +187,7 @@ def optimizer_moves_every_parameter_down(subject: Subject) -> None:
 
 
 def optimizer_rate_is_a_factor(subject: Subject) -> None:
-    """``rate`` is finite and at least 0 during the run, and not always 0."""
+    """``rate`` is finite and never negative, and is above 0 at some time of the run."""
     policy: Optimizer = subject.make()
     rates = [policy.rate(step / 50) for step in range(51)]
     assert all(math.isfinite(rate) and rate >= 0 for rate in rates), f"rates {rates}"
@@ -195,7 +195,7 @@ def optimizer_rate_is_a_factor(subject: Subject) -> None:
 
 
 def optimizer_resumes_from_its_state(subject: Subject) -> None:
-    """Restored after two steps, it continues as if it had not been stopped."""
+    """An optimizer restored after two steps continues like one that was not stopped."""
     policy: Optimizer = subject.make()
     whole, halved = list(_problem()), list(_problem())
     _descend(policy.build(whole), whole, 5)

@@ -1,4 +1,4 @@
-"""The usual augmentation of classifiers: pad, crop to the old size, flip."""
+"""The usual augmentation of classifiers: pad, crop to the original size, flip."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class PadCrop(Augmentation):
 
 
 def _moved(images: Tensor, by: Tensor, dim: int) -> Tensor:
-    """Moves each image by its own number of pixels along an axis. Zeros fill the gap."""
+    """Translates each image by its own number of pixels along an axis. Zeros fill the gap."""
     size = images.shape[dim]
     start = torch.arange(size, device=images.device) - by[:, None]  # (N, size)
     inside = (start >= 0) & (start < size)

@@ -29,7 +29,7 @@ class WideResNet(Backbone):
             code] Factor of 16-32-64, the numbers of channels of the stages.
         dropout: [published: 0 for GEOM and GOAD, 0.3 in iDECODe's code] Share of the values that
             are dropped between the two convolutions of a block during training.
-        official_code: [inferred: GOAD's code has it true] Leaves out the second batch normalisation
+        official_code: [inferred: GOAD's code has it true] Omits the second batch normalisation
             and ReLU of every block. GOAD's public network computes the first
             convolution again after them and continues with that. The extra work changes no value
             and is not done here.

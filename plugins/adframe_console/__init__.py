@@ -1,1 +1,1 @@
-"""What a run shows and writes: progress bar, results table, metric log."""
+"""Output of a run: progress bar, results table, metric log."""

@@ -29,12 +29,12 @@ class MetricLog:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
                 file.flush()
-                os.fsync(file.fileno())  # before the checkpoint that follows says it was written
+                os.fsync(file.fileno())  # before the checkpoint that follows counts it as written
         except OSError as error:
             raise UserError(f"{self.path}: cannot be written: {error.strerror or error}") from error
 
     def _forget(self, epoch: int) -> None:
-        """Cut off what a resumed run writes again: lines of this epoch on, or cut short."""
+        """Remove incomplete lines and lines of later epochs, which a resumed run writes again."""
         if not self.path.exists():
             return
         kept = 0

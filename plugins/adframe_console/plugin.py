@@ -1,4 +1,4 @@
-"""Registers what shows and logs a run; brings no components."""
+"""Registers the hooks that show and log a run. There are no components."""
 
 from __future__ import annotations
 

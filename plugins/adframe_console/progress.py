@@ -1,4 +1,4 @@
-"""How far a run is: bars on a terminal, one line an epoch elsewhere; on standard error."""
+"""Progress of a run on standard error: bars on a terminal, one line per epoch elsewhere."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ REFRESH = 0.5  # seconds between readings of the loss, each of which waits for t
 
 
 class Pace:
-    """How long the rest of some work takes, at the mean pace since this was made."""
+    """Estimate of the time left, from the mean speed since this object was created."""
 
     def __init__(self, done: int) -> None:
         self.done, self.started = done, time.monotonic()
 
     def per_second(self, done: int) -> float:
-        """Units of work a second; 0.0 where nothing was measured yet."""
+        """Units of work per second; 0.0 before the first measurement."""
         return (done - self.done) / max(time.monotonic() - self.started, 1e-9)
 
     def left(self, done: int, total: int) -> str:
-        """``0:01:30 left``, or dashes where it is not known yet."""
+        """Text such as ``0:01:30 left``, with dashes before the first measurement."""
         pace = self.per_second(done)
         if done >= total or pace > 0:
             seconds = round((total - done) / pace) if done < total else 0
@@ -41,14 +41,14 @@ def _bar(*texts: str) -> Progress:
 
 
 def _of(run: Run) -> str:
-    """``epoch 2/30, batch 31/64``, for the batch that ended."""
+    """Text such as ``epoch 2/30, batch 31/64``, for the batch that has just ended."""
     epoch, batch = divmod(run.step, run.batches_per_epoch)
     epochs = run.config.train.epochs
     return f"epoch {epoch + 1}/{epochs}, batch {batch + 1}/{run.batches_per_epoch}"
 
 
 class TrainingBar:
-    """Epoch, batch, loss, images per second and the time left for training."""
+    """Progress bar of training: epoch, batch, loss, images per second, time left."""
 
     def __init__(self) -> None:
         self.bar = _bar(
@@ -64,7 +64,7 @@ class TrainingBar:
 
     @hookimpl
     def adframe_update(self, run: Run, group: str, metrics: Mapping[str, Tensor]) -> None:
-        """Show the batch, and from time to time its loss."""
+        """Show the batch, and its loss at intervals."""
         done, now = run.step + 1, time.monotonic()
         if self.pace is None:  # the first step also sets up the device
             self.pace = Pace(done)
@@ -88,16 +88,16 @@ class TrainingBar:
 
     @hookimpl
     def adframe_progress(self, run: Run, done: int, total: int) -> None:
-        """Training is over."""
+        """Close the bar: training has ended."""
         self.close()
 
     def close(self) -> None:
-        """Leave the terminal as it was, also when the run was interrupted."""
+        """Restore the terminal, also when the run was interrupted."""
         self.bar.stop()
 
 
 class ScoringBar:
-    """The share of images that are scored, and the time left for them."""
+    """Progress bar of scoring: share of the images scored, and time left."""
 
     def __init__(self, total: int) -> None:
         self.bar = _bar("{task.description}", "{task.percentage:.0f} %, {task.fields[left]}")
@@ -107,21 +107,21 @@ class ScoringBar:
 
     @hookimpl
     def adframe_progress(self, run: Run, done: int, total: int) -> None:
-        """Show what is done."""
+        """Show the number of scored views."""
         self.bar.update(self.task, completed=done, left=self.pace.left(done, total))
 
     @hookimpl
     def adframe_run_end(self, run: Run, report: Report) -> None:
-        """Scoring is over."""
+        """Close the bar: scoring has ended."""
         self.close()
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         self.bar.stop()
 
 
 class EpochLines:
-    """One line an epoch, so that the log of a batch job is not empty."""
+    """Prints one line per epoch, so that the log of a batch job is not empty."""
 
     def __init__(self) -> None:
         self.mark = time.monotonic()

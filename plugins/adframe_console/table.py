@@ -38,7 +38,7 @@ def show(report: Report) -> None:
 
 
 def _long(lines: Lines) -> Lines:
-    """One figure a line."""
+    """Table with one AUROC per line, for narrow terminals."""
     scorers = lines[0][1:]
     return [
         ["outliers", "scorer", "AUROC"],
@@ -61,5 +61,5 @@ def _table(lines: Lines, title: str, floor: Container[str]) -> Table:
 
 
 def _printable(text: str) -> str:
-    """A path without control characters, which could steer the terminal."""
+    """Escape control characters in a path, which could control the terminal."""
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)

@@ -1,4 +1,4 @@
-"""Common part of all data sets with classes: which classes are normal."""
+"""Common part of all data sets with classes: selects the normal classes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Listing:
 
 
 class ClassOptions(TypedDict, total=False):
-    """Options of ``Classed`` that its subclasses pass on."""
+    """Types of the options of ``Classed``, for its subclasses."""
 
     normal: Names
     labelled: bool
@@ -88,7 +88,7 @@ class Classed(Dataset):
         """Finds the training or the test images, without decoding them."""
 
     def whole(self) -> Listing:
-        """Finds all images that serve as outliers of another data set."""
+        """Finds all images, for use as outliers of another data set."""
         return self.listing(train=False, seed=0)
 
     def load(self, seed: int) -> Splits:
@@ -153,7 +153,7 @@ def named(names: Names, classes: Sequence[str], where: str, option: str) -> list
             known = ", ".join(shown) + more
             raise UserError(f"{option}: no class '{name}' in {where}; there is: {known}")
     if not wanted:
-        raise UserError(f"{option}: name at least one class, or leave it out")
+        raise UserError(f"{option}: name at least one class, or remove the option")
     return wanted
 
 

@@ -40,7 +40,7 @@ class FromFiles(Dataset):
             ValueError: both ``cache`` and ``workers`` are given.
         """
         if cache is not None and workers is not None:
-            raise ValueError("cache keeps decoded images and workers keeps none; leave one out")
+            raise ValueError("cache and workers exclude each other; set only one of them")
         self.size, self.workers = size, workers
         self.cache = None if cache is None else cache.expanduser()
 
@@ -67,7 +67,7 @@ class FromFiles(Dataset):
 
 
 class FileOptions(ClassOptions, total=False):
-    """Options of ``ClassedFiles`` that its subclasses pass on."""
+    """Types of the options of ``ClassedFiles``, for its subclasses."""
 
     cache: Path | None
     workers: Workers

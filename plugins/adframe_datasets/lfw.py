@@ -1,4 +1,4 @@
-"""Photographs of faces and of other things, which ship with scikit-image."""
+"""Photographs of faces and other patches from scikit-image."""
 
 from __future__ import annotations
 

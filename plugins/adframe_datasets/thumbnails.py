@@ -16,7 +16,7 @@ from .torchvision_source import FromTorchvision
 
 
 class ThumbnailOptions(ClassOptions, total=False):
-    """Options of ``Thumbnails`` that its subclasses pass on."""
+    """Types of the options of ``Thumbnails``, for its subclasses."""
 
     download: bool
 

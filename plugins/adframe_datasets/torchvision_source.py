@@ -51,7 +51,7 @@ def fetched(source: str, title: str, root: Path, *, download: bool, **options: A
 
 @contextmanager
 def _nothing_left_behind(root: Path) -> Iterator[None]:
-    """Removes the empty folders that a failed block has made, ``root`` included."""
+    """Removes empty folders created by a failed block, including ``root``."""
     there = set(root.iterdir()) if root.is_dir() else set()
     missing = [folder for folder in (root, *root.parents) if not folder.exists()]
     try:

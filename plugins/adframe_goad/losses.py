@@ -13,7 +13,7 @@ class TripletCentre(Loss):
 
     It pulls each view closer to the centre of its own shift than to any other centre, by a margin:
     the mean of max(0, |z - c_t|^2 + margin - min |z - c_t'|^2). The centres are the means of the
-    batch and carry gradient. Exposed outliers are left out, since they have no shift. A batch with
+    batch and carry gradient. Exposed outliers are excluded, since they have no shift. A batch with
     one shift gives zero.
 
     Args:

@@ -144,7 +144,7 @@ class Equivariance(Method):
         return errors.view(count) if self.official_code else errors.view(count[::-1]).T
 
     def _pairs(self, images: Tensor, features: Tensor, keys: RandomKeys) -> Tensor:
-        """Hidden features of all pairs, ordered by shift, shape (shifts x N, hidden)."""
+        """Hidden features of all pairs, shape (shifts x N, hidden), ordered by shift."""
         shifted = every_variant(images, self.shifts)
         if self.jitter is not None:
             shifted = [self.jitter(x, keys.fold_in(which)) for which, x in enumerate(shifted)]

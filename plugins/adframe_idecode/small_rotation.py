@@ -42,7 +42,7 @@ def turned(images: Tensor, degrees: Tensor, fill: float) -> Tensor:
     height, width = images.shape[-2:]
     angle = degrees.to(images.dtype) * (math.pi / 180)
     cos, sin, none = angle.cos(), angle.sin(), torch.zeros_like(angle)
-    # affine_grid's axes run from -1 to 1 along each side, whatever its length in pixels.
+    # affine_grid's axes run from -1 to 1 along each side, for any length in pixels.
     across, down = -sin * height / width, sin * width / height
     matrix = torch.stack([cos, across, none, down, cos, none], dim=1).view(-1, 2, 3)
     grid = F.affine_grid(matrix, list(images.shape), align_corners=False)

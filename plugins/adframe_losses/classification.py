@@ -11,7 +11,7 @@ from adframe.interfaces import Loss, LossDims, Views
 class Classification(Loss):
     """Cross-entropy of a linear classifier of the inlier classes, on pooled features.
 
-    Shifted views keep the class of their image. Images without a label are left out. Scorers can
+    Shifted views keep the class of their image. Images without a label are excluded. Scorers can
     use ``class_logits``.
 
     Args:

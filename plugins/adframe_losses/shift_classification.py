@@ -19,7 +19,7 @@ class ShiftClassification(Loss):
 
     The auxiliary task of CSI (Tack et al., NeurIPS 2020, Eq. 6) and of Table 6 of Wang et al.
     (ICCV 2023), on pooled features. As the only loss, with rotations, it is RotNet. Exposed
-    outliers are left out, since they have no shift. Scorers can use ``shift_logits``.
+    outliers are excluded, since they have no shift. Scorers can use ``shift_logits``.
 
     Args:
         depth: [published: 0] Number of hidden layers before the linear layer, each with batch

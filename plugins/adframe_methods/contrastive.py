@@ -157,7 +157,7 @@ class Contrastive(Method):
         return torch.cat(rows), self._known(batch).repeat(self.views), RandomKeys(torch.cat(keys))
 
     def _before_shift(self, batch: Batch, view: int) -> Tensor:
-        """Images of a view, ready to be shifted."""
+        """Images of a view, prepared for the shifts."""
         if self.pre_shift is None:
             return batch.pixels
         return self.pre_shift(batch.pixels, batch.keys.fold_in(view))

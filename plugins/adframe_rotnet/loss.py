@@ -19,7 +19,7 @@ class ShiftHeads(Loss):
 
     Each head predicts one factor of the shift: the translation along x, the translation along y, or
     the rotation (Rot+Trans, Hendrycks et al., NeurIPS 2019). The last factor varies fastest. One
-    linear layer on pooled features holds all heads. Exposed outliers are left out, since they have
+    linear layer on pooled features holds all heads. Exposed outliers are excluded, since they have
     no shift.
 
     Scorers can use ``head_probability``: for each shift, the sum over heads of the probability of

@@ -77,6 +77,6 @@ class GaussianDensity(VectorScorer):
 
 
 def scale(rows: Tensor) -> Tensor:
-    """scikit-learn's ``gamma="scale"``: 1 / (variance of all entries x their width)."""
+    """Default kernel width, scikit-learn's ``gamma="scale"``: 1 / (variance x width)."""
     gamma: Tensor = 1 / (rows.var(correction=0) * rows.shape[1])
     return gamma

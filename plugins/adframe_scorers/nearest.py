@@ -16,11 +16,11 @@ class NearestCosine(Searching):
 
     The score is 1 - max_m cosine(f(x), f(x_m)) over training images x_m, in 0..2. f is the pooled
     feature of the last stage, l2-normalised per view and averaged over the test-time views. The
-    same views are made of training images.
+    training images get the same views.
 
     Args:
         augmentation: Augmentation of the test-time views, at full strength; none by default. The
-            paper uses test-time augmentation and does not say which.
+            paper uses test-time augmentation and does not state which.
         views: [inferred: CSI's code] Number of test-time views that are averaged.
         apply_shifts: [guess: false] Also compares the image under each shift with the training
             images under the same shift and averages, as CSI's score does. Each variant costs as

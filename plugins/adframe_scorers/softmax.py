@@ -15,7 +15,7 @@ from .vectors import Output, spread_of
 
 
 class MaxSoftmax(Scorer):
-    """1 - the largest class probability (Hendrycks and Gimpel, ICLR 2017).
+    """One minus the largest class probability (Hendrycks and Gimpel, ICLR 2017).
 
     The classifier is one that a loss trains. Logits are averaged over views and shifts. Joint
     logits count class y under shift k as y + classes * k: for the image under shift k, those of
@@ -53,7 +53,7 @@ class MaxSoftmax(Scorer):
 
 
 class LinearProbe(Scorer):
-    """1 - the largest class probability of a linear classifier on the frozen features.
+    """One minus the largest class probability of a linear classifier on frozen features.
 
     The second phase of SupCLR and of labelled CSI (Tack et al., NeurIPS 2020). The network is not
     changed. A linear classifier learns the classes, or with ``apply_shifts`` each pair of class and
@@ -130,7 +130,7 @@ def joint(logits: Tensor) -> Tensor:
 
 
 def unsure(logits: Tensor) -> Tensor:
-    """1 - the largest probability, shape (N,), from (N, views, shifts, classes) logits."""
+    """One minus the largest probability, shape (N,), from (N, views, shifts, classes) logits."""
     return 1 - logits.mean(dim=(1, 2)).softmax(1).amax(1)
 
 

@@ -15,7 +15,7 @@ from .vectors import Output, VectorScorer, mean_rows, thinned, unit_rows
 
 
 class OneClassSVM(VectorScorer):
-    """Distance from the boundary of a one-class SVM (Schölkopf et al. 2001), by scikit-learn.
+    """Signed distance to the boundary of a one-class SVM (Schölkopf et al. 2001, scikit-learn).
 
     As in Sohn et al. (ICLR 2021): the ``rbf`` kernel compares unit vectors, with gamma as in
     ``kde``. The ``linear`` kernel takes vectors as they are. The score is positive outside of the

@@ -10,7 +10,7 @@ from adframe.interfaces import Features, Scorer, ViewSpec
 
 
 class TrueShift(Scorer):
-    """Minus the sum over shifts of the probability that the network gives to the true shift.
+    """Negative sum over shifts of the predicted probability of the true shift.
 
     With rotations this is the score of RotNet; with ``head_probability`` that of Rot+Trans
     (Hendrycks et al., NeurIPS 2019), which sums the probabilities of its heads. With GEOM's 72

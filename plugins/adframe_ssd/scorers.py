@@ -17,11 +17,11 @@ from adframe_scorers.vectors import (
 
 
 class Mahalanobis(VectorScorer):
-    """Squared Mahalanobis distance to the nearest cluster of training images (ICLR 2021).
+    """Squared Mahalanobis distance to the nearest training cluster (Sehwag et al., ICLR 2021).
 
     Unit vectors are standardised with the mean and standard deviation of the training images.
     k-means finds the clusters. Directions in which a cluster does not vary are ignored, since the
-    covariance is pseudo-inverted. Clusters of one image are left out.
+    covariance is pseudo-inverted. Clusters of one image are excluded.
 
     Args:
         clusters: [published: 1] Number of clusters.

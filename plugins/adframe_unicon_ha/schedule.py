@@ -16,7 +16,7 @@ class Hierarchical(Schedule):
     Args:
         augmentation: Augmentation of the views. Its strength depends on the stage.
         strengths: [guess: 0.25, 0.5, 0.75, 1] Strength of T_i for each stage of the backbone, or
-            for each of ``stages``. The paper only says that it rises.
+            for each of ``stages``. The paper states only that it rises.
         stages: [published: all, or 2-3-4] Stages that are trained; all by default. Table 6 calls
             this choice HA.
 

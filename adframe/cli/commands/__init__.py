@@ -1,1 +1,1 @@
-"""One module for each bundled verb. They import what they need when they are called."""
+"""The bundled verbs, one module each. A verb imports what it needs only when it runs."""

@@ -10,7 +10,7 @@ summary = "validate a config and see that its components fit"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """CONFIG, and whether to print what it comes to."""
+    """Declare CONFIG and ``--resolved``."""
     options.config(parser)
     parser.add_argument(
         "--resolved", action="store_true", help="print the final config, each value with its origin"

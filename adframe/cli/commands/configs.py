@@ -16,7 +16,7 @@ summary = "list the bundled configs, with purpose and cost"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--json``."""
+    """Declare ``--json``."""
     options.as_json(parser)
 
 
@@ -49,7 +49,7 @@ def purpose(path: Path) -> str:
 
 
 def cost(path: Path) -> dict[str, Any]:
-    """What decides how long a run takes, as the config says it: epochs, images, network."""
+    """Epochs, images and network of a config, which decide how long a run takes."""
     from adframe.config.compose import compose
 
     tree = compose(path).plain()
@@ -64,5 +64,5 @@ def cost(path: Path) -> dict[str, Any]:
 
 
 def _table(value: Any) -> dict[str, Any]:
-    """A part of a config as a mapping; a bare name is short for one."""
+    """Section of a config as a mapping; a component name alone becomes a mapping too."""
     return value if isinstance(value, dict) else {"name": value} if value else {}

@@ -10,7 +10,7 @@ summary = "score a run's test images again"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """RUN, and whether to compare only."""
+    """Declare RUN and ``--verify``."""
     options.run_folder(parser)
     parser.add_argument(
         "--verify", action="store_true", help="write nothing; end with 1 if a score differs"
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate from the saved model; with ``--verify`` 1 if a score differs from the stored one."""
+    """Evaluate a run from its saved model; returns 1 if ``--verify`` finds a difference."""
     if not arguments.verify:
         from adframe.engine.runner import evaluate_folder
 

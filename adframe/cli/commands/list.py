@@ -1,4 +1,4 @@
-"""``adframe list``: the components on offer."""
+"""``adframe list``: lists the available components."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ summary = "list components, all or of one kind"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """KIND or a glob."""
+    """Declare KIND, which may be a glob, and ``--json``."""
     argument = parser.add_argument(
         "kind", nargs="?", metavar="KIND", help="loss, ..., or a glob: '*clr'"
     )
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print components grouped by kind; none is imported."""
+    """Print components grouped by kind, without importing them."""
     wanted = arguments.kind or "*"
     if not set(wanted) & set("*?["):
         if wanted not in KINDS:

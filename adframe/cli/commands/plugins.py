@@ -1,4 +1,4 @@
-"""``adframe plugins``: what is installed, and what is wrong with any of it."""
+"""``adframe plugins``: lists installed plugins and verbs, with their errors."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ summary = "list plugins and commands, with what is wrong"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--json``."""
+    """Declare ``--json``."""
     options.as_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print every plugin and every verb found, with what it brings or why it did not load."""
+    """Print every plugin and verb, with what it registers or the error when it was loaded."""
     loaded = load_plugins(arguments.plugin, arguments.without)
     brings: dict[str, list[str]] = {plugin.key: [] for plugin in loaded.registry.plugins}
     for entry in loaded.registry:
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _verb(verb: VerbEntry, claims: list[VerbEntry]) -> dict[str, Any]:
-    """A row for a verb; it is imported, to see whether it can be."""
+    """Row of one verb. Imports the verb to find out whether it works."""
     text, error = "", None
     others = [other.origin for other in claims if other is not verb]
     try:

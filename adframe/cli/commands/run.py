@@ -1,4 +1,4 @@
-"""``adframe run``: train and evaluate what a config says."""
+"""``adframe run``: train and evaluate a run from a config."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 from adframe.cli import options
 from adframe.errors import TrainingError, UserError
 
-summary = "train and evaluate what a config says"
+summary = "train and evaluate a run from a config"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """CONFIG, where to write, and whether to resume."""
+    """Declare CONFIG, ``--out`` and ``--resume``."""
     options.config(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (runs/NAME-N)")
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train and evaluate; 1 if training fails, 130 or 143 if it is interrupted."""
+    """Train and evaluate; returns 1 if training fails, 130 or 143 if it is interrupted."""
     from adframe.config.model import load_config
 
     config = load_config(arguments.config, arguments.set, **options.of_plugins(arguments))

@@ -11,7 +11,7 @@ summary = "print the JSON Schema of configs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """None."""
+    """Declare nothing: the verb has no arguments."""
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""``adframe score``: images in, anomaly scores out."""
+"""``adframe score``: anomaly scores of image files, as CSV."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ summary = "score image files with a run's detector"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """RUN, images or folders, and where to write."""
+    """Declare RUN, PATH and ``--out``."""
     options.run_folder(parser)
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="images or folders")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the CSV here")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write path and score of each readable image; 2 if some are not readable."""
+    """Write path and score of each readable image; returns 2 if an image is unreadable."""
     from adframe.data.decode import ImageError, find_images
     from adframe.detector import load
     from adframe.io.terminal import error_line
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _open(path: Path | None) -> Iterator[TextIO]:
-    """The terminal, or a file that gets its name once it is complete.
+    """Open the output: standard output, or a file that is renamed when it is complete.
 
     Until then it is called ``FILE.part``. Rows written before an interrupt or an error stay there.
 

@@ -14,13 +14,13 @@ from adframe.io.terminal import Screen, error_line
 from adframe.registry.loading import load_plugins
 from adframe.registry.registry import KINDS
 
-#: Parts of a config that are no components.
+#: Sections of a config that are not components.
 SECTIONS = ("config", "train", "objective", "exposure")
 summary = "show a component or a section of a config, with options"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """KIND NAME, or SECTION."""
+    """Declare KIND and NAME, or SECTION, and ``--json``."""
     kind = parser.add_argument("kind", metavar="KIND", help=f"{', '.join(KINDS)}; or a section")
     name = parser.add_argument(
         "name", nargs="?", metavar="NAME", help=f"of a component; none for {', '.join(SECTIONS)}"
@@ -36,7 +36,7 @@ def _names(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what a component or section is, and its options."""
+    """Print the description of a component or a config section, with its options."""
     loaded = load_plugins(arguments.plugin, arguments.without)
     if arguments.name is None and arguments.kind not in KINDS:
         return _section(arguments, loaded.registry)
@@ -119,7 +119,7 @@ def _option(screen: Screen, option: dict[str, Any]) -> None:
 
 
 def _paragraphs(screen: Screen, text: str) -> None:
-    """A docstring: on a terminal paragraphs are filled again, lists and formulas are not."""
+    """Print a docstring. On a terminal, paragraphs are re-wrapped; lists and formulas are not."""
     if screen.console is not None:
         text = re.sub(r"(?<=[^\n:])\n(?=[^\s\-*\d])", " ", text)
     for line in text.splitlines():

@@ -1,4 +1,4 @@
-"""The contract, for the default model; and that the maps are timm's, for each."""
+"""Tests of the contract for the default model, and of equal feature maps for all models."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The contract, and the published formula term by term."""
+"""Tests of the contract, and of each term of the published formula."""
 
 import math
 from itertools import combinations

@@ -16,7 +16,7 @@ class TensorBoardLog:
 
     @hookimpl
     def adframe_epoch_end(self, run: Run, epoch: int) -> None:
-        """Writes the means of the epoch at once, since the run may be killed."""
+        """Writes the mean metrics of the epoch immediately, since the run may be killed."""
         for name, value in run.epoch_metrics.items():
             self.writer.add_scalar(f"train/{name}", value, epoch)
         self.writer.flush()
