@@ -13,7 +13,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from adframe.config.model import RunConfig, load_config
-from adframe.data.decode import ImageError, as_pixels, attempt_all, leave_out
+from adframe.data.decode import ImageError, as_pixels, attempt_all, report_unreadable
 from adframe.data.load import read_images
 from adframe.engine import checkpoint
 from adframe.engine.build import Assembly, assemble
@@ -67,7 +67,7 @@ class Detector:
         if paths := _paths(images):
             found = [result for _, result in self.score_files(paths)]
             errors = [error for error in found if isinstance(error, ImageError)]
-            leave_out(errors, len(found), skip_unreadable=False)
+            report_unreadable(errors, len(found), skip_unreadable=False)
             return np.array(found, dtype=np.float32)
         return self._score(self._pixels(images)).numpy()
 
@@ -108,7 +108,7 @@ class Detector:
         for spec, scorer in zip(self.config.scorer, self.scorers, strict=True):
             name = spec.entry.name
             if scorer.needs_exposed and exposed is None:
-                raise UserError(f"{name} compares with known outliers; pass them as exposed=")
+                raise UserError(f"{name} needs known outliers; pass them as exposed=")
             if scorer.needs_classes:
                 raise UserError(f"{name} needs labelled inliers; train a run on them")
         train = self._unlabelled(images)

@@ -73,13 +73,13 @@ def section(name: str, quick: bool) -> tuple[str, bool]:
     command = [sys.executable, "-W", "ignore", str(file), *["--quick"] * quick]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     summary = str(ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))).partition("\n")[0]
-    said = done.stdout.strip()
+    text = done.stdout.strip()
     if done.returncode:
-        said = "Failed: " + (done.stderr.strip().splitlines() or ["no reason was printed"])[-1]
-    if "| --" not in said:
-        said = f"```text\n{said}\n```"
+        text = "Failed: " + (done.stderr.strip().splitlines() or ["no reason was printed"])[-1]
+    if "| --" not in text:
+        text = f"```text\n{text}\n```"
     day = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
-    return f"## {name}\n\n{summary} ({day})\n\n{said}\n", not done.returncode
+    return f"## {name}\n\n{summary} ({day})\n\n{text}\n", not done.returncode
 
 
 def main() -> None:

@@ -1,10 +1,9 @@
 """``search: faiss`` against the exact search, and against faiss's graph, on a big bank.
 
 The bank holds unit vectors of width 512 near a surface of 16 dimensions, as features do: noise
-after a random network of two layers. Each row of the table says how long a query takes, how often
-the nearest vector is found, and by how much the cosine is too low in the mean. It also says how
-long the index takes to build: once after each loading of a run. CPU seconds, best of interleaved
-rounds.
+after a random network of two layers. Each row of the table shows the time of a query, how often the
+nearest vector is found, by how much the cosine is too low in the mean, and the time to build the
+index, once after each loading of a run. CPU seconds, best of interleaved rounds.
 
     python benchmarks/big_bank.py [--quick]
 """
@@ -51,9 +50,11 @@ def graph(bank: Tensor, effort: int) -> Callable[[Tensor], Tensor]:
 
 def main() -> None:
     """Compares and prints the table."""
-    count, asked, rounds = (20_000, 200, 1) if pairs.arguments(__doc__).quick else (100_000, 500, 3)
+    count, query_count, rounds = (
+        (20_000, 200, 1) if pairs.arguments(__doc__).quick else (100_000, 500, 3)
+    )
     pairs.peer("faiss").omp_set_num_threads(1)
-    bank, queries = vectors(count, 0), vectors(asked, 1)
+    bank, queries = vectors(count, 0), vectors(query_count, 1)
     made: dict[str, Callable[[Tensor], Tensor]] = {"exact": scorer(bank)}
     ready = {"exact": 0.0}
     makers = {
@@ -74,7 +75,9 @@ def main() -> None:
         share = f"{100 * float((short < 1e-5).float().mean()):.1f} %"
         shortfall = f"{float(short.clamp(min=0).mean()):.5f}"
         faster = cpu["exact"] / value
-        rows.append([name, 1e3 * value / asked, faster, share, shortfall, f"{ready[name]:.1f}"])
+        rows.append(
+            [name, 1e3 * value / query_count, faster, share, shortfall, f"{ready[name]:.1f}"]
+        )
     heads = ["search", "ms a query", "times faster", "nearest found", "cosine short", "index s"]
     print(f"{count} vectors of width {WIDTH}\n")
     pairs.table(heads, rows)

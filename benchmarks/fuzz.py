@@ -127,8 +127,8 @@ def fuzz(name: str, reader: Reader, cases: int, seed: int) -> list[str]:
     try:
         case()
     except Exception as error:  # its notes show the smallest file that ends so
-        said = [f"{name}: {type(error).__name__}: {error}", *getattr(error, "__notes__", [])]
-        wrong.append("\n".join(said))
+        lines = [f"{name}: {type(error).__name__}: {error}", *getattr(error, "__notes__", [])]
+        wrong.append("\n".join(lines))
     if slowest > 2:
         wrong.append(f"{name}: {slowest:.1f} s for one case")
     print(f"{name}: {ends['read']} read, {ends['refused']} refused; slowest {slowest:.2f} s")

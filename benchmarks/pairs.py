@@ -100,10 +100,10 @@ def compare(
     """
     given = argparse.ArgumentParser()
     given.add_argument("--peak", nargs=2)
-    asked = given.parse_known_args()[0].peak
-    if asked:
-        make(small)[asked[0]]()
-        print(peak_of(make(int(asked[1]))[asked[0]]))
+    wanted = given.parse_known_args()[0].peak
+    if wanted:
+        make(small)[wanted[0]]()
+        print(peak_of(make(int(wanted[1]))[wanted[0]]))
         return
     values = [run() for name, run in make(small).items() if name in agree]
     assert all(abs(value - values[0]) < 1e-4 for value in values), f"not equal: {values}"

@@ -1,7 +1,7 @@
 """A UniCon-HA step in bfloat16 autocast against float32, on this machine's CPU.
 
 ResNet-18 at half the width: forward under autocast, as in the training loop, and backward. On a CPU
-without bfloat16 instructions autocast only costs time; the output says whether this CPU has them.
+without bfloat16 instructions autocast only costs time; the output shows whether this CPU has them.
 ``gradient off by`` is the relative distance of the bfloat16 gradient from the float32 gradient, at
 initialisation. CPU seconds, best of interleaved rounds.
 

@@ -5,7 +5,7 @@
 Three commands run on toy data, each in a fresh process, with every Python call traced:
 ``adframe run`` (the quickstart, one epoch, a narrow network), ``adframe score`` (one image, with
 that run's detector) and ``adframe reproduce`` (one cell of a table on the bundled faces). The
-package measured is the one that ``import adframe`` finds, whatever its layout.
+package measured is the one that ``import adframe`` finds, in any layout.
 
 Counted are functions of the package and of installed plugins. What runs while a module is imported
 is not counted: its body, its class bodies, and all that these call. The caller of a function is the
@@ -22,7 +22,7 @@ thread is called by the function that started it.
 - upward: moves into a file that waits on the stack for this very call to end. A subset of the ways
   back; a callback makes one, a circle of files as well.
 - plugin files; into, out of plugins: plugins' files visited, and moves from a file of the package
-  into one of a plugin, and the other way. The other columns leave plugins out.
+  into one of a plugin, and the other way. The other columns exclude plugins.
 
 All are properties of the set of calls, so the order of calls and of threads does not change them.
 The second line of each command is the same walk between rooms: a room is a folder of the package,
@@ -184,15 +184,15 @@ def traced(arguments: list[str], folder: str) -> list[Call]:
     """
     os.chdir(folder)
     (script,) = importlib.metadata.entry_points(group="console_scripts", name="adframe")
-    main, said = script.load(), io.StringIO()
+    main, output = script.load(), io.StringIO()
     entries = importlib.metadata.entry_points(group="adframe")
     specs = [importlib.util.find_spec(name) for name in {e.module.split(".")[0] for e in entries}]
     plugins = [Path(each) for spec in specs for each in spec.submodule_search_locations]
     walk = Walk(traced.__code__, [PACKAGE, *plugins])
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), profiled(walk):
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output), profiled(walk):
         status = main(arguments)
     if status:
-        raise RuntimeError(f"adframe {' '.join(arguments)}: status {status}\n{said.getvalue()}")
+        raise RuntimeError(f"adframe {' '.join(arguments)}: status {status}\n{output.getvalue()}")
     return list(walk.calls)
 
 

@@ -1,4 +1,4 @@
-"""Every bundled component keeps what the core relies on, by the kit that plugin authors use.
+"""All bundled components pass the contract kit that plugin authors use.
 
 Registering is being tested: a new component gets a case for each check, and for each value of an
 option with a fixed choice.

@@ -1,4 +1,4 @@
-"""What the documentation shows is what happens."""
+"""Commands and outputs shown in the documentation are real."""
 
 import re
 from pathlib import Path

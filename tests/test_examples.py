@@ -1,4 +1,4 @@
-"""The example packages, each installed through its entry point as a stranger's would be."""
+"""Example packages, each installed through its entry point like a third-party plugin."""
 
 import ast
 import json

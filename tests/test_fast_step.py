@@ -1,4 +1,4 @@
-"""The fast step has the gradient of the plain one.
+"""The fast training step has the gradient of the plain one.
 
 Fast: each view set no deeper than its stage, similarities in tiles, augmentation a few images at a
 time. Plain: every view set through the whole network, all pairs at once, the batch at once. Values

@@ -1,4 +1,4 @@
-"""The rules the project sets itself."""
+"""Rules of the project, checked over all files."""
 
 import ast
 import importlib.metadata

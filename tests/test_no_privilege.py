@@ -1,4 +1,4 @@
-"""Bundled components have no privilege: copied into files of one's own they do the same."""
+"""Bundled components have no privilege: copies in single files give the same results."""
 
 import ast
 import importlib.util

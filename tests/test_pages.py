@@ -1,4 +1,4 @@
-"""Every page of docs/ has one title and a first paragraph, and its links lead somewhere."""
+"""Each page of docs/ has one title and a first paragraph, and its links work."""
 
 import re
 from pathlib import Path

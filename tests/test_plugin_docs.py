@@ -1,4 +1,4 @@
-"""docs/how-to/plugins.md and configs.md say what is so, and the code they show runs."""
+"""Statements and code blocks of docs/how-to/plugins.md and configs.md are correct."""
 
 import inspect
 import json

@@ -1,4 +1,4 @@
-"""The documentation site: it builds without a warning, and names all that there is."""
+"""The documentation site builds without a warning and lists all public names."""
 
 import importlib
 import importlib.util

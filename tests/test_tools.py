@@ -1,4 +1,4 @@
-"""The scripts of ``tools/`` find what they are for."""
+"""Tests of the scripts in ``tools/``."""
 
 from pathlib import Path
 

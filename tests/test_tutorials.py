@@ -1,4 +1,4 @@
-"""The tutorials and other pages do what they say: their blocks are run as a reader would.
+"""Blocks of the tutorials and other pages run as a reader would run them.
 
 A comment above a block says what happens with it, in the order of the page, in one empty folder:
 

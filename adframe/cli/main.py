@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _call(words: list[str]) -> int:
     verbs = find_verbs()
-    if "_ARGCOMPLETE" in os.environ:  # the shell asks what may come next
+    if "_ARGCOMPLETE" in os.environ:  # the shell requests completions
         import argcomplete
 
         argcomplete.autocomplete(_parser(os.environ["COMP_LINE"].split()[1:2], verbs))
@@ -69,7 +69,7 @@ def _call(words: list[str]) -> int:
     if name.startswith("-"):
         parser.parse_known_args(words[:1])  # ends the process for --help and --version
         hint = nearest_option(name, ["--help", "--version"])
-        raise UserError(f"adframe: a command comes before '{name}'{hint} (adframe --help)")
+        raise UserError(f"adframe: write the command before '{name}'{hint} (adframe --help)")
     hint = did_you_mean(name, verbs) or " (adframe --help lists them)"
     raise UserError(f"adframe: no command '{name}'{hint}")
 

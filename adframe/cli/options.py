@@ -31,7 +31,7 @@ def run_folder(parser: argparse.ArgumentParser) -> None:
 def allow_code(parser: argparse.ArgumentParser) -> None:
     """Declare ``--allow-code``."""
     parser.add_argument(
-        "--allow-code", action="store_true", help="run the files a config's 'plugins:' names"
+        "--allow-code", action="store_true", help="allow code: files under a config's 'plugins:'"
     )
 
 

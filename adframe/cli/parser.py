@@ -78,7 +78,7 @@ def fill(parser: argparse.ArgumentParser, entry: VerbEntry, verb: Verb) -> None:
         "--plugin", action="append", default=[], metavar="FILE", help="load a one-file plugin"
     )
     parser.add_argument(
-        "--without", action="append", default=[], metavar="PLUGIN", help="leave a plugin out"
+        "--without", action="append", default=[], metavar="PLUGIN", help="do not load a plugin"
     )
     try:
         verb.add_arguments(parser)

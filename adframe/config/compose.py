@@ -48,7 +48,7 @@ def _extended(
     """Tree of one file that the file ``path`` extends."""
     where = f"{item.origin}: extends"
     if not isinstance(item.value, str):
-        raise UserError(f"{where}: write a path or a name, or a list of them")
+        raise UserError(f"{where}: expected a path or name, or a list of them")
     try:
         file = find_config(item.value, near=path.parent)
     except UserError as error:

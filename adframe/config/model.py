@@ -140,7 +140,7 @@ def load_config(
         path: a YAML or JSON file, or the name of a bundled config such as ``quickstart``.
         settings: override or overrides, ``a.b=VALUE`` with VALUE as YAML, applied in order.
         plugins: one-file plugin or plugins to load in addition to the installed ones.
-        without: name or names of plugins to leave out.
+        without: name or names of plugins to exclude.
         allow_code: load the files that ``plugins:`` in the config names. Without it such a config
             is refused, because configs may come from people you do not know.
         loaded: plugins already loaded; replaces ``plugins``, ``without`` and ``allow_code``.
@@ -175,16 +175,16 @@ def validate_tree(
     """Validate a composed tree as a config; see ``load_config``."""
     table = node.plain()
     given = [str(Path(file).resolve()) for file in plugins]
-    asked = _plugin_files(node)
-    files = list(dict.fromkeys([*given, *asked.values()]))
+    named = _plugin_files(node)
+    files = list(dict.fromkeys([*given, *named.values()]))
     if loaded is None:
         problems = []
-        for path, file in asked.items():
+        for path, file in named.items():
             if not Path(file).is_file():
                 problems.append(Problem(path, f"no such file: {file}"))
             elif file not in given and not allow_code:
-                say = f"would run {file}; pass --allow-code if you trust it"
-                problems.append(Problem(path, say))
+                text = f"would run {file}; pass --allow-code if you trust it"
+                problems.append(Problem(path, text))
         if problems:
             raise located(problems, node)
         loaded = load_plugins(files, without)

@@ -24,7 +24,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from adframe.data.decode import RULES, ImageError, attempt, decoded, leave_out
+from adframe.data.decode import RULES, ImageError, attempt, decoded, report_unreadable
 from adframe.errors import UserError
 from adframe.io.atomic import atomic_write
 from adframe.io.locks import lock_folder
@@ -63,14 +63,14 @@ def mapped(
     found = _open(path, made_of, paths, size)
     if found is None:
         with _building(folder):
-            found = _open(path, made_of, paths, size, tell=True)
+            found = _open(path, made_of, paths, size, warn=True)
             if found is None:
                 _build(path, made_of, paths, size, skip_unreadable)
                 found = _open(path, made_of, paths, size)
                 if found is None:
-                    raise UserError(f"{path}: was changed while it was made; run again")
+                    raise UserError(f"{path}: changed while the cache was built; run again")
                 return found.pixels, found.kept
-    leave_out(found.errors, len(paths), skip_unreadable)
+    report_unreadable(found.errors, len(paths), skip_unreadable)
     return found.pixels, found.kept
 
 
@@ -93,7 +93,7 @@ def _open(
     made_of: str,
     paths: Sequence[AnyPath],
     size: int | None,
-    tell: bool = False,
+    warn: bool = False,
 ) -> _Found | None:
     """Open a cache file; None if it is missing, outdated or damaged.
 
@@ -107,11 +107,11 @@ def _open(
             pixels, readable = file.get_tensor("pixels"), file.get_tensor("readable")
         counts = len(readable), int(readable.sum())
         if counts != (len(paths), len(pixels)) or list(pixels.shape) != facts["shape"]:
-            raise ValueError("the header fits neither the files nor itself")
+            raise ValueError("the header does not match the files")
         outdated = facts["made_of"] != made_of
     except (SafetensorError, OSError, RuntimeError, ValueError, LookupError, TypeError):
-        if tell:
-            logger.warning("%s: damaged; it is built again", path)
+        if warn:
+            logger.warning("%s: damaged cache file; it is built again", path)
         return None
     if outdated:
         return None
@@ -167,7 +167,7 @@ def _building(folder: Path) -> Iterator[None]:
     """Lock a cache folder; waits while another process builds a cache in it."""
 
     def on_wait() -> None:
-        logger.warning("%s: another process decodes into it; waiting for it to end", folder)
+        logger.warning("%s: another process builds a cache here; waiting for it to end", folder)
 
     with lock_folder(folder, on_wait) as locked:
         if locked:  # nobody else writes here now, so these were left by processes that were killed

@@ -90,7 +90,7 @@ def _plain_jpeg(image: ImageFile) -> Tensor | None:
         whole = data.endswith(b"\xff\xd9")
         return decode(torch.frombuffer(bytearray(data), dtype=torch.uint8), _RGB) if whole else None
     except RuntimeError:
-        return None  # Pillow says what is wrong with it
+        return None  # Pillow gives the reason
 
 
 @cache
@@ -149,7 +149,7 @@ def decoded(
     Memory does not grow with the number of files.
 
     Raises:
-        ImageError: files are unreadable; raised by ``leave_out`` after all files were tried.
+        ImageError: files are unreadable; raised by ``report_unreadable`` after the last file.
         UserError: without ``size``, two files differ in size; or there are no files.
     """
     if not paths:
@@ -165,7 +165,7 @@ def decoded(
             here, there = ("x".join(map(str, each[:0:-1])) for each in (image.shape, shape))
             raise UserError(f"{paths[index]}: {here} pixels, but {like} has {there}; set size")
         yield index, image
-    leave_out(errors, len(paths), skip_unreadable)
+    report_unreadable(errors, len(paths), skip_unreadable)
 
 
 def attempt_all(paths: Sequence[AnyPath], size: int | None = None) -> Iterator[Tensor | ImageError]:
@@ -206,7 +206,7 @@ def attempt(path: AnyPath, size: int | None = None) -> Tensor | ImageError:
         return ImageError(str(error))
 
 
-def leave_out(errors: Sequence[ImageError], count: int, skip_unreadable: bool) -> None:
+def report_unreadable(errors: Sequence[ImageError], count: int, skip_unreadable: bool) -> None:
     """Report the unreadable ones of ``count`` files: raises, or logs a warning.
 
     Raises:
@@ -218,14 +218,14 @@ def leave_out(errors: Sequence[ImageError], count: int, skip_unreadable: bool) -
     more = f" ({len(errors) - 1} more like it)" if len(errors) > 1 else ""
     if not skip_unreadable or len(errors) == count:
         raise ImageError(f"{errors[0]}{more}")
-    logger.warning("left out of %d: %s%s", count, errors[0], more)
+    logger.warning("skipped unreadable files, %d of %d: %s%s", len(errors), count, errors[0], more)
 
 
 def find_images(paths: AnyPath | Iterable[AnyPath]) -> list[Path]:
     """The image files among ``paths`` and in folders among them, at any depth, sorted.
 
     Args:
-        paths: one file or folder, or several. A file is returned whatever its suffix.
+        paths: one file or folder, or several. A file is returned with any suffix.
     """
     found: list[Path] = []
     for path in map(Path, as_list(paths)):

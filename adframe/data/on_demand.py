@@ -84,7 +84,7 @@ class LazyImageFiles(LazyImages):
         if isinstance(image, ImageError):
             raise image
         if image.shape != self.shape[1:]:
-            raise ImageError(f"{path}: has another size than when it was first read")
+            raise ImageError(f"{path}: its size changed since it was first read")
         return image
 
 

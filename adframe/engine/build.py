@@ -117,12 +117,13 @@ def construct(config: RunConfig) -> Assembly:
     for index, scorer in enumerate(scorers):
         if exposed is None and scorer is not None and scorer.needs_exposed:
             name = config.scorer[index].entry.name
-            say = f"{name} compares with known outliers; set exposure"
-            problems.append(Problem(("scorer", index), say))
+            text = f"{name} needs known outliers; set exposure"
+            problems.append(Problem(("scorer", index), text))
     trained = exposed is not None and exposed.ratio > 0
     if trained and method is not None and not method.takes_exposed:
-        say = f"{config.method.entry.name} learns from inliers alone"
-        problems.append(Problem(("exposure",), say))
+        name = config.method.entry.name
+        text = f"{name} cannot train on known outliers; set ratio: 0"
+        problems.append(Problem(("exposure",), text))
     if problems:
         raise ConfigError(problems)
     parts = MethodParts(backbone, shifts, schedule, objective, classes=1)
@@ -143,14 +144,14 @@ def set_up(config: RunConfig, assembly: Assembly, classes: int | None) -> None:
     for index, scorer in enumerate(assembly.scorers if offered else ()):
         name = config.scorer[index].entry.name
         known = ", ".join(offered)
-        says = [
-            f"{name} needs '{output}', which is not trained; there is: {known}"
+        texts = [
+            f"{name} needs '{output}', which the method does not train; available: {known}"
             for output in scorer.view_spec().outputs
             if output not in offered
         ]
         if scorer.needs_classes and classes == 1:
-            says.append(f"{name} tells labelled inlier classes apart, and the data set gives one")
-        problems += [Problem(("scorer", index), say) for say in says]
+            texts.append(f"{name} needs several labelled inlier classes; the data set has one")
+        problems += [Problem(("scorer", index), text) for text in texts]
     if problems:
         raise ConfigError(problems)
 

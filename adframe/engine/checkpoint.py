@@ -85,9 +85,9 @@ def load_state(run: Run, optimizers: Optimizers) -> dict[str, Any]:
         return {}
     tensors, facts = read_tensors(path)
     _check_format(path, facts)
-    for part, what in (("config", "by another config"), ("images", "on other training images")):
+    for part, what in (("config", "with another config"), ("images", "on other training images")):
         if facts.get(part) != run.fingerprint[part]:
-            raise UserError(f"{path}: was trained {what} than there is now; choose another --out")
+            raise UserError(f"{path}: the run was trained {what}; choose another --out")
     try:
         _restore(path, {**tensors, **facts["scalars"]}, run.assembly.method, optimizers)
         run.epoch, run.step = int(facts["epoch"]), int(facts["step"])
@@ -160,7 +160,7 @@ def model_facts(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     _check_format(path, facts)
     for key, kind in {"image_size": list, "classes": list, "epochs": int}.items():
         if not isinstance(facts.get(key), kind):
-            raise UserError(f"{path}: damaged: does not say its {key}")
+            raise UserError(f"{path}: damaged: {key} is missing")
     return tensors, facts
 
 
@@ -177,20 +177,20 @@ def restore_model(
     """
     tensors, facts = model
     path = folder / "model.safetensors"
-    parts: dict[str, dict[str, Tensor]] = {}
+    groups: dict[str, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         if key.startswith("method/"):
-            parts.setdefault("method", {})[key.removeprefix("method/")] = tensor
+            groups.setdefault("method", {})[key.removeprefix("method/")] = tensor
         else:
             owner, _, name = key.rpartition("/")
-            parts.setdefault(owner, {})[name] = tensor
-    _load_weights(path, assembly.method, parts.get("method", {}))
+            groups.setdefault(owner, {})[name] = tensor
+    _load_weights(path, assembly.method, groups.get("method", {}))
     names = [spec.entry.name for spec in config.scorer]
     if facts.get("scorers") != names:
         raise UserError(f"{path}: has scorers {facts.get('scorers')}, config.yaml has {names}")
     for index, (name, scorer) in enumerate(zip(names, assembly.scorers, strict=True)):
         try:
-            scorer.restore(parts.get(f"scorer/{index}", {}))
+            scorer.restore(groups.get(f"scorer/{index}", {}))
         except (LookupError, ValueError, TypeError, RuntimeError) as error:
             raise UserError(f"{path}: does not fit the scorer {name}: {error}") from error
 

@@ -80,19 +80,18 @@ def make_test_sets(title: str, test: Images, outliers: dict[str, Images]) -> dic
     Raises:
         UserError: there are no inliers or no outliers.
     """
-    parts = {"inliers": _where(test, ~test.outlier)}
+    test_sets = {"inliers": _where(test, ~test.outlier)}
     if bool(test.outlier.any()):
-        parts[title] = _where(test, test.outlier)
-    parts.update(outliers)
-    for name, images in parts.items():
+        test_sets[title] = _where(test, test.outlier)
+    test_sets.update(outliers)
+    for name, images in test_sets.items():
         if not len(images):
-            raise UserError(f"the test split holds no {name}; AUROC needs inliers and outliers")
-    if len(parts) == 1:
+            raise UserError(f"the test split has no {name}; AUROC needs inliers and outliers")
+    if len(test_sets) == 1:
         raise UserError(
-            "the test split holds no outliers and 'outliers' names no other data set; "
-            "AUROC needs both"
+            "the test split has no outliers, and 'outliers' lists no data set; AUROC needs both"
         )
-    return parts
+    return test_sets
 
 
 def _where(images: Images, chosen: Tensor) -> Images:

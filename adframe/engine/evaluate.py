@@ -32,12 +32,12 @@ def evaluate(run: Run) -> Report:
     scorers, shifts = run.assembly.scorers, run.assembly.shifts
     seen = _progress(run)
     fit(scorers, method, shifts, run.data.train, seed, run.exposed, seen)
-    of_parts = {
+    of_test_sets = {
         name: score(scorers, method, shifts, images.pixels, seed, seen)
         for name, images in run.test_sets.items()
     }
     for index in range(len(scorers)):
-        scores = {part: of_scorers[index] for part, of_scorers in of_parts.items()}
+        scores = {title: of_scorers[index] for title, of_scorers in of_test_sets.items()}
         name = run.config.scorer[index].entry.name
         name = name if name not in outcomes else f"{name}_{index}"
         outcomes[name] = Outcome(auroc(scores), scores)
@@ -50,8 +50,8 @@ def _progress(run: Run) -> Counter:
     images = [run.data.train, *run.test_sets.values()]
     total = 0
     for spec, alike in _by_view_spec(run.assembly.scorers).items():
-        asking = any(run.assembly.scorers[index].needs_exposed for index in alike)
-        known = [run.exposed] if asking and run.exposed is not None else []
+        exposing = any(run.assembly.scorers[index].needs_exposed for index in alike)
+        known = [run.exposed] if exposing and run.exposed is not None else []
         variants = count_variants(run.assembly.shifts) if spec.apply_shifts else 1
         total += sum(map(len, [*images, *known])) * spec.views * variants
     done = 0
@@ -96,10 +96,10 @@ def fit(
         inliers = {**features(train), "label": train.label}
         for index in alike:
             scorers[index].fit(inliers)
-        asking = [scorers[index] for index in alike if scorers[index].needs_exposed]
-        if asking and exposed is not None:
+        exposing = [scorers[index] for index in alike if scorers[index].needs_exposed]
+        if exposing and exposed is not None:
             known = features(exposed)
-            for scorer in asking:
+            for scorer in exposing:
                 scorer.expose(known)
 
 

@@ -58,7 +58,7 @@ def auroc(scores: dict[str, Tensor]) -> dict[str, float]:
     return values
 
 
-def pixel_floor(train: Images, parts: dict[str, Images]) -> dict[str, Outcome]:
+def pixel_floor(train: Images, test_sets: dict[str, Images]) -> dict[str, Outcome]:
     """Baseline scores: ``cosine`` and ``l2`` distance of raw pixels to the nearest training image.
 
     A trained network should be better than this. For the cosine, the mean is subtracted from each
@@ -72,11 +72,11 @@ def pixel_floor(train: Images, parts: dict[str, Images]) -> dict[str, Outcome]:
         fit = max(1, MAX_FLOAT_BYTES // (4 * images.pixels.shape[1:].numel()))
         return (block.flatten(1).float() for block in iter_chunks(images.pixels, min(rows, fit)))
 
-    cosine = {name: torch.full((len(images),), torch.inf) for name, images in parts.items()}
-    l2 = {name: torch.full((len(images),), torch.inf) for name, images in parts.items()}
+    cosine = {name: torch.full((len(images),), torch.inf) for name, images in test_sets.items()}
+    l2 = {name: torch.full((len(images),), torch.inf) for name, images in test_sets.items()}
     for bank in floats(train, COLUMNS):
         units = unit(bank)
-        for name, images in parts.items():
+        for name, images in test_sets.items():
             start = 0
             for block in floats(images, MAX_ROWS_PER_PASS):
                 rows = slice(start, start := start + len(block))

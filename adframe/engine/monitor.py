@@ -72,8 +72,8 @@ def _terms(names: Sequence[str]) -> str:
     if not terms:
         return "the loss"
     found = [re.fullmatch(r"(.+?)_(\d+)(_\d+)?", name) for name in terms]
-    said = [f"{m[1]} at stage {m[2]}" if m else n for m, n in zip(found, terms, strict=True)]
-    return f"loss term {', '.join(said)}"
+    terms_text = [f"{m[1]} at stage {m[2]}" if m else n for m, n in zip(found, terms, strict=True)]
+    return f"loss term {', '.join(terms_text)}"
 
 
 def check_weights(method: Method, step: int) -> None:

@@ -62,16 +62,16 @@ class Report:
         }
 
 
-def scores_csv(report: Report, parts: dict[str, Images]) -> str:
+def scores_csv(report: Report, test_sets: dict[str, Images]) -> str:
     """The text of ``scores.csv``: path or index, label (1 = outlier), score and set."""
     first, *others = report.outcomes.items()
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["path", "label", "score", "set", *(f"score_{name}" for name, _ in others)])
-    for part, images in parts.items():
-        columns = [outcome.scores[part].tolist() for _, outcome in (first, *others)]
+    for title, images in test_sets.items():
+        columns = [outcome.scores[title].tolist() for _, outcome in (first, *others)]
         for name, score_, *more in zip(images.names, *columns, strict=True):
-            writer.writerow([name, int(part != "inliers"), score_, part, *more])
+            writer.writerow([name, int(title != "inliers"), score_, title, *more])
     return stream.getvalue()
 
 

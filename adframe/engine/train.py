@@ -62,14 +62,14 @@ def _batches(run: Run, epoch: int) -> Iterator[Batch]:
     left = range(run.step - epoch * run.batches_per_epoch, run.batches_per_epoch)
     spans = [(index * run.batch_size, (index + 1) * run.batch_size) for index in left]
     rows = [order[start:end] for start, end in spans]
-    batches = _fed(run, run.data.train, rows, seed_of(seed, "epoch", epoch))
+    batches = _load(run, run.data.train, rows, seed_of(seed, "epoch", epoch))
     if exposed is None or not ratio:
         yield from batches
         return
     known = _order(len(exposed), seed_of(seed, "exposed order", epoch))
     turns = [torch.arange(round(start * ratio), round(end * ratio)) for start, end in spans]
     rows = [known[turn % len(exposed)] for turn in turns]
-    exposed_batches = _fed(run, exposed, rows, seed_of(seed, "exposed", epoch))
+    exposed_batches = _load(run, exposed, rows, seed_of(seed, "exposed", epoch))
     for batch, outliers in zip(batches, exposed_batches, strict=True):
         batch.exposed = outliers
         yield batch
@@ -79,7 +79,7 @@ def _order(count: int, seed: int) -> Tensor:
     return torch.randperm(count, generator=torch.Generator().manual_seed(seed))
 
 
-def _fed(run: Run, images: Images, order: Sequence[Tensor], seed: int) -> Iterator[Batch]:
+def _load(run: Run, images: Images, order: Sequence[Tensor], seed: int) -> Iterator[Batch]:
     on = partial(to_device, run.device)
     for rows, pixels in zip(order, iter_batches(images.pixels, order), strict=True):
         yield Batch(on(pixels), on(images.label[rows]), RandomKeys.from_index(seed, on(rows)))

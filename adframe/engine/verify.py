@@ -33,7 +33,7 @@ def verify(folder: Path, **options: Any) -> str | None:
         raise UserError(f"{path}: cannot be read: {error}") from error
     found = list(csv.reader(scores_csv(report, run.test_sets).splitlines()))
     if [_which(row) for row in stored] != [_which(row) for row in found] or stored[0] != found[0]:
-        return f"{path}: holds other images than the run is tested on"
+        return f"{path}: does not list the test images of the run"
     pairs = list(zip(stored[1:], found[1:], strict=True))
     differing = [(was, now) for was, now in pairs if was != now]
     if differing:
@@ -42,13 +42,13 @@ def verify(folder: Path, **options: Any) -> str | None:
         except ValueError as error:
             raise UserError(f"{path}: damaged: {error}") from error
         return (
-            f"{path}: {len(differing)} of {len(pairs)} images have another score now; "
-            f"by {_difference(*worst):.3g} at most, {worst[0][0]}"
+            f"{path}: {len(differing)} of {len(pairs)} images have a different score; "
+            f"the largest difference is {_difference(*worst):.3g}, for {worst[0][0]}"
         )
     stored_result, result = read_json(folder / "result.json"), report.dump()
     for key in ("auroc", "mean_auroc", "floor", "scorers"):
         if not isinstance(stored_result, dict) or stored_result.get(key) != result[key]:
-            return f"{folder / 'result.json'}: {key} is not that of the scores"
+            return f"{folder / 'result.json'}: {key} does not match the scores"
     return None
 
 

@@ -72,5 +72,5 @@ class Scorer(ABC):
         """
         for name, value in state.items():
             if not name.isidentifier() or hasattr(type(self), name):
-                raise ValueError(f"'{name}' is nothing that is learned")
+                raise ValueError(f"'{name}' is not part of the state of this scorer")
             setattr(self, name, value)

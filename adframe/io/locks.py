@@ -42,7 +42,7 @@ def lock_folder(folder: Path | None, on_wait: Callable[[], None] | None = None) 
             folder.mkdir(parents=True, exist_ok=True)
             _acquire(lock, on_wait)
         except Timeout as error:
-            raise UserError(f"{folder}: another process is at work in it") from error
+            raise UserError(f"{folder}: another process is using this folder") from error
         except OSError as error:
             if error.filename is not None:  # the lock file cannot be opened; else, not be locked
                 raise UserError(f"{folder}: cannot be written: {error.strerror}") from error

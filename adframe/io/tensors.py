@@ -48,7 +48,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise UserError(f"{path}: not written by adframe, or by another version")
     facts: dict[str, Any] = metadata["facts"]
     if metadata.get("sha256") != _digest(tensors, facts):
-        raise UserError(f"{path}: damaged: its content is not what its SHA-256 says")
+        raise UserError(f"{path}: damaged: its content does not match its SHA-256")
     return tensors, facts
 
 

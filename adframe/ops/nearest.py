@@ -30,7 +30,8 @@ def topk_cosine(queries: Tensor, bank: Tensor, k: int = 1, budget: int = 16 << 2
         torch.Size([5, 3])
     """
     if queries.shape[-1] != bank.shape[-1] or not len(bank):
-        raise ValueError(f"a bank of shape {tuple(bank.shape)} for queries of {queries.shape[-1]}")
+        shape = tuple(bank.shape)
+        raise ValueError(f"bank of shape {shape} does not fit queries of width {queries.shape[-1]}")
     if k == 1:
         return _max_cosine(queries, bank, budget)[:, None]
     k = min(k, len(bank))

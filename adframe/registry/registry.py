@@ -104,7 +104,7 @@ class Entry:
 def _summaries(module: str) -> dict[str, str]:
     try:
         code = ast.parse(module_source(module))
-    except (Exception, SystemExit):  # a listing goes on without a module that cannot be read
+    except (Exception, SystemExit):  # a listing omits modules that cannot be read
         return {}
     classes = [node for node in code.body if isinstance(node, ast.ClassDef)]
     return {node.name: (ast.get_docstring(node) or "").partition("\n")[0] for node in classes}
@@ -147,7 +147,7 @@ class Registry:
             raise PluginFault(f"'{entry.name}' is not a component name; use lower_case_words")
         claims = self._entries.setdefault((entry.kind, entry.name), [])
         if any(claim.plugin is entry.plugin for claim in claims):
-            raise PluginFault(f"offers {entry.kind} '{entry.name}' twice")
+            raise PluginFault(f"registers {entry.kind} '{entry.name}' twice")
         claims.append(entry)
 
     def remove(self, plugin: Plugin) -> None:
@@ -192,6 +192,6 @@ def _only(entries: list[Entry], what: str) -> Entry:
         alike = sum(entry.plugin.name == last.name for entry in entries) > 1
         raise UserError(
             f"{what} is claimed by plugins {claims}; "
-            f"leave one out with --without {last.key if alike else last.name}"
+            f"exclude one with --without {last.key if alike else last.name}"
         )
     return entries[0]

@@ -14,7 +14,7 @@ from adframe import scaffold
 from adframe.errors import UserError, did_you_mean
 from adframe.registry.loading import load_plugins
 
-summary = "write a plugin to start from"
+summary = "write a new plugin from templates"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
         if kind not in scaffold.KINDS:
             hint = did_you_mean(kind, scaffold.KINDS)
             known = ", ".join(scaffold.KINDS)
-            raise UserError(f"--kind {kind}: no template{hint} (there is: {known})")
+            raise UserError(f"--kind {kind}: no template{hint} (kinds with a template: {known})")
     _check_name(name, kinds, arguments)
     if arguments.single_file:
         root = Path()
@@ -42,18 +42,18 @@ def run(arguments: argparse.Namespace) -> int:
             f"{name}.py": scaffold.single_file(name, kinds),
             f"{name}.yaml": scaffold.config(name, kinds),
         }
-        say = f"adframe run {name}.yaml --plugin {name}.py"
+        command = f"adframe run {name}.yaml --plugin {name}.py"
     else:
         root = Path(name)
         files = scaffold.package(name, kinds)
-        say = f"cd {name} && pip install -e . && pytest && adframe run config.yaml"
+        command = f"cd {name} && pip install -e . && pytest && adframe run config.yaml"
     for path in [root / file for file in files] if arguments.single_file else [root]:
         if path.exists() or path.is_symlink():
-            raise UserError(f"{path}: exists; nothing is overwritten")
+            raise UserError(f"{path}: already exists; nothing was overwritten")
     _write(root, files)
     for file in files:
         print(root / file)
-    print(f"next: {say}")
+    print(f"next: {command}")
     return 0
 
 
@@ -82,9 +82,9 @@ def _check_name(name: str, kinds: list[str], arguments: argparse.Namespace) -> N
     if not re.fullmatch(r"[a-z][a-z0-9_]{,29}", name) or name == "tests":
         wanted = re.sub(r"\W+", "_", name).strip("_").lower()
         hint = f"; did you mean '{wanted}'?" if wanted and wanted != name else ""
-        raise UserError(f"'{name}' is no name for a plugin: use lower_case_words{hint}")
+        raise UserError(f"'{name}' is not a valid plugin name: use lower_case_words{hint}")
     if name in sys.stdlib_module_names or importlib.util.find_spec(name):
-        raise UserError(f"'{name}' is a module already; choose another name")
+        raise UserError(f"'{name}' is already the name of a module; choose another name")
     registry = load_plugins(arguments.plugin, arguments.without).registry
     for kind in kinds:
         if name in registry.names(kind):

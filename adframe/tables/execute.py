@@ -17,7 +17,7 @@ from adframe.tables.results import read_result
 from adframe.tables.summary import summary
 
 
-def execute(grid: Grid, say: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, str]]:
+def execute(grid: Grid, report: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, str]]:
     """Run the selected cells that are not done; rewrites the table after each.
 
     A cell that was started continues from its last checkpoint. If a cell fails, this is reported
@@ -35,14 +35,14 @@ def execute(grid: Grid, say: Callable[[str], None]) -> tuple[dict[str, Any], dic
         head = f"[{number}/{len(grid.chosen)}] {cell.name}"
         if read_result(cell).status == "done":
             continue
-        say(f"{head} ...")
+        report(f"{head} ...")
         reason = _run(cell)
         if reason:
             failures[cell.name] = reason
-            say(f"{head} failed: {reason}")
+            report(f"{head} failed: {reason}")
         else:
             result = read_result(cell)
-            say(f"{head} AUROC {result.value(None) or 0:.1f} after {result.seconds or 0:.0f} s")
+            report(f"{head} AUROC {result.value(None) or 0:.1f} after {result.seconds or 0:.0f} s")
         facts = write(grid, failures)
     return facts, failures
 

@@ -63,12 +63,12 @@ def _numbers(values: list[int]) -> str:
 def _part(part: dict[str, Any], notes: dict[str, int], published: bool) -> list[str]:
     head = ["", "", "epochs", "images"]
     for column in part["columns"]:
-        said = ""
+        note = ""
         if column["stand_in"]:
-            said = f" ({', '.join(column['tasks'])} in its place)"
+            note = f" ({', '.join(column['tasks'])} in its place)"
         elif column["tasks"] and len(column["tasks"]) < column["of"]:
-            said = f" ({len(column['tasks'])} of {column['of']} tasks)"
-        head.append(column["title"] + said)
+            note = f" ({len(column['tasks'])} of {column['of']} tasks)"
+        head.append(column["title"] + note)
     rows = []
     for row in part["rows"]:
         marks = [str(notes.setdefault(note, len(notes) + 1)) for note in row["notes"]]

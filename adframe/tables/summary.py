@@ -107,7 +107,7 @@ class _View:
     ) -> dict[str, Any]:
         """Values of a row; without a config it has published figures only."""
         row = self.file.rows.get(name)
-        said = (figures and figures.note, row and row.note, None if row else "no config yet")
+        notes = (figures and figures.note, row and row.note, None if row else "no config yet")
         here = [result for cell, result in self.results.items() if cell.split("/")[0] == name]
         none = [None] * len(columns)
         auroc, sds = (figures.auroc, figures.sd or none) if figures else (none, none)
@@ -124,7 +124,7 @@ class _View:
             "title": (row and row.title) or (figures and figures.method) or name,
             "epochs": _values(result.epochs for result in here),
             "images": _values(result.images for result in here),
-            "notes": [text for text in said if text],
+            "notes": [text for text in notes if text],
             "cells": cells,
         }
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from adframe.tables.grid import Grid
 
 
-summary = "run a table of runs, next to its published figures"
+summary = "run a table and compare it with published figures"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

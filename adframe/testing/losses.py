@@ -143,10 +143,12 @@ def predicts_its_outputs(subject: Subject) -> None:
     for scene in _scenes(subject) if outputs else ():
         loss: Any = scene.loss.eval()
         z = scene.embeddings
-        said = loss.predict(z)
-        assert set(said) == set(outputs), f"predicts {sorted(said)}, names {sorted(outputs)}"
+        predicted = loss.predict(z)
+        assert set(predicted) == set(outputs), (
+            f"predicts {sorted(predicted)}, names {sorted(outputs)}"
+        )
         alone = loss.predict(z[3:5])
-        for name, value in said.items():
+        for name, value in predicted.items():
             assert value.ndim == 2, f"'{name}' has shape {tuple(value.shape)}"
             assert len(value) == len(z), f"'{name}' has shape {tuple(value.shape)}"
             assert value.isfinite().all(), f"'{name}' is not finite"

@@ -1,6 +1,6 @@
 """Writes the parts of the reference that the code knows best, when the site is built.
 
-A page says where with a comment, ``<!-- generated: config -->``; Markdown takes its place. What
+A page marks the place with a comment, ``<!-- generated: config -->``; Markdown replaces it. What
 has no page of the site is shown without a link: the rest of the repository is not part of it.
 
 ``python docs/_ext/site_reference.py config`` prints such a part.

@@ -172,7 +172,7 @@ def turn_hue(images: Tensor, turns: Tensor) -> Tensor:
     hue = hue.div_(6).add_(turns[:, 0])
     hue.sub_(hue.floor()).mul_(6)
     out = torch.empty_like(images)
-    # A channel is 1 within a sixth of a turn of its own hue, and 0 from two sixths on.
+    # A channel is 1 within a sixth of a turn of its hue, and 0 from two sixths on.
     for channel, (centre, sign, offset) in enumerate([(3, 1, -1), (2, -1, 2), (4, -1, 2)]):
         share = torch.sub(hue, centre).abs_().mul_(sign).add_(offset).clamp_(0, 1)
         torch.addcmul(low, chroma, share, out=out[:, channel])

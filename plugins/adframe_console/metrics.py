@@ -34,7 +34,7 @@ class MetricLog:
             raise UserError(f"{self.path}: cannot be written: {error.strerror or error}") from error
 
     def _forget(self, epoch: int) -> None:
-        """Remove incomplete lines and lines of later epochs, which a resumed run writes again."""
+        """Remove incomplete lines and lines from this epoch on; a resumed run writes them again."""
         if not self.path.exists():
             return
         kept = 0

@@ -58,7 +58,7 @@ class Classed(Dataset):
         normal: The normal class or classes; all by default. Several classes are one inlier class
             unless ``labelled``.
         labelled: Whether inliers keep their class as a label (the labelled multi-class setting).
-        without: A class or classes to leave out, for example if outliers would show the same
+        without: A class or classes to exclude, for example if outliers would show the same
             objects as inliers.
         train_limit: Largest number of training images per class; the first ones are taken.
         test_limit: Largest number of test images per class; the first ones are taken.
@@ -151,7 +151,7 @@ def named(names: Names, classes: Sequence[str], where: str, option: str) -> list
             if len(shown) > 12:
                 shown, more = get_close_matches(name, classes, 3, 0.4) or shown[:12], ", ..."
             known = ", ".join(shown) + more
-            raise UserError(f"{option}: no class '{name}' in {where}; there is: {known}")
+            raise UserError(f"{option}: no class '{name}' in {where}; classes: {known}")
     if not wanted:
         raise UserError(f"{option}: name at least one class, or remove the option")
     return wanted

@@ -57,7 +57,7 @@ def mixtures(images: Images) -> Images:
         ValueError: there are fewer than two images.
     """
     if len(images) < 2:
-        raise ValueError(f"{len(images)} test image(s) of the data set to mix; 2 are needed")
+        raise ValueError(f"of: the data set has {len(images)} test image(s); at least 2 are needed")
     ring = seeded_order(len(images), seed=0)
     pairs = list(zip(ring, [*ring[1:], ring[0]], strict=True))
     first, second = torch.tensor(pairs).T

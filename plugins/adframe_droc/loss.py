@@ -31,7 +31,7 @@ class DROCContrastive(Loss):
 
     def forward(self, embeddings: Tensor, views: Views) -> Tensor:
         if views.view is None:
-            raise ValueError("droc_contrastive needs to know which view each row is (Views.view)")
+            raise ValueError("droc_contrastive needs the view number of each row (Views.view)")
         instance, first = views.instance(), views.view == 0
         with torch.autocast(embeddings.device.type, enabled=False):
             z = F.normalize(at_least_float32(embeddings))

@@ -11,7 +11,7 @@ from adframe.interfaces import Loss, NonNegative, Views
 class TripletCentre(Loss):
     """Triplet-centre loss over shifts (He et al., CVPR 2018; Bergman & Hoshen, ICLR 2020).
 
-    It pulls each view closer to the centre of its own shift than to any other centre, by a margin:
+    It pulls each view closer to the centre of its shift than to any other centre, by a margin:
     the mean of max(0, |z - c_t|^2 + margin - min |z - c_t'|^2). The centres are the means of the
     batch and carry gradient. Exposed outliers are excluded, since they have no shift. A batch with
     one shift gives zero.

@@ -81,7 +81,7 @@ class Equivariance(Method):
         self.schedule = parts.schedule
         last = len(self.backbone.widths)
         if self.schedule.levels(last) != [(last,)]:
-            raise ValueError("equivariance trains the last stage alone; use such a schedule")
+            raise ValueError("equivariance needs a schedule that trains only the last stage")
         self.variants = count_variants(self.shifts)
         self.pair = nn.Linear(2 * self.backbone.widths[-1], self.hidden)
         self.terms = nn.ModuleList()
@@ -92,7 +92,7 @@ class Equivariance(Method):
             given = term.weight
             weights = [given] if isinstance(given, int | float) else list(given)
             if stages != [last] or len(weights) != 1:
-                raise ValueError(f"equivariance has terms for stage {last} alone, of one weight")
+                raise ValueError(f"equivariance needs terms with stage {last} only and one weight")
             loss = term.loss()
             loss.setup(LossDims(self.hidden, self.variants, parts.classes))
             self.terms.append(loss)

@@ -33,7 +33,7 @@ class Conformal(Scorer):
     """Conformal p-value of another score, calibrated on images held out from training.
 
     p = (number of calibration images with at least the image's score + 1) / (number of calibration
-    images + 1). It is the share of normal images that look at least as unusual. The score is 1 - p.
+    images + 1). It is the share of normal images that are at least as unusual. The score is 1 - p.
     The inner score is fitted on the images that were trained on. The ranking is that of the inner
     score, with more ties: all images that score above the calibration set have the same p.
 
@@ -48,7 +48,7 @@ class Conformal(Scorer):
     def __init__(self, of: Scorer) -> None:
         self.of = of
         if of.view_spec().transform is not None or of.view_spec().pre_shift is not None:
-            raise ValueError("conformal needs a score of images without augmentation")
+            raise ValueError("conformal needs a scorer that uses no augmentation")
         self.needs_exposed, self.needs_classes = of.needs_exposed, of.needs_classes
 
     def view_spec(self) -> ViewSpec:
@@ -58,9 +58,9 @@ class Conformal(Scorer):
     def fit(self, features: Features) -> None:
         held_out = features["held_out"].flatten(1)[:, 0] > 0
         if not held_out.any() or held_out.all():
-            say = "none" if not held_out.any() else "all"
+            share = "none" if not held_out.any() else "all"
             raise UserError(
-                f"{say} of {len(held_out)} training images are held out to calibrate on; "
+                f"{share} of {len(held_out)} training images are held out to calibrate on; "
                 "use more images, or another share (method.held_out)"
             )
         self.of.fit({name: values[~held_out] for name, values in features.items()})

@@ -84,11 +84,11 @@ class Contrastive(Method):
         for term in parts.objective:
             levels = trained if term.stages is None else list(term.stages)
             if len(set(levels)) != len(levels):
-                raise ValueError(f"a term names a stage twice: {_list(levels)}")
+                raise ValueError(f"a term of the objective lists a stage twice: {_list(levels)}")
             for level, weight in zip(levels, _weights(term.weight, levels), strict=True):
                 if level not in trained:
                     raise ValueError(
-                        f"a term is for stage {level}, but the schedule trains {_list(trained)}"
+                        f"a term has stage {level}, but the schedule trains {_list(trained)}"
                     )
                 loss = term.loss()
                 self._attach(loss, level, weight, parts.classes)
@@ -99,7 +99,8 @@ class Contrastive(Method):
             if not any(str(level) in self.terms for level in plan):
                 stages = f"only stages {_list(plan)}" if plan else "no stage"
                 raise ValueError(
-                    f"for a part of the run the schedule trains {stages}; no term is for them"
+                    f"for a part of the run the schedule trains {stages}, "
+                    "for which the objective has no term"
                 )
 
     def _attach(self, loss: Loss, level: int, weight: float, classes: int) -> None:

@@ -47,7 +47,7 @@ class ShiftHeads(Loss):
     def setup(self, dims: LossDims) -> None:
         if math.prod(self.heads) != dims.shifts:
             product = " x ".join(map(str, self.heads))
-            raise ValueError(f"heads {product} do not make the {dims.shifts} shifts of the run")
+            raise ValueError(f"heads: {product} combinations for {dims.shifts} shifts of the run")
         self.classifier = nn.Linear(dims.embedding, sum(self.heads))
         self.register_buffer("values", self._values(), persistent=False)
 

@@ -28,7 +28,7 @@ class UniCLR(Loss):
 
     ``pairwise``: like ``positives``, and inlier anchors are averaged with the weight n w_x for n
     views in the pool. So a pair counts only if both weights are large, as the text below Eq. 6
-    says.
+    states.
 
     ``printed``: Eq. 6 as printed, with the weights inside of the logarithm. This cannot be the
     intention. Inside, the weights only add a constant, but the divisor sum w_x w_x' becomes small

@@ -39,7 +39,7 @@ class Hierarchical(Schedule):
     def stages(self, levels: int, progress: float) -> list[Stage]:
         trained = self._stages or list(range(1, levels + 1))
         if trained[-1] > levels:
-            raise ValueError(f"stage {trained[-1]} of a backbone of {levels} stages")
+            raise ValueError(f"stage {trained[-1]} is missing: the backbone has {levels} stages")
         strengths = self.strengths
         if strengths is None:
             strengths = [level / levels for level in trained]

@@ -1,4 +1,4 @@
-"""Toy components of every kind, and hosts made of what a test passes in."""
+"""Toy components of every kind, and plugins that hold the components of a test."""
 
 from __future__ import annotations
 

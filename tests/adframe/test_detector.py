@@ -1,4 +1,4 @@
-"""A finished run as a detector of anomalies in images of one's own."""
+"""A finished run as a detector of anomalies in new images."""
 
 import csv
 from pathlib import Path
@@ -175,7 +175,7 @@ def test_a_scorer_that_knew_outliers_is_given_some_to_be_fitted_again(toy, shape
     detector = adframe.load(tmp_path / "run")
     normal, known = sorted((shapes / "left").iterdir()), sorted((shapes / "dark").iterdir())
     before = detector.score(known)
-    with pytest.raises(UserError, match="compares with known outliers; pass them as exposed="):
+    with pytest.raises(UserError, match="needs known outliers; pass them as exposed="):
         detector.fit(normal)
     np.testing.assert_array_equal(detector.score(known), before)
     assert (detector.fit(normal, exposed=known).score(known) != before).any()

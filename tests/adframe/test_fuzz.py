@@ -1,4 +1,4 @@
-"""A slice of the fuzz, and the round trips it rests on, as properties of any tree and tensor."""
+"""Some fuzz cases, and round trips of any config tree and any tensors."""
 
 import json
 import re

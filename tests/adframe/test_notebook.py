@@ -1,4 +1,4 @@
-"""What a notebook shows: names to complete, and values in a line."""
+"""Use in notebooks: completion of names, and a one-line repr of values."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""RandomKeys against SplitMix64 in plain Python, and against what random numbers should be."""
+"""RandomKeys against SplitMix64 in plain Python, and against statistics of random numbers."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The tool that measures walks counts as its documentation says."""
+"""The tool that traces calls counts as its documentation states."""
 
 from __future__ import annotations
 

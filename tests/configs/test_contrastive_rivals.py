@@ -106,7 +106,7 @@ def test_classifiers_trained_beside_a_loss_give_max_softmax_scores(tmp_path: Pat
 
 
 def test_without_classes_a_linear_probe_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"scorer\.0: linear_probe tells labelled inlier classes"):
+    with pytest.raises(ConfigError, match=r"scorer\.0: linear_probe needs several labelled"):
         adframe.run(small("supclr/cifar10"))
 
 
@@ -120,7 +120,7 @@ def test_few_shot_ssd_compares_with_known_outliers_it_does_not_train_on(tmp_path
 
 
 def test_few_shot_ssd_without_known_outliers_is_refused() -> None:
-    with pytest.raises(ConfigError, match="few_shot_mahalanobis compares with known outliers"):
+    with pytest.raises(ConfigError, match="few_shot_mahalanobis needs known outliers"):
         adframe.run(small("ssd/cifar10", "scorer=few_shot_mahalanobis"))
 
 

@@ -1,4 +1,4 @@
-"""Methods that tell transformations apart: their bundled configs, end to end at toy size."""
+"""Methods that predict transformations: bundled configs, end to end at toy size."""
 
 from pathlib import Path
 

@@ -6,7 +6,7 @@ import argparse
 
 from adframe.cli import options
 
-summary = "validate a config and see that its components fit"
+summary = "validate a config and its components"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare RUN and ``--verify``."""
     options.run_folder(parser)
     parser.add_argument(
-        "--verify", action="store_true", help="write nothing; end with 1 if a score differs"
+        "--verify", action="store_true", help="compare only; exit status 1 if a score differs"
     )
 
 

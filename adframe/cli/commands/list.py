@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not set(wanted) & set("*?["):
         if wanted not in KINDS:
             hint = did_you_mean(wanted, KINDS)
-            raise UserError(f"no kind '{wanted}'{hint} (there is: {', '.join(KINDS)})")
+            raise UserError(f"no kind '{wanted}'{hint} (kinds: {', '.join(KINDS)})")
         wanted = f"{wanted}/*"
     registry = load_plugins(arguments.plugin, arguments.without).registry
     entries = [

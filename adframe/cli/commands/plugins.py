@@ -13,7 +13,7 @@ from adframe.registry.loading import load_plugins
 from adframe.registry.registry import reason
 from adframe.registry.verbs import VerbEntry, find_verbs
 
-summary = "list plugins and commands, with what is wrong"
+summary = "list plugins and commands, with their errors"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

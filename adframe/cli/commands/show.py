@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _section(arguments, loaded.registry)
     if arguments.kind not in KINDS:
         hint = did_you_mean(arguments.kind, KINDS)
-        raise UserError(f"no kind '{arguments.kind}'{hint} (there is: {', '.join(KINDS)})")
+        raise UserError(f"no kind '{arguments.kind}'{hint} (kinds: {', '.join(KINDS)})")
     if arguments.name is None:
         names = ", ".join(loaded.registry.names(arguments.kind))
         raise UserError(f"show {arguments.kind}: name one of {names}")

@@ -1,4 +1,4 @@
-"""What a shell completes, as argcomplete asks for it."""
+"""Completions of a shell, as argcomplete requests them."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What ``list``, ``show``, ``plugins`` and ``schema`` tell."""
+"""Output of the verbs ``list``, ``show``, ``plugins`` and ``schema``."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The command line: verbs, exit statuses, one line per fault, and what is imported when."""
+"""The command line: verbs, exit statuses, one line per error, and imports of each verb."""
 
 import csv
 import io

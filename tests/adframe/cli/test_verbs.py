@@ -178,8 +178,9 @@ def test_a_verb_that_is_no_verb_is_a_fault():
         (["rum"], "adframe: no command 'rum'; did you mean 'run'?"),
         (["fly"], "adframe: no command 'fly' (adframe --help lists them)"),
         (["--versio"],
-         "adframe: a command comes before '--versio'; did you mean '--version'? (adframe --help)"),
-        (["--json", "list"], "adframe: a command comes before '--json' (adframe --help)"),
+         "adframe: write the command before '--versio'"
+         "; did you mean '--version'? (adframe --help)"),
+        (["--json", "list"], "adframe: write the command before '--json' (adframe --help)"),
         (["run", "x.yaml", "--device", "cuda"],
          "adframe run: unexpected '--device'; did you mean --set train.device=cuda?"),
         (["run", "--device", "cuda", "x.yaml"],

@@ -1,4 +1,4 @@
-"""Decoded pixels in a file: what a run gets from it, and all that may happen to it."""
+"""Cache files of decoded pixels: content, damage, locks, full disks."""
 
 import errno
 import os
@@ -152,7 +152,7 @@ def test_a_damaged_one_is_rebuilt_with_a_line(paths, folder, on_demand, damage, 
     whole = path.read_bytes()
     damage(path)
     pixels, _ = open_(paths, folder)
-    logged(rf"^{path}: damaged; it is built again$")
+    logged(rf"^{path}: damaged cache file; it is built again$")
     assert torch.equal(pixels, read_images(paths, 8))
     assert file_of(folder).read_bytes() == whole
     on_demand()
@@ -219,7 +219,7 @@ def test_of_two_builders_one_waits_and_uses_what_the_other_made(paths, folder, m
     assert built == threads[:1]
     assert all(torch.equal(pixels, read_images(paths, 8)) for pixels in found)
     assert len(found) == 2
-    logged(f"{folder}: another process decodes into it; waiting for it to end")
+    logged(f"{folder}: another process builds a cache here; waiting for it to end")
 
 
 def test_a_file_system_without_locks_is_used_without(paths, folder, monkeypatch):
@@ -309,7 +309,7 @@ def test_unreadable_files_are_left_out_each_time_with_a_line(paths, folder, logg
     rest = [index for index in range(40) if index not in (3, 4)]
     expected = read_images([paths[index] for index in rest], 8)
     for _ in range(2):
-        said = r"^left out of 40: \S*03.png: not an image \(1 more like it\)$"
+        said = r"^skipped unreadable files, 2 of 40: \S*03.png: not an image \(1 more like it\)$"
         pixels, kept = open_(paths, folder, skip_unreadable=True)
         logged(said)
         assert kept == rest
@@ -320,7 +320,7 @@ def test_unreadable_files_are_left_out_each_time_with_a_line(paths, folder, logg
     paths[4].write_bytes(content)
     os.utime(paths[4], ns=(facts.st_atime_ns, facts.st_mtime_ns))
     pixels, kept = open_(paths, folder, skip_unreadable=True)
-    logged(r"^left out of 40: \S*03.png: not an image$")
+    logged(r"^skipped unreadable files, 1 of 40: \S*03.png: not an image$")
     assert kept == sorted([*rest, 4])
 
 
@@ -336,7 +336,7 @@ def test_what_could_not_be_read_for_a_while_is_tried_again(paths, folder, monkey
     with monkeypatch.context() as patch:
         patch.setattr(decode, "read_image", denied)
         pixels, _ = open_(paths, folder, skip_unreadable=True)
-        logged("left out of 40: .*denied")
+        logged("skipped unreadable files, .* of 40: .*denied")
     assert len(pixels) == 39
     assert torch.equal(open_(paths, folder, skip_unreadable=True)[0], read_images(paths, 8))
 

@@ -1,4 +1,4 @@
-"""Every kind of image file becomes 8-bit RGB in the documented way, or is named."""
+"""Decoding of all kinds of image files to 8-bit RGB, and errors that name the file."""
 
 import sys
 

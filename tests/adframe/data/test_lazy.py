@@ -1,4 +1,4 @@
-"""Pixels part by part are the pixels."""
+"""Chunks and batches of pixels equal the pixels."""
 
 import hashlib
 

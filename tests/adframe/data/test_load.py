@@ -55,7 +55,7 @@ def test_unreadable_images_can_be_left_out_with_a_count(tmp_path, logged):
     for number in (0, 2, 3):
         paths[number].write_bytes(b"no image")
     pixels, kept = readable_images(paths)
-    logged(r"^left out of 5: \S*0\.png: not an image \(2 more like it\)$")
+    logged(r"^skipped unreadable files, 3 of 5: \S*0\.png: not an image \(2 more like it\)$")
     assert kept == [1, 4]
     assert pixels[:, 0, 0, 0].tolist() == [1, 4]
     assert readable_images([paths[1]])[1] == [0]

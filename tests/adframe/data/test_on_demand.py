@@ -1,4 +1,4 @@
-"""Image files that stand for their pixels: the same numbers, and never all of them at once."""
+"""Image files decoded on demand: equal pixels, and bounded memory."""
 
 import json
 import os
@@ -75,7 +75,7 @@ def test_a_file_that_goes_bad_later_is_named_in_a_line(paths, workers):
     order = list(torch.arange(20).split(4))
     Image.new("RGB", (1, 1)).save(paths[9])
     paths[13].unlink()
-    said = r"^\S*09\.png: has another size than when it was first read$"
+    said = r"^\S*09\.png: its size changed since it was first read$"
     with pytest.raises(ImageError, match=said):
         list(lazy.iter_batches(files, order))
     with pytest.raises(ImageError, match=said):
@@ -89,7 +89,7 @@ def test_bad_files_are_found_before_they_are_needed(paths, logged):
     with pytest.raises(ImageError, match=r"04\.png: not an image"):
         open_images(paths, 8, workers=1)
     files, kept = open_images(paths, 8, workers=1, skip_unreadable=True)
-    logged(r"left out of 20: \S*04\.png: not an image")
+    logged(r"skipped unreadable files, 1 of 20: \S*04\.png: not an image")
     assert kept == [row for row in range(20) if row != 4]
     assert torch.equal(files[:], read_images([*paths[:4], *paths[5:]], 8))
     Image.new("RGB", (5, 5)).save(paths[4])
@@ -192,6 +192,6 @@ def test_a_cache_and_workers_are_not_both_to_be_had(toy_file, capsys):
     settings = ["--set", "dataset.cache=x", "--set", "dataset.workers=auto"]
     assert main(["check", str(toy_file), *settings]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "dataset: cache keeps decoded images and workers keeps none; leave one out" in line
+    assert "dataset: cache and workers exclude each other; set only one of them" in line
     assert main(["check", str(toy_file), "--set", "dataset.workers=some"]) == 2
     assert main(["check", str(toy_file), "--set", "dataset.workers=auto"]) == 0

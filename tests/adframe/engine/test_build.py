@@ -116,7 +116,7 @@ def test_a_scorer_must_be_given_what_it_looks_at(refusal, source_of, toy_source,
             return ViewSpec(outputs=("features", "logits"))
 
     loaded = load_plugins(sources=[toy_source, source_of("more", ("scorer", "greedy", Greedy))])
-    problem = "greedy needs 'logits', which is not trained; there is: features"
+    problem = "greedy needs 'logits', which the method does not train; available: features"
     assert refusal(TOY + "scorer: greedy", loaded=loaded) == f"x.yaml:4: scorer: {problem}"
     message = refusal(TOY + "scorer: [toy_scorer, greedy]", loaded=loaded)
     assert message == f"x.yaml:4: scorer.1: {problem}"
@@ -181,7 +181,8 @@ def test_a_component_alone_is_refused_like_one_in_a_config(toys, kind, table, me
 
 def test_exposure_is_refused_by_a_method_that_would_ignore_it(refusal):
     text = TOY + "exposure: {dataset: toy_data}\n"
-    assert "exposure: toy_method learns from inliers alone" in refusal(text)
+    line = "exposure: toy_method cannot train on known outliers; set ratio: 0"
+    assert line in refusal(text)
 
 
 def test_exposure_of_no_ratio_is_not_for_the_method(write, toys):
@@ -203,7 +204,7 @@ def test_a_scorer_that_needs_known_outliers_is_refused_without(refusal, source_o
         score = fit
 
     loaded = load_plugins(sources=[toy_source, source_of("test", ("scorer", "knowing", Knowing))])
-    said = "scorer: knowing compares with known outliers; set exposure"
+    said = "scorer: knowing needs known outliers; set exposure"
     assert said in refusal(TOY + "scorer: knowing\n", loaded=loaded)
 
 

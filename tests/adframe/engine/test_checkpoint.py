@@ -1,4 +1,4 @@
-"""Checkpoints that are damaged, of another model, or made to harm are refused in one line."""
+"""Checkpoints that are damaged, malicious or of another model give one-line errors."""
 
 import json
 import shutil
@@ -142,7 +142,7 @@ def test_a_model_cannot_replace_what_a_scorer_does(run, shapes, capsys, name):
     rewrite(run / "model.safetensors", lambda tensors, _: tensors.update(change))
     status, (line,) = score(run, shapes, capsys)
     assert status == 2
-    assert f"'{name}' is nothing that is learned" in line
+    assert f"'{name}' is not part of the state of this scorer" in line
 
 
 def test_a_model_of_another_scorer_is_refused(run, shapes, capsys):
@@ -157,7 +157,7 @@ def test_a_model_that_does_not_say_what_it_must_is_refused(run, shapes, capsys, 
     rewrite(run / "model.safetensors", lambda _, facts: facts.pop(key))
     assert score(run, shapes, capsys) == (
         2,
-        [f"{run}/model.safetensors: damaged: does not say its {key}"],
+        [f"{run}/model.safetensors: damaged: {key} is missing"],
     )
 
 
@@ -174,7 +174,7 @@ def test_a_state_of_another_run_is_refused(run, toy, tmp_path, capsys):
     shutil.copy(tmp_path / "other/state.safetensors", run)
     status, (line,) = resume(run, capsys)
     assert status == 2
-    assert line.startswith(f"{run}/state.safetensors: was trained by another config")
+    assert line.startswith(f"{run}/state.safetensors: the run was trained with another config")
 
 
 def test_a_state_for_people_may_say_anything(run, capsys):
@@ -233,12 +233,13 @@ def test_verify_tells_what_differs(run, capsys):
     status, said = verify()
     assert status == 1
     assert said == (
-        f"{scores}: 1 of {len(lines) - 1} images have another score now; by 0.25 at most, {path}"
+        f"{scores}: 1 of {len(lines) - 1} images have a different score; "
+        f"the largest difference is 0.25, for {path}"
     )
     scores.write_text(stored.replace(value, "many"))
     assert verify()[0] == 2
     scores.write_text("\n".join(lines[:-1]) + "\n")
-    assert verify() == (1, f"{scores}: holds other images than the run is tested on")
+    assert verify() == (1, f"{scores}: does not list the test images of the run")
     scores.unlink()
     assert verify()[0] == 2
     scores.write_text(stored)

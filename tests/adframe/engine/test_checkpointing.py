@@ -1,4 +1,4 @@
-"""Numbers that go wrong in training: found, named, and never saved."""
+"""Values that are not finite in training: found, named, and never saved."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""When a run's networks are compiled."""
+"""Conditions under which the networks of a run are compiled."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Configs and data made to harm: refused in one line, nothing run, nothing written."""
+"""Malicious configs and data give one-line errors; nothing is run or written."""
 
 import errno
 import os

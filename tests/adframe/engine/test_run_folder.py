@@ -44,7 +44,7 @@ def test_a_lock_held_by_another_process_refuses_and_ends_with_it(tmp_path, toy_f
         assert other.stdout.readline() == b"held\n"
         for command in (["run", str(toy_file), "--out", str(out)], ["evaluate", str(out)]):
             assert main(command) == 2
-            assert capsys.readouterr().err == f"{out}: another process is at work in it\n"
+            assert capsys.readouterr().err == f"{out}: another process is using this folder\n"
         assert list(out.iterdir()) == [out / LOCK]
         os.kill(other.pid, signal.SIGKILL)
         other.wait()
@@ -151,7 +151,7 @@ with lock_folder(Path(sys.argv[1])) as locked:
 def test_a_system_without_fcntl_has_locks_too(tmp_path):
     command = [sys.executable, "-c", WITHOUT_UNIX, str(tmp_path)]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert said == f"{tmp_path}: another process is at work in it\n"
+    assert said == f"{tmp_path}: another process is using this folder\n"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -133,4 +133,5 @@ def test_from_python_a_status_line_is_printed_once_and_is_no_exception(tmp_path)
     command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"
-    assert done.stderr == f"left out of 2: {tmp_path / 'bad.png'}: not an image\n"
+    line = f"skipped unreadable files, 1 of 2: {tmp_path / 'bad.png'}: not an image"
+    assert done.stderr == f"{line}\n"

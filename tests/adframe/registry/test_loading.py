@@ -98,7 +98,7 @@ def _unmarked(add):
         (broken("bad", adframe_register=_adds("shift", "Bad", "a.b:C")),
          "'Bad' is not a component name; use lower_case_words"),
         (broken("bad", adframe_register=_adds("shift", "half_done", "a.b:D")),
-         "offers shift 'half_done' twice"),
+         "registers shift 'half_done' twice"),
         (broken("bad", adframe_register=_adds("shift", "x", ".b:C")),
          "'.b:C' is relative, but the plugin is not a package"),
         (broken("bad", adframe_register=_adds("shift", "x", "a.b.C")),
@@ -336,7 +336,7 @@ def test_two_plugins_of_one_name_are_told_apart(capsys):
     assert main(["show", "loss", "twin"]) == 2
     assert capsys.readouterr().err == (
         "loss 'twin' is claimed by plugins 'ideas' (alpha (alpha_ideas)) and "
-        "'ideas' (beta (beta_ideas)); leave one out with --without beta:ideas\n"
+        "'ideas' (beta (beta_ideas)); exclude one with --without beta:ideas\n"
     )
     assert main(["show", "loss", "twin", "--without", "beta:ideas"]) == 0
     assert "alpha_ideas.py" in capsys.readouterr().out
@@ -353,5 +353,5 @@ def test_two_plugins_that_claim_one_name_are_both_named_with_the_remedy(source_o
         load_plugins(sources=sources).registry.get("shift", "mine")
     assert str(caught.value) == (
         "shift 'mine' is claimed by plugins 'one' (one of a test) and 'two' (two of a test); "
-        "leave one out with --without two"
+        "exclude one with --without two"
     )

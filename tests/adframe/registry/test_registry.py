@@ -78,7 +78,7 @@ def test_an_entry_that_breaks_the_rules_is_the_plugins_fault(kind, name, message
 
 def test_one_plugin_claims_a_name_once():
     plugin = Plugin("p", "1", "here")
-    with pytest.raises(PluginFault, match="offers loss 'a' twice"):
+    with pytest.raises(PluginFault, match="registers loss 'a' twice"):
         registry_of(entry("loss", "a", plugin=plugin), entry("loss", "a", plugin=plugin))
 
 
@@ -97,7 +97,7 @@ def test_a_name_claimed_by_two_plugins_is_refused_only_when_asked_for():
         registry.get("loss", "a")
     assert str(caught.value) == (
         "loss 'a' is claimed by plugins 'one' (dist-one) and 'two' (dist-two); "
-        "leave one out with --without two"
+        "exclude one with --without two"
     )
     registry.remove(two)
     assert registry.get("loss", "a").plugin is one

@@ -1,4 +1,4 @@
-"""What ``adframe new`` writes works as it is."""
+"""Plugins written by ``adframe new`` work unchanged."""
 
 import json
 import re
@@ -122,17 +122,17 @@ def test_package_and_file_hold_the_same_components(package, single):
 
 
 REFUSED = {
-    ("My-Idea",): "'My-Idea' is no name for a plugin: use lower_case_words;"
+    ("My-Idea",): "'My-Idea' is not a valid plugin name: use lower_case_words;"
     " did you mean 'my_idea'?",
-    ("2nd",): "'2nd' is no name for a plugin: use lower_case_words",
-    ("tests",): "'tests' is no name for a plugin: use lower_case_words",
-    ("json",): "'json' is a module already; choose another name",
-    ("numpy",): "'numpy' is a module already; choose another name",
+    ("2nd",): "'2nd' is not a valid plugin name: use lower_case_words",
+    ("tests",): "'tests' is not a valid plugin name: use lower_case_words",
+    ("json",): "'json' is already the name of a module; choose another name",
+    ("numpy",): "'numpy' is already the name of a module; choose another name",
     ("uniclr",): "plugin 'unicon_ha' has a loss 'uniclr'; choose another name",
     ("idea", "--kind", "method"): "--kind method: no template"
-    " (there is: loss, shift, scorer, schedule, backbone, augmentation, dataset)",
+    " (kinds with a template: loss, shift, scorer, schedule, backbone, augmentation, dataset)",
     ("idea", "--kind", "los"): "--kind los: no template; did you mean 'loss'?"
-    " (there is: loss, shift, scorer, schedule, backbone, augmentation, dataset)",
+    " (kinds with a template: loss, shift, scorer, schedule, backbone, augmentation, dataset)",
 }  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def test_nothing_is_overwritten(taken, options, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / taken).write_text("mine")
     assert main(["new", "idea", *options]) == 2
-    assert capsys.readouterr().err == f"{taken}: exists; nothing is overwritten\n"
+    assert capsys.readouterr().err == f"{taken}: already exists; nothing was overwritten\n"
     assert [path.name for path in tmp_path.iterdir()] == [taken]
     assert (tmp_path / taken).read_text() == "mine"
 

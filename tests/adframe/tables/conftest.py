@@ -1,4 +1,4 @@
-"""A table of toys, and runs that only pretend."""
+"""A small table, and fake runs of its cells."""
 
 from __future__ import annotations
 

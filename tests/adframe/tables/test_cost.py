@@ -1,4 +1,4 @@
-"""View passes against arithmetic done by hand."""
+"""View passes against numbers computed in the test."""
 
 import pytest
 

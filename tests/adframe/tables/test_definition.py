@@ -1,4 +1,4 @@
-"""Table files: what they may say, and the bundled ones."""
+"""Table files: allowed content, and the bundled tables."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Running a table: what is run, what is skipped, and what becomes of failures and kills."""
+"""Running a table: cells that run, cells that are skipped, failures and kills."""
 
 import json
 import statistics

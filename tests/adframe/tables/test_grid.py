@@ -1,4 +1,4 @@
-"""Cells: rows x tasks x seeds, each with the config and the folder that is its own."""
+"""Cells: rows x tasks x seeds, each with its config and its folder."""
 
 import pytest
 

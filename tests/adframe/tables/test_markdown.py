@@ -1,4 +1,4 @@
-"""What a table looks like."""
+"""Markdown text of tables."""
 
 import json
 

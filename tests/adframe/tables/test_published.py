@@ -1,4 +1,4 @@
-"""The published figures are those of the paper, and checked against themselves."""
+"""Published figures are read correctly, and their printed means are checked."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a run shows and writes."""
+"""Output of a run on the terminal and in its folder."""
 
 import io
 import json

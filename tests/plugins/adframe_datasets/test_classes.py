@@ -15,9 +15,9 @@ def test_all_by_default_and_each_once():
 
 
 def test_of_many_classes_the_nearest_are_told():
-    with pytest.raises(UserError, match=r"no class 'chihuahua' in here; there is: n\d\d-Chihuahua"):
+    with pytest.raises(UserError, match=r"no class 'chihuahua' in here; classes: n\d\d-Chihuahua"):
         named("chihuahua", MANY, "here", "normal")
-    with pytest.raises(UserError, match=r"there is: n00-Beagle, .*n11-Pug, \.\.\.$"):
+    with pytest.raises(UserError, match=r"classes: n00-Beagle, .*n11-Pug, \.\.\.$"):
         named("zzzzz", MANY, "here", "without")
 
 

@@ -1,4 +1,4 @@
-"""A folder of class folders as a data set, and everything that can be wrong with one."""
+"""Class folders as a data set, and errors in such folders."""
 
 import re
 from pathlib import Path
@@ -80,7 +80,7 @@ def test_an_outlier_set_of_nothing_is_named(tmp_path):
 def test_a_class_may_be_left_out_of_training_and_test(shapes):
     splits = ImageFolder(shapes, shapes, without=["dark"]).load(seed=0)
     assert (len(splits.train), len(splits.test)) == (20, 20)
-    with pytest.raises(UserError, match="without: no class 'bright' in .*there is: dark, left"):
+    with pytest.raises(UserError, match="without: no class 'bright' in .*classes: dark, left"):
         ImageFolder(shapes, without="bright").load(seed=0)
 
 
@@ -117,7 +117,7 @@ def test_one_image_cannot_be_split(folder):
 
 
 def test_a_wrong_class_name_lists_the_right_ones(folder):
-    _refused(folder, "no class 'okay' in .*there is: odd, ok", normal="okay")
+    _refused(folder, "no class 'okay' in .*classes: odd, ok", normal="okay")
 
 
 def test_a_test_root_needs_the_normal_class(folder, shapes):
@@ -136,7 +136,7 @@ def test_unreadable_images_are_left_out_on_request(folder, caplog):
     splits = ImageFolder(folder, folder, normal="ok", skip_unreadable=True).load(seed=0)
     assert len(caplog.messages) == 2
     for message in caplog.messages:
-        assert re.search(r"left out of \d: \S*(ok/0|odd/1)\.png: ", message)
+        assert re.search(r"skipped unreadable files, 1 of \d: \S*(ok/0|odd/1)\.png: ", message)
     assert [Path(name).name for name in splits.train.names] == ["1.png", "2.png"]
     assert splits.train.pixels[:, 0, 0, 0].tolist() == [1, 9]
     kept = ["odd/0.png", "ok/1.png", "ok/2.png"]
@@ -151,7 +151,7 @@ def test_what_is_left_out_is_left_out_of_the_cache_too(folder, tmp_path, caplog)
     for _ in ("made", "mapped"):
         caplog.clear()
         train = ImageFolder(folder, folder, **options).load(seed=0).train
-        assert re.search(r"left out of \d: \S*ok/0\.png: not an image", caplog.text)
+        assert re.search(r"unreadable files, 1 of \d: \S*ok/0\.png: not an image", caplog.text)
         assert [Path(name).name for name in train.names] == ["1.png", "2.png"]
         assert train.pixels[:, 0, 0, 0].tolist() == [1, 9]
     with pytest.raises(UserError, match=r"ok/0\.png: not an image"):

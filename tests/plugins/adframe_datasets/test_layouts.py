@@ -1,4 +1,4 @@
-"""Data sets in the folders of their archives: what differs between them."""
+"""Data sets in the folders of their archives: differences between them."""
 
 import pytest
 from PIL import Image

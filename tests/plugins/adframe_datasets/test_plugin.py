@@ -1,4 +1,4 @@
-"""What all bundled data sets have in common."""
+"""Tests of all bundled data sets."""
 
 import pytest
 

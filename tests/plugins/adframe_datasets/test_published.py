@@ -1,4 +1,4 @@
-"""What every published data set of photographs does, in its official files."""
+"""Tests of all published data sets of photographs, from small official files."""
 
 import pytest
 import torch
@@ -101,7 +101,7 @@ def test_as_an_outlier_set_it_needs_no_training_files(data):
 
 
 def test_a_wrong_class_name_lists_the_right_ones(data):
-    with pytest.raises(UserError, match="normal: no class 'car' in .*; there is: ") as caught:
+    with pytest.raises(UserError, match="normal: no class 'car' in .*; classes: ") as caught:
         data.make(normal="car").load(seed=0)
     assert all(name in str(caught.value) for name in data.classes)
 

@@ -69,7 +69,7 @@ def test_limits_count_per_class_and_labels_are_kept(root):
 
 
 def test_a_wrong_class_name_lists_the_right_ones(root):
-    with pytest.raises(UserError, match="no class 'car' in CIFAR-10; there is: airplane, auto"):
+    with pytest.raises(UserError, match="no class 'car' in CIFAR-10; classes: airplane, auto"):
         CIFAR10(root, normal="car").load(seed=0)
 
 
@@ -146,7 +146,7 @@ def test_cifar100_counts_fine_classes_where_asked(hundred):
     splits = CIFAR100(hundred, normal="bear", classes="fine").load(seed=0)
     assert len(splits.train) == 10
     assert int(splits.test.outlier.sum()) == 16
-    with pytest.raises(UserError, match="no class 'bear' in CIFAR-100; there is: aquatic_mammals"):
+    with pytest.raises(UserError, match="no class 'bear' in CIFAR-100; classes: aquatic_mammals"):
         CIFAR100(hundred, normal="bear").load(seed=0)
 
 

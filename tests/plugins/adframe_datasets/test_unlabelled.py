@@ -1,4 +1,4 @@
-"""Outlier sets without classes, in the folders they unpack to."""
+"""Outlier sets without classes, in the folders of their archives."""
 
 import pytest
 import torch

@@ -38,5 +38,5 @@ def test_the_order_of_rows_means_nothing() -> None:
 def test_views_that_do_not_say_which_they_are_are_refused() -> None:
     z, views = rows()
     views.view = None
-    with pytest.raises(ValueError, match="droc_contrastive needs to know which view"):
+    with pytest.raises(ValueError, match="droc_contrastive needs the view number"):
         DROCContrastive()(z, views)

@@ -1,4 +1,4 @@
-"""What all bundled optimisers have in common."""
+"""Tests of all bundled optimisers."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What every scorer of one vector an image keeps to, over the registry."""
+"""Tests of all registered scorers of one vector per image."""
 
 import pytest
 import torch
