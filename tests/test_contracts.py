@@ -1,7 +1,7 @@
 """All bundled components pass the contract kit that plugin authors use.
 
-Registering is being tested: a new component gets a case for each check, and for each value of an
-option with a fixed choice.
+Registered components are tested automatically: a new component gets a case for each check, and
+for each value of an option with a fixed choice.
 """
 
 import pytest

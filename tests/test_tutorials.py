@@ -1,6 +1,6 @@
 """Blocks of the tutorials and other pages run as a reader would run them.
 
-A comment above a block says what happens with it, in the order of the page, in one empty folder:
+A comment above a block sets how it is tested, in the order of the page, in one empty folder:
 
 - ``<!-- tested: run -->`` runs it: a ``sh`` block as it is, a ``console`` block command by
   command, each with the output below it. Three or more dots stand for what differs from run to

@@ -11,8 +11,8 @@ def keep_freed_memory() -> None:
     """Let glibc reuse the large blocks that a training step frees.
 
     Otherwise each step requests them from the kernel again. On a CPU these page faults take a
-    fifth of a step (``benchmarks/memory.py``). The setting holds for the whole process, so only the command
-    line makes it. Without glibc nothing happens.
+    fifth of a step (``benchmarks/memory.py``). The setting holds for the whole process, so only
+    the command line makes it. Without glibc nothing happens.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -62,7 +62,7 @@ class Augmentation(ABC):
 
 
 class Schedule(ABC):
-    """A plan of training: stages to train and their augmentation at each time of the run."""
+    """A schedule of training: which stages are trained, when, on which augmented views."""
 
     @abstractmethod
     def stages(self, levels: int, progress: float) -> list[Stage]:
@@ -116,7 +116,7 @@ class Loss(nn.Module, ABC):
 
 
 class Method(nn.Module, ABC):
-    """A training method: it turns a batch into optimiser updates."""
+    """A training method: computes the losses to minimise for each batch."""
 
     takes_exposed: bool = False  #: whether it learns from ``Batch.exposed``
 

@@ -22,15 +22,15 @@ from adframe.errors import PluginFault, UnknownComponent, UserError, did_you_mea
 
 #: Kind -> (name of its base class in ``adframe.interfaces``, what components of it do).
 KINDS: dict[str, tuple[str, str]] = {
-    "dataset": ("Dataset", "normal images for training, and labelled test images"),
+    "dataset": ("Dataset", "inliers for training, and labelled inliers and outliers for testing"),
     "backbone": ("Backbone", "a network that returns the feature map of each of its stages"),
     "shift": ("Shift", "a shifting transformation that turns inliers into virtual outliers"),
-    "augmentation": ("Augmentation", "a batched random transform with a strength"),
-    "schedule": ("Schedule", "which augmentation each depth of the network sees, and when"),
-    "loss": ("Loss", "a training objective over the embeddings of one stage"),
-    "method": ("Method", "turns a batch into optimiser updates"),
-    "optimizer": ("Optimizer", "updates the parameters; sets the learning rate during a run"),
-    "scorer": ("Scorer", "an anomaly score fitted on training features"),
+    "augmentation": ("Augmentation", "a random transform of a batch of images, with a strength"),
+    "schedule": ("Schedule", "which stages of the network are trained, when, on which views"),
+    "loss": ("Loss", "a loss computed from the embeddings of one stage"),
+    "method": ("Method", "a training method: computes the losses to minimise for a batch"),
+    "optimizer": ("Optimizer", "an optimiser and its learning rate over a run"),
+    "scorer": ("Scorer", "an anomaly score of images, fitted on features of the training images"),
 }
 
 

@@ -10,7 +10,7 @@ from .classes import seeded_order
 
 
 class Interpolated(Dataset):
-    """Outliers that are means of two test images of another data set.
+    """Outliers: means of two test images of another data set.
 
     The ``Interp.`` column of CSI (Tack et al., NeurIPS 2020) and UniCon-HA, after Du and Mordatch
     (NeurIPS 2019). The images form a ring, in an order that is the same for all seeds. Each image

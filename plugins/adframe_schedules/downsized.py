@@ -11,7 +11,7 @@ from adframe.interfaces import Count, RandomKeys, Schedule, Stage, Transform
 
 
 class Downsized(Schedule):
-    """The views of another schedule with fewer pixels. Half the side costs a quarter of the time.
+    """Another schedule with smaller views. Half the side takes a quarter of the time.
 
     Each pixel is the mean of the pixels it covers. Test images keep their size, so a run should end
     with the full size: see ``phases``.

@@ -8,7 +8,7 @@ from adframe.interfaces import Augmentation, Fraction, Schedule, Stage
 
 
 class Uniform(Schedule):
-    """Trains the last stage only, with one strength of augmentation.
+    """Trains the last stage only, with constant strength of augmentation.
 
     Args:
         augmentation: Augmentation of the views.

@@ -64,7 +64,7 @@ class GaussianNoise(Shift):
 
 
 class Sobel(Shift):
-    """The edges of the image (Wang et al., ICCV 2023, Table 5: Sobel).
+    """Sobel filter: edges of the image (Wang et al., ICCV 2023, Table 5: Sobel).
 
     Magnitude of the Sobel gradient of the brightness (ITU-R 601), in all three channels. An edge
     from black to white along one axis gives 1; larger values are clipped.

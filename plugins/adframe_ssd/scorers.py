@@ -62,7 +62,7 @@ def distance(rows: Tensor, mean: Tensor, precision: Tensor) -> Tensor:
 
 
 class FewShotMahalanobis(Mahalanobis):
-    """Distance from training images minus distance from known outliers (SSD_k, ICLR 2021).
+    """Distance to training images minus distance to known outliers (SSD_k, ICLR 2021).
 
     Both are squared Mahalanobis distances to one cluster, with a covariance shrunk as by Ledoit and
     Wolf. The known outliers are the training images of ``exposure``; with ``ratio: 0`` the network

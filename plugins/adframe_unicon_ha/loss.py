@@ -13,7 +13,7 @@ from adframe.ops import at_least_float32, group_contrast
 
 
 class UniCLR(Loss):
-    """Contrastive loss that aggregates inliers and disperses virtual outliers (ICCV 2023).
+    """Aggregates inliers and disperses virtual outliers (UniCon-HA, Wang et al., ICCV 2023).
 
     Wang et al., Eq. 4-7. All inliers are positives of each other; with labels, all inliers of one
     label. The only positives of a virtual outlier are its own other views. The denominator runs

@@ -9,7 +9,7 @@ from adframe.interfaces import Augmentation, Count, Fraction, Schedule, Stage
 
 
 class Hierarchical(Schedule):
-    """One set of views per stage, with stronger augmentation for deeper stages (ICCV 2023).
+    """One set of views per stage, with stronger augmentation for deeper stages (UniCon-HA).
 
     Wang et al., Eq. 8: view set i is augmented with T_i and passes through stages 1..i only.
 
