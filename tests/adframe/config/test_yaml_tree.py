@@ -303,15 +303,15 @@ NONE = "no such file or bundled config; see: adframe configs"
         ),
         (
             "extends: 3",
-            "x.yaml:1: extends: write a path or a name, or a list of them",
+            "x.yaml:1: extends: expected a path or name, or a list of them",
         ),
         (
             "extends:\n- [a]",
-            "x.yaml:2: extends: write a path or a name, or a list of them",
+            "x.yaml:2: extends: expected a path or name, or a list of them",
         ),
         (
             "extends: {a: b}",
-            "x.yaml:1: extends: write a path or a name, or a list of them",
+            "x.yaml:1: extends: expected a path or name, or a list of them",
         ),
         ("extends: x.yaml", "x.yaml:1: extends: a file extends itself: x.yaml -> x.yaml"),
     ],

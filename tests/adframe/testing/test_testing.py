@@ -1,4 +1,4 @@
-"""The contract kit: each check finds a component that breaks only this check."""
+"""The contract kit finds what it is there to find: each check, a component that breaks it alone."""
 
 from __future__ import annotations
 
@@ -574,9 +574,8 @@ def test_a_plugin_is_checked_as_it_registers():
 
 
 def test_a_plugin_that_does_not_load_fails_with_its_reason():
-    with pytest.raises(
-        AssertionError, match="plugin 'ideas' does not load: 'Bad' is not a component name"
-    ):
+    why = "plugin 'ideas' does not load: 'Bad' is not a component name"
+    with pytest.raises(AssertionError, match=why):
         cases(plugin("ideas", Bad=Spread))
 
 
