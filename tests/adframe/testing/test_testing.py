@@ -1,4 +1,4 @@
-"""The contract kit finds what it is there to find: each check, a component that breaks it alone."""
+"""The contract kit: each check finds a component that breaks only this check."""
 
 from __future__ import annotations
 
