@@ -1,6 +1,6 @@
 """The Python versions of pyproject.toml: syntax, standard library, and pinned packages.
 
-docs/versioning.md says what is checked for each version and what is not.
+docs/versioning.md states what is checked for each version and what is not.
 """
 
 import ast

@@ -89,14 +89,3 @@ def test_links_out_of_the_site_are_shown_without_a_link(text, shown):
     source = [text]
     reference._read(None, "tutorials/photographs", source)
     assert source == [shown]
-
-
-BANNED = r"\b(anew|beside|told|of one's own|in any company|laid upon)\b"
-
-
-@pytest.mark.parametrize(
-    "path", sorted([*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]), ids=str
-)
-def test_pages_are_in_plain_english(path):
-    found = re.findall(BANNED, path.read_text(), re.IGNORECASE)
-    assert not found, found

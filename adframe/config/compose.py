@@ -61,7 +61,7 @@ def _extended(
 
 
 def _absolute(path: Path, item: ConfigNode) -> ConfigNode:
-    """A file name in a config, relative to that config, as an absolute path."""
+    """Absolute path of a file name in a config, which is relative to the config."""
     if not isinstance(item.value, str):
         return item
     return ConfigNode(str((path.parent / item.value).resolve()), item.origin)
@@ -93,7 +93,7 @@ def merge(base: ConfigNode, over: ConfigNode) -> ConfigNode:
 
 
 def set_value(tree: ConfigNode, setting: str) -> ConfigNode:
-    """The tree with one override ``a.b.0.c=VALUE``; VALUE is YAML.
+    """Apply one override ``a.b.0.c=VALUE`` to a tree; VALUE is YAML.
 
     List items are counted from 0, or from the end (``-1``); ``a.+=VALUE`` appends an item.
 
@@ -108,7 +108,7 @@ def set_value(tree: ConfigNode, setting: str) -> ConfigNode:
 
 
 def set_node(tree: ConfigNode, key: str, value: ConfigNode) -> ConfigNode:
-    """The tree with ``value`` merged at a dotted ``key``; see ``set_value``.
+    """Merge ``value`` into a tree at a dotted ``key``; see ``set_value``.
 
     Raises:
         UserError: the key leads nowhere.

@@ -1,4 +1,4 @@
-"""The validated config of a run: its keys, how it is read, and where each value came from."""
+"""The validated config of a run: keys, loading, and the origin of each value."""
 
 from __future__ import annotations
 

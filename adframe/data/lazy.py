@@ -44,7 +44,7 @@ class LazyImages(ABC):
         """Selects images without reading them."""
 
     def batches(self, order: Sequence[Tensor]) -> Iterator[Tensor]:
-        """The images of each item of ``order``, which is a tensor of rows."""
+        """Yields the images of each item of ``order``, which is a tensor of rows."""
         return (self.index_select(0, rows) for rows in order)
 
 
@@ -73,14 +73,14 @@ def subset(pixels: Pixels, rows: Tensor) -> LazyImages:
 
 
 def iter_batches(pixels: Pixels, order: Sequence[Tensor]) -> Iterator[Tensor]:
-    """Batches of pixels: one for each item of ``order``, which is a tensor of rows."""
+    """Yields a batch of pixels for each item of ``order``, which is a tensor of rows."""
     if isinstance(pixels, LazyImages):
         return pixels.batches(order)
     return (pixels.index_select(0, rows) for rows in order)
 
 
 def iter_chunks(pixels: Pixels, rows: int | None = None) -> Iterator[Tensor]:
-    """All pixels in order, ``rows`` images at a time; 64 MiB by default."""
+    """Yields all pixels in order, ``rows`` images at a time; 64 MiB by default."""
     rows = rows or max(1, BLOCK // pixels.shape[1:].numel())
     return iter_batches(pixels, torch.split(torch.arange(len(pixels)), rows))
 

@@ -52,7 +52,7 @@ class LazyImageFiles(LazyImages):
         return LazyImageFiles(paths, self._size, [len(paths), *self.shape[1:]], self._workers)
 
     def batches(self, order: Sequence[Tensor]) -> Iterator[Tensor]:
-        """The images of each item of ``order``; each worker decodes two batches ahead.
+        """Yields the images of each item of ``order``; workers decode two batches ahead.
 
         Raises:
             ImageError: as for ``index_select``.

@@ -1,4 +1,4 @@
-"""The kernel of contrastive losses. Its memory grows with the rows, not with their square."""
+"""Contrastive loss kernel. Its memory grows linearly with the number of rows."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def group_contrast(
 
 
 def _dense(z: Tensor, group: Tensor, weight: Tensor, temperature: float) -> Tensor:
-    """The formula as written, over all pairs."""
+    """Contrastive loss over all pairs of rows at once."""
     logits = z @ z.T / temperature
     itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
     log_p = logits - logits.masked_fill(itself, -torch.inf).logsumexp(1, keepdim=True)
@@ -77,7 +77,7 @@ def _dense(z: Tensor, group: Tensor, weight: Tensor, temperature: float) -> Tens
 
 
 class _Blocked(torch.autograd.Function):
-    """The same loss of unit rows, in memory linear in N.
+    """The same loss for unit rows, in tiles, with memory linear in N.
 
     The mean over positives is linear in them, so a sum per group replaces the pairs. The rest is
     L_i = log sum_{j != i} e_ij with e_ij = e^(z_i z_j / t). With upstream gradient c, its gradient

@@ -141,7 +141,7 @@ def load_plugins(
 
 
 def _left_out(name: str, plugins: list[Plugin]) -> str:
-    """The key of the plugin that ``--without`` names."""
+    """Key of the plugin that ``--without`` names."""
     keys = [plugin.key for plugin in plugins if name in (plugin.name, plugin.key)]
     if not keys:
         hint = did_you_mean(name, [plugin.name for plugin in plugins])

@@ -30,7 +30,7 @@ def find_table(name: str) -> Path:
 
 
 def validated(node: ConfigNode, model: type[Model]) -> Model:
-    """The content of a composed file.
+    """Validate the content of a composed file against a model.
 
     Raises:
         ConfigError: a line for each problem.

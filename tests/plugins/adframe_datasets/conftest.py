@@ -1,6 +1,6 @@
 """Published data sets in their official files, written small.
 
-Every photograph is one colour, which says what it is: red its class, green its split, blue its
+Every photograph is one colour, which encodes three facts: red its class, green its split, blue its
 place among the images of that class and split.
 """
 
