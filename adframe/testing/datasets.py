@@ -26,30 +26,32 @@ def delivers_labelled_images(subject: Subject) -> None:
     splits = _load(subject)
     for what, images in {"train": splits.train, "test": splits.test}.items():
         _is_whole(images, what, len(splits.classes))
-    assert len(splits.train) >= 2, f"{len(splits.train)} images to train on"
-    assert not splits.train.outlier.any(), "train: holds outliers"
+    assert len(splits.train) >= 2, f"train has {len(splits.train)} images; at least 2 needed"
+    assert not splits.train.outlier.any(), "train contains outliers"
     here, there = splits.train.pixels.shape[1:], splits.test.pixels.shape[1:]
-    assert here == there, f"train of {tuple(here)}, test of {tuple(there)}"
+    assert here == there, f"image size differs: train {tuple(here)}, test {tuple(there)}"
 
 
 def _is_whole(images: Images, what: str, classes: int) -> None:
     count, pixels = len(images), images.pixels
-    assert pixels.dtype == torch.uint8, f"{what}: {pixels.dtype}"
-    assert pixels.ndim == 4, f"{what}: pixels of shape {tuple(pixels.shape)}"
-    assert pixels.shape[1] == 3, f"{what}: pixels of shape {tuple(pixels.shape)}"
+    assert pixels.dtype == torch.uint8, f"{what}: pixels are {pixels.dtype}, not uint8"
+    assert pixels.ndim == 4, f"{what}: pixels have shape {tuple(pixels.shape)}"
+    assert pixels.shape[1] == 3, f"{what}: pixels have shape {tuple(pixels.shape)}"
     for name, dtype in {"label": torch.int64, "outlier": torch.bool}.items():
         values = getattr(images, name)
         assert values.dtype == dtype, f"{what}: {name} is {values.dtype}"
-        assert values.shape == (count,), f"{what}: {name} of shape {tuple(values.shape)}"
-    assert len(images.names) == count, f"{what}: {len(images.names)} names of {count} images"
+        assert values.shape == (count,), f"{what}: {name} has shape {tuple(values.shape)}"
+    assert len(images.names) == count, f"{what}: {len(images.names)} names for {count} images"
     inside = (images.label >= -1) & (images.label < classes)
-    assert inside.all(), f"{what}: a label is beyond the {classes} classes"
+    assert inside.all(), f"{what}: a label is not one of -1..{classes - 1}"
 
 
 def seed_fixes_the_split(subject: Subject) -> None:
     """Equal seeds give equal splits; the global generator has no effect."""
     one, other = _load(subject), _load(subject, generator=1)
     for first, second in ((one.train, other.train), (one.test, other.test)):
-        assert list(first.names) == list(second.names)
+        assert list(first.names) == list(second.names), "names differ for equal seeds"
         for name in ("pixels", "label", "outlier"):
-            assert torch.equal(getattr(first, name)[:], getattr(second, name)[:]), name
+            assert torch.equal(getattr(first, name)[:], getattr(second, name)[:]), (
+                f"{name} differs between two calls with one seed"
+            )

@@ -17,10 +17,10 @@ def _noise(count: int = 6, height: int = SIZE, width: int = SIZE) -> Tensor:
 
 
 def _in_range(images: Tensor, what: str) -> None:
-    assert images.isfinite().all(), f"{what}: not finite"
+    assert images.isfinite().all(), f"{what}: values are not finite"
     top = 255 if images.dtype == torch.uint8 else 1
     low, high = images.min().item(), images.max().item()
-    assert low >= 0 and high <= top, f"{what}: {low}..{high} is not within 0..{top}"  # noqa: PT018
+    assert low >= 0 and high <= top, f"{what}: values {low}..{high} are not within 0..{top}"  # noqa: PT018
 
 
 # --- shifts --------------------------------------------------------------------------------------
@@ -46,11 +46,11 @@ def shift_keeps_shape_type_and_range(subject: Subject) -> None:
             before = images.clone()
             for variant, made in enumerate(_under(subject, images)):
                 what = f"variant {variant} of {images.dtype}"
-                assert made.shape == images.shape, f"{what}: shape {tuple(made.shape)}"
-                assert made.dtype == images.dtype, f"{what}: {made.dtype}"
-                assert made.device == images.device, f"{what}: {made.device}"
+                assert made.shape == images.shape, f"{what}: returns shape {tuple(made.shape)}"
+                assert made.dtype == images.dtype, f"{what}: returns {made.dtype}"
+                assert made.device == images.device, f"{what}: returns a tensor on {made.device}"
                 _in_range(made, what)
-            assert torch.equal(images, before), "changes its input"
+            assert torch.equal(images, before), "the input was changed"
 
 
 def shift_variants_differ(subject: Subject) -> None:
@@ -91,11 +91,11 @@ def augmentation_keeps_shape_type_and_range(subject: Subject) -> None:
                 made = augment(images, _keys(device=device), strength)
                 what = f"{images.dtype} at strength {strength}"
                 kind = torch.float32 if images.dtype == torch.uint8 else images.dtype
-                assert made.shape == images.shape, f"{what}: shape {tuple(made.shape)}"
-                assert made.dtype == kind, f"{what}: {made.dtype}"
-                assert made.device == images.device, f"{what}: {made.device}"
+                assert made.shape == images.shape, f"{what}: returns shape {tuple(made.shape)}"
+                assert made.dtype == kind, f"{what}: returns {made.dtype}"
+                assert made.device == images.device, f"{what}: returns a tensor on {made.device}"
                 _in_range(made, what)
-            assert torch.equal(images, before), "changes its input"
+            assert torch.equal(images, before), "the input was changed"
 
 
 def augmentation_treats_each_image_separately(subject: Subject) -> None:
@@ -117,7 +117,7 @@ def augmentation_draws_from_its_keys_alone(subject: Subject) -> None:
     first = augment(images, _keys())
     torch.manual_seed(1)
     assert torch.equal(augment(images, _keys()), first), (
-        "equal keys give other views: it draws from elsewhere"
+        "equal keys give different views: random numbers do not come from the keys"
     )
     defaulted = augment(images, _keys(), 1.0)
     assert torch.equal(defaulted, first), "the default strength is not 1"
@@ -142,10 +142,12 @@ def backbone_maps_are_as_wide_as_it_says(subject: Subject) -> None:
     for device in devices():
         with torch.no_grad():
             maps = net.to(device)(_photos().to(device))
-        assert isinstance(maps, list), f"a {type(maps).__name__}, not a list of maps"
+        assert isinstance(maps, list), f"forward returns {type(maps).__name__}, not a list of maps"
         shapes = [tuple(m.shape) for m in maps]
-        assert [s[:2] for s in shapes] == [(2, width) for width in net.widths], f"maps of {shapes}"
-        assert all(len(s) == 4 for s in shapes), f"maps of {shapes}"
+        assert [s[:2] for s in shapes] == [(2, width) for width in net.widths], (
+            f"maps have shapes {shapes}"
+        )
+        assert all(len(s) == 4 for s in shapes), f"maps have shapes {shapes}"
         assert all(m.isfinite().all() for m in maps), "maps are not finite"
 
 
@@ -160,7 +162,7 @@ def backbone_computes_no_deeper_than_asked(subject: Subject) -> None:
         for depth in range(1, len(net.widths) + 1):
             ran.clear()
             maps = net(_photos(), depth)
-            assert len(maps) == depth, f"{len(maps)} maps at depth {depth}"
+            assert len(maps) == depth, f"forward returns {len(maps)} maps at depth {depth}"
             assert shallower < ran, f"depth {depth} runs no more modules than depth {depth - 1}"
             shallower = set(ran)
             for index, (map_, expected) in enumerate(zip(maps, whole, strict=False), start=1):
@@ -174,7 +176,7 @@ def backbone_treats_each_image_separately(subject: Subject) -> None:
     with torch.no_grad():
         for alone, together in zip(net(images[1:]), net(images), strict=True):
             close(alone, together[1:], "the maps of fewer images")
-    assert torch.equal(images, before), "changes its input"
+    assert torch.equal(images, before), "the input was changed"
 
 
 def backbone_trains_under_autocast(subject: Subject) -> None:
@@ -186,7 +188,7 @@ def backbone_trains_under_autocast(subject: Subject) -> None:
                 maps = net(_photos().to(device))
             maps[-1].float().square().mean().backward()
             pulls = [p.grad for p in net.parameters() if p.grad is not None]
-            assert pulls, "no parameter is trained"
+            assert pulls, "no parameter has a gradient"
             assert all(pull.isfinite().all() for pull in pulls), "gradients are not finite"
 
 

@@ -29,7 +29,7 @@ class Scene:
         torch.manual_seed(0)
         value = self.loss(self.embeddings if embeddings is None else embeddings,
                           self.views if views is None else views)  # fmt: skip
-        assert isinstance(value, Tensor), f"{self.name}: not a tensor"
+        assert isinstance(value, Tensor), f"{self.name}: forward does not return a tensor"
         return value
 
 
@@ -56,7 +56,7 @@ def _scenes(subject: Subject, device: str | torch.device = "cpu", seed: int = 0)
         z = torch.randn(len(views), WIDTH, generator=generator).to(device)
         yield Scene(name, loss.to(device), z, moved)
     assert len(refusals) < len(settings), (
-        f"setup refuses everything; give options that fit: {'; '.join(refusals)}"
+        f"setup refuses all scenes of the kit; give options that fit: {'; '.join(refusals)}"
     )
 
 
@@ -81,10 +81,10 @@ def is_a_finite_scalar_on_the_embeddings_device(subject: Subject) -> None:
     for device in devices():
         for scene in _scenes(subject, device):
             value = scene.value()
-            assert value.shape == (), f"{scene.name}: shape {tuple(value.shape)}"
-            assert value.is_floating_point(), f"{scene.name}: {value.dtype}"
-            assert value.device.type == device.type, f"{scene.name}: {value.device}"
-            assert value.isfinite(), f"{scene.name}: {value.item()}"
+            assert value.shape == (), f"{scene.name}: the loss has shape {tuple(value.shape)}"
+            assert value.is_floating_point(), f"{scene.name}: the loss is {value.dtype}"
+            assert value.device.type == device.type, f"{scene.name}: the loss is on {value.device}"
+            assert value.isfinite(), f"{scene.name}: the loss is {value.item()}"
 
 
 def does_not_depend_on_row_order(subject: Subject) -> None:
@@ -106,8 +106,12 @@ def gradients_are_finite(subject: Subject) -> None:
         z = scene.embeddings
         for what, rows in {"random": z, "long": 100 * z, "equal": z[:1].expand_as(z)}.items():
             value, pull = _gradient(scene, rows)
-            assert value.isfinite(), f"{scene.name}: {value.item()} of {what} embeddings"
-            assert pull.isfinite().all(), f"{scene.name}: gradient of {what} embeddings"
+            assert value.isfinite(), (
+                f"{scene.name}: the loss of {what} embeddings is {value.item()}"
+            )
+            assert pull.isfinite().all(), (
+                f"{scene.name}: the gradient of {what} embeddings is not finite"
+            )
 
 
 def works_under_autocast(subject: Subject) -> None:
@@ -116,8 +120,8 @@ def works_under_autocast(subject: Subject) -> None:
         for scene in _scenes(subject, device):
             with torch.autocast(device.type, torch.bfloat16):
                 value, pull = _gradient(scene, (10 * scene.embeddings).bfloat16())
-            assert value.isfinite(), f"{scene.name}: {value.item()}"
-            assert pull.isfinite().all(), f"{scene.name}: gradient"
+            assert value.isfinite(), f"{scene.name}: the loss is {value.item()}"
+            assert pull.isfinite().all(), f"{scene.name}: the gradient is not finite"
 
 
 def is_deterministic_for_a_seed(subject: Subject) -> None:
@@ -125,9 +129,9 @@ def is_deterministic_for_a_seed(subject: Subject) -> None:
     for one, other in zip(_scenes(subject), _scenes(subject), strict=True):
         before = one.embeddings.clone()
         first = one.value()
-        assert torch.equal(first, one.value()), f"{one.name}: called twice"
-        assert torch.equal(first, other.value()), f"{one.name}: made twice"
-        assert torch.equal(one.embeddings, before), f"{one.name}: changes the embeddings"
+        assert torch.equal(first, one.value()), f"{one.name}: two calls give different values"
+        assert torch.equal(first, other.value()), f"{one.name}: two instances give different values"
+        assert torch.equal(one.embeddings, before), f"{one.name}: the embeddings were changed"
 
 
 def weights_reload(subject: Subject) -> None:
@@ -145,7 +149,7 @@ def predicts_its_outputs(subject: Subject) -> None:
         z = scene.embeddings
         predicted = loss.predict(z)
         assert set(predicted) == set(outputs), (
-            f"predicts {sorted(predicted)}, names {sorted(outputs)}"
+            f"predict returns {sorted(predicted)}, outputs declares {sorted(outputs)}"
         )
         alone = loss.predict(z[3:5])
         for name, value in predicted.items():

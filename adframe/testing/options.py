@@ -24,23 +24,25 @@ def says_what_it_is(subject: Subject) -> None:
     """The docstring of the class begins with one line for ``adframe list``."""
     first = (subject.component.__doc__ or "").strip().partition("\n")[0]
     assert len(first) > 10, f"{subject.component.__qualname__} has no docstring"
-    assert subject.entry.summary() == first, "adframe list does not find the first line"
+    assert subject.entry.summary() == first, "the docstring has no first line for adframe list"
 
 
 def describes_every_option(subject: Subject) -> None:
     """``Args:`` in the docstring of the class lists each parameter, and nothing else."""
     options = set(options_schema(model_of(subject.component)))
     described = {name for name, (_, text) in argument_docs(subject.component).items() if text}
-    assert options <= described, f"not under Args: {', '.join(sorted(options - described))}"
+    assert options <= described, (
+        f"options missing under Args: {', '.join(sorted(options - described))}"
+    )
     own = set(argument_docs(type("Own", (), {"__doc__": subject.component.__doc__})))
-    assert own <= options, f"under Args: but no option: {', '.join(sorted(own - options))}"
+    assert own <= options, f"under Args: without such an option: {', '.join(sorted(own - options))}"
 
 
 def bounds_every_number(subject: Subject) -> None:
     """Each number has a lower or upper bound, or a fixed choice."""
     schemas = options_schema(model_of(subject.component))
     loose = [name for name, schema in schemas.items() if any(map(_is_loose, _parts(schema)))]
-    assert not loose, f"unbounded: {', '.join(loose)}"
+    assert not loose, f"numbers without bounds: {', '.join(loose)}"
 
 
 def _parts(schema: Any) -> Iterator[dict[str, Any]]:

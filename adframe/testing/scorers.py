@@ -79,9 +79,11 @@ def _rows(features: Features, rows: Tensor | slice) -> dict[str, Tensor]:
 def requests_views_and_outputs(subject: Subject) -> None:
     """``view_spec`` requests at least one view and one output, no output twice."""
     spec = subject.make().view_spec()
-    assert spec.views >= 1, f"{spec.views} views"
-    assert spec.outputs, "no outputs"
-    assert len(set(spec.outputs)) == len(spec.outputs), f"outputs {spec.outputs}"
+    assert spec.views >= 1, f"view_spec requests {spec.views} views"
+    assert spec.outputs, "view_spec requests no outputs"
+    assert len(set(spec.outputs)) == len(spec.outputs), (
+        f"view_spec requests an output twice: {spec.outputs}"
+    )
 
 
 def scores_each_image_once(subject: Subject) -> None:
@@ -91,11 +93,11 @@ def scores_each_image_once(subject: Subject) -> None:
         features = fitted.features(seed=1)
         before = {name: value.clone() for name, value in features.items()}
         scores = fitted.scorer.score(features)
-        assert scores.shape == (TEST,), f"shape {tuple(scores.shape)} for {TEST} images"
-        assert scores.dtype == torch.float32, str(scores.dtype)
+        assert scores.shape == (TEST,), f"scores have shape {tuple(scores.shape)} for {TEST} images"
+        assert scores.dtype == torch.float32, f"scores are {scores.dtype}"
         assert scores.isfinite().all(), "scores are not finite"
         for name, value in before.items():
-            assert torch.equal(features[name], value), f"changes '{name}'"
+            assert torch.equal(features[name], value), f"the features '{name}' were changed"
 
 
 def higher_is_more_anomalous(subject: Subject) -> None:
@@ -135,7 +137,7 @@ def state_reloads(subject: Subject) -> None:
     fitted = _fitted(subject)
     state = fitted.scorer.state()
     for name, value in state.items():
-        assert isinstance(value, Tensor), f"state '{name}' is a {type(value).__name__}"
+        assert isinstance(value, Tensor), f"state '{name}' is {type(value).__name__}, not a tensor"
     features = fitted.features(seed=5)
     other: Scorer = subject.make()
     other.restore({name: value.clone() for name, value in state.items()})

@@ -89,7 +89,9 @@ class Subject:
 
 def close(found: torch.Tensor, expected: torch.Tensor, what: str, rtol: float = 1e-4) -> None:
     """Assert that two tensors are equal except for rounding."""
-    assert found.shape == expected.shape, f"{what}: {tuple(found.shape)}, {tuple(expected.shape)}"
+    assert found.shape == expected.shape, (
+        f"{what}: shape {tuple(found.shape)}, expected {tuple(expected.shape)}"
+    )
     scale = expected.abs().max().item() if expected.numel() else 0.0
     apart = (found.double() - expected.double()).abs().max().item() if found.numel() else 0.0
     assert apart <= rtol * max(scale, 1e-2), f"{what}: {apart:.3g} apart, of up to {scale:.3g}"

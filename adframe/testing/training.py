@@ -40,10 +40,12 @@ def schedule_trains_stages_that_exist(subject: Subject) -> None:
         for plan in plans:
             order = [stage.level for stage in plan]
             assert order == sorted(set(order)), f"levels {order} do not rise"
-            assert all(1 <= level <= levels for level in order), f"levels {order} of {levels}"
+            assert all(1 <= level <= levels for level in order), (
+                f"levels {order}, but the network has stages 1..{levels}"
+            )
         again = [stage.level for stage in schedule.stages(levels, 0.0)]
-        assert again == [stage.level for stage in plans[0]], "another plan at the same progress"
-        assert plans[0], f"trains no stage of {levels}"
+        assert again == [stage.level for stage in plans[0]], "two calls at the same progress differ"
+        assert plans[0], f"trains none of the {levels} stages"
         known = schedule.levels(levels)
         for progress in (0.618034 * step % 1 for step in range(200)):
             now = tuple(stage.level for stage in schedule.stages(levels, progress))
@@ -63,9 +65,15 @@ def schedule_augments_each_image_separately(subject: Subject) -> None:
         for stage in plan:
             made = stage.augmentation(images, RandomKeys(keys))
             no_larger = max(made.shape[2:]) <= 16
-            assert made.shape[:2] == images.shape[:2], f"stage {stage.level}: {tuple(made.shape)}"
-            assert no_larger, f"stage {stage.level}: {tuple(made.shape)} of 16 pixels a side"
-            assert 0 <= made.min() <= made.max() <= 1, f"stage {stage.level}: range"
+            assert made.shape[:2] == images.shape[:2], (
+                f"stage {stage.level}: views have shape {tuple(made.shape)}"
+            )
+            assert no_larger, (
+                f"stage {stage.level}: views of 16x16 images have shape {tuple(made.shape)}"
+            )
+            assert 0 <= made.min() <= made.max() <= 1, (
+                f"stage {stage.level}: views are not within 0..1"
+            )
             part = stage.augmentation(images[2:], RandomKeys(keys[2:]))
             close(part, made[2:], f"stage {stage.level}: fewer images", 1e-5)
 
@@ -100,10 +108,10 @@ def _step(method: Method, batch: Batch) -> list[Tensor]:
     torch.manual_seed(0)
     for update in method.train().step(batch, 0.0):
         assert update.group in groups, f"no group '{update.group}' among {sorted(groups)}"
-        assert update.loss.shape == (), f"a loss of shape {tuple(update.loss.shape)}"
+        assert update.loss.shape == (), f"a loss has shape {tuple(update.loss.shape)}"
         assert update.loss.isfinite(), "a loss is not finite"
         for name, metric in update.metrics.items():
-            assert metric.shape == (), f"metric '{name}' of shape {tuple(metric.shape)}"
+            assert metric.shape == (), f"metric '{name}' has shape {tuple(metric.shape)}"
             assert not metric.requires_grad, f"metric '{name}' is not detached"
         pulls = torch.autograd.grad(update.loss, groups[update.group], allow_unused=True)
         with torch.no_grad():
@@ -126,7 +134,7 @@ def method_is_deterministic_for_a_seed(subject: Subject) -> None:
     """Equal seeds give equal methods and equal steps."""
     one, other = (_step(_method(subject), _batch()) for _ in range(2))
     for first, second in zip(one, other, strict=True):
-        assert torch.equal(first, second), "two losses under one seed"
+        assert torch.equal(first, second), "equal seeds give different losses"
 
 
 def method_embeds_each_image_separately(subject: Subject) -> None:
@@ -136,11 +144,11 @@ def method_embeds_each_image_separately(subject: Subject) -> None:
     with torch.no_grad():
         together, alone = method.embed(images), method.embed(images[2:3])
     names = method.outputs()
-    assert "features" in names, f"outputs {names}"
+    assert "features" in names, f"outputs() returns {names}"
     for name in names:
         assert name in together, f"embed does not return '{name}'"
-        assert together[name].ndim == 2, f"'{name}' of shape {tuple(together[name].shape)}"
-        assert len(together[name]) == len(images), f"'{name}': {len(together[name])} rows"
+        assert together[name].ndim == 2, f"'{name}' has shape {tuple(together[name].shape)}"
+        assert len(together[name]) == len(images), f"'{name}' has {len(together[name])} rows"
         close(alone[name], together[name][2:3], f"'{name}' of one image")
 
 
@@ -182,15 +190,17 @@ def optimizer_moves_every_parameter_down(subject: Subject) -> None:
         before = [parameter.detach().clone() for parameter in parameters]
         _descend(policy.build(parameters), parameters, 3)
         for parameter, old in zip(parameters, before, strict=True):
-            assert parameter.isfinite().all(), "not finite"
-            assert parameter.detach().norm() < old.norm(), "a parameter does not move down"
+            assert parameter.isfinite().all(), "a parameter is not finite"
+            assert parameter.detach().norm() < old.norm(), "a parameter did not become smaller"
 
 
 def optimizer_rate_is_a_factor(subject: Subject) -> None:
     """``rate`` is finite and never negative, and is above 0 at some time of the run."""
     policy: Optimizer = subject.make()
     rates = [policy.rate(step / 50) for step in range(51)]
-    assert all(math.isfinite(rate) and rate >= 0 for rate in rates), f"rates {rates}"
+    assert all(math.isfinite(rate) and rate >= 0 for rate in rates), (
+        f"rates are not finite and at least 0: {rates}"
+    )
     assert any(rates), "the rate is always 0"
 
 
