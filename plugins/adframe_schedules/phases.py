@@ -21,7 +21,9 @@ class Phases(Schedule):
 
     def __init__(self, of: Sequence[Schedule], until: Sequence[Fraction]) -> None:
         if len(of) != len(until) + 1:
-            raise ValueError(f"until: {len(of)} phases need {len(of) - 1} values, not {len(until)}")
+            raise ValueError(
+                f"{len(of)} phases need {len(of) - 1} value(s) in until, not {len(until)}"
+            )
         self.of = of
         self.bounds = [0.0, *until, 1.0]
         if any(start >= end for start, end in pairwise(self.bounds)):

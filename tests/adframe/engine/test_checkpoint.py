@@ -244,7 +244,7 @@ def test_verify_tells_what_differs(run, capsys):
     assert verify()[0] == 2
     scores.write_text(stored)
     _edit(result, '"auroc"', '"auroc": {}, "was"')
-    assert verify() == (1, f"{result}: auroc is not that of the scores")
+    assert verify() == (1, f"{result}: auroc does not match the scores")
 
 
 def test_verify_of_a_run_that_is_not_finished(run):

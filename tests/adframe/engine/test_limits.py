@@ -22,7 +22,7 @@ from adframe.cli.main import main
     ("train.epochs=1e3", "train.epochs: must be a whole number"),
     ("train.batch_size=true", "train.batch_size: must be a whole number"),
     ("dataset=!!python/object/apply:os.system [ls]", "tag "),
-    ("objective=[{loss: uniclr, stages: [99999999999999999999]}]", "a term is for stage 9999"),
+    ("objective=[{loss: uniclr, stages: [99999999999999999999]}]", "a term has stage 9999"),
 ])  # fmt: skip
 def test_numbers_and_types_that_make_no_sense(toy_file, tmp_path, capsys, setting, said):
     out = tmp_path / "run"

@@ -58,7 +58,10 @@ def test_a_lock_held_by_another_process_refuses_and_ends_with_it(tmp_path, toy_f
 
 
 def test_two_runs_of_one_process_are_kept_apart_too(toy, tmp_path):
-    with lock_folder(tmp_path), pytest.raises(UserError, match="another process is at work"):
+    with (
+        lock_folder(tmp_path),
+        pytest.raises(UserError, match="another process is using this folder"),
+    ):
         adframe.run(toy(), tmp_path)
     with lock_folder(tmp_path), lock_folder(tmp_path / "other"):
         pass

@@ -166,10 +166,10 @@ def test_the_classifier_is_saved_once() -> None:
 @pytest.mark.parametrize(
     ("parts", "say"),
     [
-        ({"schedule": Hierarchical(Plain())}, "last stage alone"),
+        ({"schedule": Hierarchical(Plain())}, "only the last stage"),
         ({"objective": [LossTerm(Keep, None, 1.0)]}, "predicts the shift"),
-        ({"objective": [LossTerm(ShiftClassification, [1], 1.0)]}, "stage 2 alone"),
-        ({"objective": [LossTerm(ShiftClassification, None, [1.0, 2.0])]}, "of one weight"),
+        ({"objective": [LossTerm(ShiftClassification, [1], 1.0)]}, "stage 2 only"),
+        ({"objective": [LossTerm(ShiftClassification, None, [1.0, 2.0])]}, "one weight"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(parts: dict, say: str) -> None:

@@ -112,5 +112,5 @@ def test_without_two_kinds_of_training_images_it_says_so(flags: list[int], say: 
 
 
 def test_a_score_of_augmented_images_is_refused() -> None:
-    with pytest.raises(ValueError, match="without augmentation"):
+    with pytest.raises(ValueError, match="uses no augmentation"):
         Conformal(NearestCosine(Nothing(), views=3))

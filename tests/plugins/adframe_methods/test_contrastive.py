@@ -447,7 +447,7 @@ def test_the_loss_is_the_mean_over_the_stages_trained_at_the_time() -> None:
         assert set(update.metrics) == {"loss", *(f"recorder_{stage}" for stage in stages)}
 
 
-NO_TERM = "for a part of the run the schedule trains only stages 4; no term is for them"
+NO_TERM = "the schedule trains only stages 4, for which the objective has no term"
 
 
 def test_an_objective_that_trains_nothing_for_a_while_is_refused() -> None:

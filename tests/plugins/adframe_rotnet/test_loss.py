@@ -71,7 +71,7 @@ def test_one_head_is_an_ordinary_classifier() -> None:
 
 
 def test_heads_that_do_not_make_the_shifts_of_the_run_are_refused() -> None:
-    with pytest.raises(ValueError, match="heads 3 x 4 do not make the 36 shifts"):
+    with pytest.raises(ValueError, match="heads: 3 x 4 combinations for 36 shifts"):
         ShiftHeads([3, 4]).setup(LossDims(5, 36, 1))
     with pytest.raises(ValueError, match="at least one"):
         ShiftHeads([])

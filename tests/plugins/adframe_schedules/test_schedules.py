@@ -92,7 +92,7 @@ def test_phases_follow_each_other_and_each_has_its_own_progress(
 
 @pytest.mark.parametrize("until", [[], [0.5, 0.6], [0.0], [1.0]])
 def test_phases_that_do_not_follow_each_other_are_refused(until: list[float]) -> None:
-    with pytest.raises(ValueError, match="phases end at|until must rise"):
+    with pytest.raises(ValueError, match="phases need|until must rise"):
         Phases([Uniform(Echo()), Uniform(Echo())], until)
 
 
@@ -132,4 +132,4 @@ def test_a_phase_of_a_thousandth_of_a_run_is_checked_and_trained(toy, toy_file, 
     words = ["--set", phases, "--set", "objective=[{loss: uniclr, stages: [2, 3]}]"]
     assert main(["check", str(toy_file), *words]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith("the schedule trains only stages 4; no term is for them")
+    assert line.endswith("the schedule trains only stages 4, for which the objective has no term")

@@ -61,7 +61,7 @@ def test_a_wrong_number_of_strengths_is_refused(strengths: list, stages: list | 
 
 
 def test_a_stage_the_backbone_lacks_is_refused() -> None:
-    with pytest.raises(ValueError, match="stage 5 of a backbone of 4"):
+    with pytest.raises(ValueError, match="stage 5 is missing: the backbone has 4"):
         Hierarchical(Echo(), stages=[4, 5]).stages(4, 0.0)
 
 
