@@ -27,7 +27,7 @@ def bundled_configs(below: str = "") -> dict[str, Path]:
 
 
 def find_config(name: str | Path, near: Path = Path(), below: str = "") -> Path:
-    """File of a config, from its path or the name of a bundled config; an existing file wins.
+    """File of a config, by its path or the name of a bundled config; existing files have priority.
 
     Args:
         name: a path, or a name such as ``quickstart`` or ``unicon_ha/cifar10``.

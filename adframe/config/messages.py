@@ -150,7 +150,7 @@ def as_written(path: Path_, node: ConfigNode) -> Path_:
 
 
 def once(problems: Iterable[Problem], plugins: Iterable[Plugin]) -> list[Problem]:
-    """Problems in which a note on a broken plugin appears only once."""
+    """Remove repeated notes on broken plugins from problems."""
     notes = [f" ({plugin.note})" for plugin in plugins if plugin.error]
     kept: list[Problem] = []
     for problem in problems:

@@ -148,7 +148,7 @@ def resolve(kind: str, value: Any, registry: Registry) -> ComponentSpec:
 
 
 def _default(kind: str, registry: Registry) -> dict[str, str]:
-    """``name`` of the kind's default component, or nothing if there is none."""
+    """Name of the kind's default component as a config mapping; empty if there is none."""
     try:
         entry = registry.default(kind)
     except UserError as error:

@@ -222,7 +222,7 @@ def report_unreadable(errors: Sequence[ImageError], count: int, skip_unreadable:
 
 
 def find_images(paths: AnyPath | Iterable[AnyPath]) -> list[Path]:
-    """The image files among ``paths`` and in folders among them, at any depth, sorted.
+    """Find the image files in files and folders, at any depth, sorted.
 
     Args:
         paths: one file or folder, or several. A file is returned with any suffix.

@@ -1,4 +1,4 @@
-"""Saves a run and restores it. No file is a pickle.
+"""Saves and restores a run. No file is a pickle.
 
 ``model.safetensors`` holds what scoring needs: weights and fitted scorers. ``state.safetensors``
 holds what resuming needs: weights, optimiser state, position, and metric sums of the current epoch.

@@ -34,7 +34,7 @@ def open_folder(path: Path, config: RunConfig, resume: bool) -> None:
 
 
 def _changed(existing: Path, config: RunConfig) -> list[str]:
-    """One line for each value that differs: ``train.epochs: 2 -> 5``."""
+    """Differences between two configs, one line each: ``train.epochs: 2 -> 5``."""
     old = _leaves(read_file(existing).plain())
     new = _leaves(json.loads(json.dumps(config.dump())))
     gone = "nothing"

@@ -60,7 +60,7 @@ class VerbEntry:
         """Import the verb.
 
         Raises:
-            PluginFault: the import failed, or what it names is no verb.
+            PluginFault: the import failed, or the imported object is not a verb.
         """
         module, _, attribute = self.target.partition(":")
         try:

@@ -1,4 +1,4 @@
-"""Cost of a cell in view passes, computed before it is run.
+"""Cost of a table cell in view passes, computed before its run.
 
 A view pass is one view of one image through the whole backbone, forward and backward. A view that
 ends at stage i counts as the share of multiply-adds in stages 1..i. A view with fewer pixels counts

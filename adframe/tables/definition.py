@@ -25,7 +25,7 @@ Seed = Annotated[int, Interval(ge=0, lt=2**31)]
 
 
 class Source(Settings):
-    """One layout of images below the folder of ``--data ROOT``; ``{data}`` stands for ROOT."""
+    """Layout of image files below the folder of ``--data ROOT``; ``{data}`` stands for ROOT."""
 
     set: Changes = None
     holds: str | None = None  #: a path below ROOT that shows this layout; None needs no ROOT
@@ -105,7 +105,7 @@ class Table:
     tasks: dict[str, Task]
 
     def budget(self, name: str) -> Budget:
-        """A budget by name.
+        """The budget of a name.
 
         Raises:
             UserError: the table has no such budget; suggests the nearest name.

@@ -53,7 +53,7 @@ class Published(Settings):
 
 
 def read_published(path: Path) -> Published:
-    """Published figures, checked: lengths, means, and notes on what is marked or missing.
+    """Read published figures; checks lengths, means, and notes on marked or missing figures.
 
     Raises:
         UserError: the file cannot be read or a check fails; a line for each problem.

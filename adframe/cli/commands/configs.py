@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print name, cost and purpose of each bundled config that can be run as it is."""
+    """Print name, cost and purpose of each bundled config that can be run unchanged."""
     rows = [
         {"name": name, "purpose": purpose(path), **cost(path)}
         for name, path in bundled_configs().items()

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print every plugin and verb, with what it registers or the error when it was loaded."""
+    """Print every plugin and verb, with its components and hooks or its loading error."""
     loaded = load_plugins(arguments.plugin, arguments.without)
     brings: dict[str, list[str]] = {plugin.key: [] for plugin in loaded.registry.plugins}
     for entry in loaded.registry:
