@@ -30,7 +30,7 @@ def exactly(choices: tuple[Any, ...], value: Any) -> Any:
 
 
 def problems_of(error: ValidationError, model: type[BaseModel], table: Any) -> list[Problem]:
-    """Problems of a mapping without duplicates; paths are relative to the mapping."""
+    """Convert a pydantic error to problems, without duplicates; paths start at the mapping."""
     found: dict[Path_, Problem] = {}
     for item in error.errors(include_url=False):
         path = _trim(item["loc"], table, keep_last=item["type"] == "missing")

@@ -22,7 +22,7 @@ from adframe.interfaces import (
     count_variants,
 )
 
-Counter = Callable[[int], None]  #: is called with the number of image views just seen
+Counter = Callable[[int], None]  #: receives the number of image views of a forward pass
 
 
 def evaluate(run: Run) -> Report:

@@ -41,8 +41,8 @@ class Scorer(ABC):
     ``fit`` or ``expose`` sets is saved with the run and restored from it.
     """
 
-    needs_exposed: bool = False  #: whether it compares with the known outliers of ``exposure``
-    needs_classes: bool = False  #: whether it needs labelled inlier classes
+    needs_exposed: bool = False  #: whether the scorer needs the known outliers of ``exposure``
+    needs_classes: bool = False  #: whether the scorer needs labelled inlier classes
 
     def view_spec(self) -> ViewSpec:
         """The views that the scorer requests, for both ``fit`` and ``score``."""

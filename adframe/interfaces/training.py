@@ -98,9 +98,9 @@ class Schedule(ABC):
 class Loss(nn.Module, ABC):
     """A loss on the embeddings of one stage. Its value does not depend on the order of rows."""
 
-    #: Which embeddings it gets: those of the projection head, or the pooled features.
+    #: Input of the loss: embeddings of the projection head, or pooled features.
     reads: Literal["projection", "features"] = "projection"
-    #: Names of what ``predict`` returns, for scorers. Empty for a loss without a classifier.
+    #: Names of the outputs of ``predict``, for scorers. Empty for a loss without a classifier.
     outputs: tuple[str, ...] = ()
 
     def setup(self, dims: LossDims) -> None:
@@ -118,7 +118,7 @@ class Loss(nn.Module, ABC):
 class Method(nn.Module, ABC):
     """A training method: computes the losses to minimise for each batch."""
 
-    takes_exposed: bool = False  #: whether it learns from ``Batch.exposed``
+    takes_exposed: bool = False  #: whether the method trains on ``Batch.exposed``
 
     @abstractmethod
     def setup(self, parts: MethodParts) -> None:
@@ -165,7 +165,7 @@ class Optimizer(ABC):
 class LossDims:
     """Sizes that a loss needs to create its parameters."""
 
-    embedding: int  #: width of its input
+    embedding: int  #: number of features in an embedding (D)
     shifts: int  #: number of shifts, the unshifted one included
     classes: int  #: number of inlier classes
 
@@ -175,7 +175,7 @@ class LossTerm:
     """One term of the training objective: a loss with its stages and weights."""
 
     loss: Callable[[], Loss]  #: creates a new instance, since each stage may train parameters
-    stages: Sequence[int] | None  #: all that the schedule trains for None
+    stages: Sequence[int] | None  #: None: all stages that the schedule trains
     weight: float | Sequence[float]  #: one for all stages, or one for each
     name: str = "term"  #: registered name of the loss; its value at stage 4 is logged as ``name_4``
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
-#: Control characters, marks that change the direction of text, and what UTF-8 cannot write.
+#: Control characters, marks that change the direction of text, and code points without UTF-8.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _NUMBER = re.compile(r"[+-]?[\d,.]*|not counted")
 

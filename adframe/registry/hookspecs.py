@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 hookspec = pluggy.HookspecMarker("adframe")
 hookimpl = pluggy.HookimplMarker("adframe")
 
-#: The version of this surface: hooks, base classes, what passes between them. A plugin sets the
-#: version it is written for in a module attribute ``adframe_api``, and is refused by another.
+#: The version of the plugin interface: hooks, base classes, and the values they exchange. A plugin
+#: sets the version it is written for in a module attribute ``adframe_api``; another is refused.
 API = 1
 
 

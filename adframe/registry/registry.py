@@ -20,7 +20,7 @@ from pathlib import Path
 
 from adframe.errors import PluginFault, UnknownComponent, UserError, did_you_mean
 
-#: Kind -> (name of its base class in ``adframe.interfaces``, what components of it do).
+#: Kind -> (name of its base class in ``adframe.interfaces``, description).
 KINDS: dict[str, tuple[str, str]] = {
     "dataset": ("Dataset", "inliers for training, and labelled inliers and outliers for testing"),
     "backbone": ("Backbone", "a network that returns the feature map of each of its stages"),
