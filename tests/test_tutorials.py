@@ -46,8 +46,11 @@ def steps(text):
             yield Step(found["mark"], found["language"], found["text"])
 
 
-def page(path, folder):
-    """Do what a page says, in a folder."""
+PROGRAMS = Path(sys.executable).parent
+
+
+def page(path, folder, programs=PROGRAMS):
+    """Do what a page says, in a folder, with the programs of another."""
     for step in steps(path.read_text()):
         kind, _, what = (step.mark or "").partition(": ")
         if kind == "not run" or (kind == "" and step.language not in SHELL):
@@ -60,9 +63,9 @@ def page(path, folder):
         status = int(what.partition("exit ")[2] or 0)
         if step.language == "console":
             for command, expected in commands(step.text):
-                compare(command, expected, run(command, folder, status))
+                compare(command, expected, run(command, folder, status, programs))
         else:
-            run(step.text, folder, status)
+            run(step.text, folder, status, programs)
 
 
 def commands(text):
@@ -82,10 +85,10 @@ def compare(command, expected, output):
     assert re.fullmatch(pattern, output), f"$ {command}\n{output}\nis not\n\n{expected}"
 
 
-def run(command, folder, status=0):
+def run(command, folder, status=0, programs=PROGRAMS):
     environment = {
         **{key: value for key, value in os.environ.items() if key not in ("DEMO", "FORCE_COLOR")},
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{programs}:{os.environ['PATH']}",
         "HOME": str(folder),
         "COLUMNS": "80",
         "NO_COLOR": "1",
@@ -95,7 +98,7 @@ def run(command, folder, status=0):
     }
     done = subprocess.run(
         ["sh", "-e", "-c", command],
-        cwd=folder, env=environment, text=True, check=False,
+        cwd=folder, env=environment, text=True, check=False, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     assert done.returncode == status, f"$ {command}\n{done.stdout}\nexit status {done.returncode}"
@@ -107,14 +110,41 @@ def run_pages():
     return sorted(path for path in pages if "<!-- tested: run" in path.read_text())
 
 
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory):
+    """A folder with ``adframe`` and ``python`` that start with torch imported."""
+    folder, script = tmp_path_factory.mktemp("warm"), ROOT / "tests/warm_python.py"
+    for name in ("adframe", "python"):
+        program = folder / name
+        command = f'"{sys.executable}" -I -S "{script}" "{folder}/socket" {name}'
+        program.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        program.chmod(0o755)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
+    with subprocess.Popen(
+        [sys.executable, str(script), str(folder / "socket")],
+        env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    ) as server:  # fmt: skip
+        assert server.stdout.readline() == b"ready\n"
+        yield folder
+        server.kill()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)  # trains, on machines that may be busy
 @pytest.mark.parametrize("path", run_pages(), ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_a_page_does_what_it_says(path, tmp_path):
-    """In a folder that holds the configs and the tutorials' helper, as a checkout does."""
-    (tmp_path / "configs").symlink_to(ROOT / "configs")
+def test_a_page_does_what_it_says(path, tmp_path, warm):
+    """In a folder that holds the tutorials' helper, as a checkout does."""
     (tmp_path / "docs").symlink_to(DOCS)
-    page(path, tmp_path)
+    page(path, tmp_path, warm)
+
+
+def test_warm_programs_end_as_others_do(tmp_path, warm):
+    (tmp_path / "x.py").write_text("import sys; print(sys.argv[1:], input()); sys.exit(3)")
+    assert run("echo hello | python x.py a 'b c'", tmp_path, 3, warm) == "['a', 'b c'] hello\n"
+    assert "Traceback" in run("python x.py", tmp_path, 1, warm)
+    assert run("adframe --version && python -c 'print(1)'", tmp_path, 0, warm).endswith("\n1\n")
+    assert "no command" in run("adframe nothing", tmp_path, 2, warm)
+    assert run("adframe list loss", tmp_path, 0, warm) == run("adframe list loss", tmp_path)
 
 
 def test_both_tutorials_are_tested():
