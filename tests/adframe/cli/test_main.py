@@ -250,3 +250,13 @@ def test_a_fault_of_adframe_keeps_its_traceback(toy_file, tmp_path, monkeypatch)
     monkeypatch.setattr(torch.optim.SGD, "step", lambda self: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["run", str(toy_file), "--out", str(tmp_path / "run")])
+
+
+@pytest.mark.parametrize(("closed", "status"), [("stdout", 0), ("stderr", 2)])
+def test_a_closed_stream_is_no_error_and_gets_nothing_into_the_other(
+    closed, status, capsys, monkeypatch
+):
+    monkeypatch.setattr(sys, closed, None)
+    assert main(["list", "loss"] if closed == "stdout" else ["lst"]) == status
+    getattr(sys, closed).close()
+    assert capsys.readouterr() == ("", "")
