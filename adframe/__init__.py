@@ -12,7 +12,7 @@ from adframe._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from adframe.config.model import load_config as load_config
-    from adframe.data.decode import find_images as find_images
+    from adframe.data.find import find_images as find_images
     from adframe.data.load import open_images as open_images
     from adframe.data.load import read_images as read_images
     from adframe.data.load import readable_images as readable_images
@@ -35,7 +35,7 @@ _HOME = {
     "UserError": "errors",
     "Views": "interfaces.types",
     "build": "engine.build",
-    "find_images": "data.decode",
+    "find_images": "data.find",
     "hookimpl": "registry.hookspecs",
     "load": "detector",
     "load_config": "config.model",

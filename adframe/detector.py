@@ -132,10 +132,8 @@ class Detector:
     def _pixels(self, images: ImagesLike) -> Tensor:
         """Pixels of images, shape (N, 3, H, W), uint8."""
         images = _listed(images)
-        if isinstance(images, Tensor):
+        if isinstance(images, Tensor | np.ndarray):
             return self._checked(images)
-        if isinstance(images, np.ndarray):
-            return self._checked(torch.from_numpy(np.array(images)))  # torch wants it writable
         if paths := _paths(images):
             return read_images(paths, self._side())
         found = [
@@ -146,17 +144,20 @@ class Detector:
         ]
         return torch.cat([self._nothing(), *found])
 
-    def _checked(self, pixels: Tensor) -> Tensor:
-        if not len(pixels):
+    def _checked(self, pixels: Tensor | np.ndarray) -> Tensor:
+        shape = list(pixels.shape)
+        if shape[:1] == [0]:
             return self._nothing()
         channels, *sides = self.size
         expected = [*sides, channels]
-        sizes = list(pixels.shape[1:] if pixels.ndim == 4 else pixels.shape)
-        if pixels.dtype != torch.uint8 or sizes != expected:
+        sizes = shape[1:] if len(shape) == 4 else shape
+        if str(pixels.dtype).removeprefix("torch.") != "uint8" or sizes != expected:
             raise UserError(
                 f"expected uint8 pixels of shape (N, {', '.join(map(str, expected))}), "
                 f"not {pixels.dtype} of shape {tuple(pixels.shape)}"
             )
+        if isinstance(pixels, np.ndarray):
+            pixels = torch.from_numpy(np.array(pixels))  # torch wants it writable
         return pixels.view(-1, *expected).permute(0, 3, 1, 2).contiguous()
 
     def _nothing(self) -> Tensor:
@@ -174,7 +175,11 @@ def _listed(images: ImagesLike) -> Tensor | np.ndarray | list[OneImage]:
     if isinstance(images, Tensor | np.ndarray):
         of_paths = isinstance(images, np.ndarray) and images.dtype.kind in "OU"
         return images.tolist() if of_paths else images
-    return [images] if isinstance(images, str | os.PathLike | Image) else list(images)
+    if isinstance(images, str | os.PathLike | Image):
+        return [images]
+    if isinstance(images, bytes) or not isinstance(images, Iterable):
+        raise UserError(f"expected an image or several, not {type(images).__name__}")
+    return list(images)
 
 
 def _paths(images: Tensor | np.ndarray | list[OneImage]) -> list[AnyPath]:

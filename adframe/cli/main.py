@@ -13,7 +13,7 @@ from contextlib import suppress
 from adframe._version import __version__
 from adframe.cli.parser import Help, Parser, fill, nearest_option, percent
 from adframe.errors import PluginFault, UserError, did_you_mean
-from adframe.io.terminal import error_line, status_lines
+from adframe.io.terminal import error_line, open_closed_streams, status_lines
 from adframe.registry.verbs import VerbEntry, find_verbs, only
 
 
@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         the exit status: 0 done, 2 the user's input is wrong, 130 or 143 interrupted, 1 all else.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    open_closed_streams()
     with status_lines():
         try:
             return _call(words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -180,7 +181,7 @@ def validate_tree(
     if loaded is None:
         problems = []
         for path, file in named.items():
-            if not Path(file).is_file():
+            if not os.path.isfile(file):
                 problems.append(Problem(path, f"no such file: {file}"))
             elif file not in given and not allow_code:
                 text = f"would run {file}; pass --allow-code if you trust it"

@@ -1,4 +1,4 @@
-"""Reads image files of every kind as uint8 RGB tensors, and finds them in folders."""
+"""Reads image files of every kind as uint8 RGB tensors."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import math
 import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,13 +19,12 @@ from PIL.ImageFile import ImageFile
 from torch import Tensor
 
 from adframe.errors import UserError
-from adframe.io.paths import AnyPath, as_list
+from adframe.io.paths import AnyPath
 
 RULES = 1  # version of ``read_image``; raise it with each change of the pixels
 MAX_PIXELS = 89_478_485  # of one image: Pillow's limit against decompression bombs
 AT_ONCE = 8  # images that a thread decodes in one go
 TINY = 2560  # bytes of a file below which threads do not pay: docs/performance/notes.md
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"})
 
 # Too large images are refused here; a second warning by Pillow is not needed.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -53,17 +51,39 @@ def read_image(path: AnyPath, size: int | None = None) -> Tensor:
     Raises:
         ImageError: the file is missing, truncated, not an image, or of more than 89 megapixels.
     """
+    with _naming(path), Image.open(path) as opened:
+        _check_count(opened, path)
+        if size is None or opened.size == (size, size):
+            pixels = _plain_jpeg(opened)
+            if pixels is not None:
+                return pixels
+        ImageOps.exif_transpose(opened, in_place=True)
+        return _as_pixels(opened, size)
+
+
+def as_pixels(image: Image.Image, size: int | None = None) -> Tensor:
+    """The same pixels as by ``read_image``, of a PIL image; the image itself stays as it is.
+
+    Raises:
+        ImageError: its file is truncated or closed, or it has more than 89 megapixels.
+    """
+    name = getattr(image, "filename", "") or f"PIL image of mode {image.mode}"
+    with _naming(name):
+        _check_count(image, name)
+        return _as_pixels(ImageOps.exif_transpose(image), size)
+
+
+def _check_count(image: Image.Image, name: AnyPath) -> None:
+    if math.prod(image.size) > MAX_PIXELS:
+        wide, high = image.size
+        raise ImageError(f"{name}: {wide}x{high} pixels are too many; shrink it")
+
+
+@contextmanager
+def _naming(path: AnyPath) -> Iterator[None]:
+    """Turn any error of an image's decoder into an ``ImageError`` that names the image."""
     try:
-        with Image.open(path) as opened:
-            if math.prod(opened.size) > MAX_PIXELS:
-                wide, high = opened.size
-                raise ImageError(f"{path}: {wide}x{high} pixels are too many; shrink it")
-            if size is None or opened.size == (size, size):
-                pixels = _plain_jpeg(opened)
-                if pixels is not None:
-                    return pixels
-            ImageOps.exif_transpose(opened, in_place=True)
-            return as_pixels(opened, size)
+        yield
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -112,8 +132,7 @@ _NOT_PLAIN = frozenset({"exif", "xmp", "adobe"})  # keys of Pillow's ``info``
 _RGB = 3  # torchvision's ImageReadMode
 
 
-def as_pixels(image: Image.Image, size: int | None = None) -> Tensor:
-    """(3, H, W) uint8 RGB pixels of a PIL image, converted and resized as by ``read_image``."""
+def _as_pixels(image: Image.Image, size: int | None) -> Tensor:
     image = _rgb(image)
     if size is not None:
         image = _square(image, size)
@@ -193,7 +212,7 @@ def attempt_all(paths: Sequence[AnyPath], size: int | None = None) -> Iterator[T
 
 
 def _tiny(paths: Sequence[AnyPath]) -> bool:
-    with suppress(OSError):  # a missing file is reported when it is opened
+    with suppress(OSError, ValueError):  # a missing file is reported when it is opened
         return sum(map(os.path.getsize, paths)) < TINY * len(paths)
     return False
 
@@ -219,23 +238,3 @@ def report_unreadable(errors: Sequence[ImageError], count: int, skip_unreadable:
     if not skip_unreadable or len(errors) == count:
         raise ImageError(f"{errors[0]}{more}")
     logger.warning("skipped unreadable files, %d of %d: %s%s", len(errors), count, errors[0], more)
-
-
-def find_images(paths: AnyPath | Iterable[AnyPath]) -> list[Path]:
-    """Find the image files in files and folders, at any depth, sorted.
-
-    Args:
-        paths: one file or folder, or several. A file is returned with any suffix.
-    """
-    found: list[Path] = []
-    for path in map(Path, as_list(paths)):
-        if path.is_dir():
-            found += sorted(p for p in path.rglob("*") if _may_be_image(p))
-        else:
-            found.append(path)
-    return found
-
-
-def _may_be_image(path: Path) -> bool:
-    """Whether to read a path as an image. Broken links count, so that an error names them."""
-    return path.suffix.lower() in SUFFIXES and (path.is_file() or path.is_symlink())

@@ -9,6 +9,7 @@ random state is saved, because random numbers depend only on seed and position.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -151,7 +152,7 @@ def model_facts(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         UserError: the folder holds no finished run, or its model is damaged.
     """
-    if not (folder / "config.yaml").is_file():
+    if not os.path.isfile(folder / "config.yaml"):
         raise UserError(f"{folder}: not a run folder: it has no config.yaml")
     path = folder / "model.safetensors"
     if not path.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,7 +36,7 @@ def lock_folder(folder: Path | None, on_wait: Callable[[], None] | None = None) 
     if folder is None:
         yield False
         return
-    made = [path for path in (folder, *folder.parents) if not path.exists() and not on_wait]
+    made = [path for path in (folder, *folder.parents) if not os.path.exists(path) and not on_wait]
     lock = FileLock(folder / LOCK, fallback_to_soft=False)
     try:
         try:

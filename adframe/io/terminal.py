@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -118,6 +119,13 @@ def _wrapped(text: str, width: int) -> list[str]:
         else:
             lines[-1] += word
     return lines
+
+
+def open_closed_streams() -> None:
+    """Open the null device for standard output and error where the caller has closed them."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
 def error_line(message: object) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -120,7 +121,7 @@ def load_plugins(
     sources = [*(installed() if sources is None else sources)]
     files = list({Path(path).resolve(): path for path in files}.values())
     for path in files:
-        if not Path(path).is_file():
+        if not os.path.isfile(path):
             raise UserError(f"plugin {path}: no such file")
         sources.append(from_file(path))
     left_out = {_left_out(name, [source.plugin for source in sources]) for name in without}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -144,7 +145,7 @@ def _changed(tree: ConfigNode, changes: list[ConfigNode], root: str) -> ConfigNo
 def _source(table: Table, group: str, root: Path, need_data: bool) -> Source:
     forms = table.file.data[table.file.tasks[group].data]
     for form in forms:
-        if form.holds is None or (root.expanduser() / form.holds).exists():
+        if form.holds is None or os.path.exists(root.expanduser() / form.holds):
             return form
     if not need_data:
         return forms[0]

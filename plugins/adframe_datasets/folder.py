@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from pathlib import Path
 from typing import Annotated, Unpack
@@ -140,7 +141,7 @@ def any_folder(root: Path) -> dict[str, list[Path]]:
     Raises:
         UserError: ``root`` does not exist or has no images.
     """
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise UserError(f"{root}: no such folder")
     files: dict[str, list[Path]] = {}
     for path in _images_below(root):
@@ -152,7 +153,7 @@ def any_folder(root: Path) -> dict[str, list[Path]]:
 
 
 def _folders(root: Path) -> list[Path]:
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise UserError(f"{root}: no such folder")
     folders = sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
     if not folders:

@@ -1,6 +1,7 @@
 """A finished run as a detector of anomalies in new images."""
 
 import csv
+import io
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,43 @@ def test_a_pil_image_is_converted_and_resized_as_its_file(folder, tmp_path):
     image.save(tmp_path / "a.png")
     detector = adframe.load(folder)
     np.testing.assert_array_equal(detector.score(image), detector.score(tmp_path / "a.png"))
+
+
+def test_a_pil_image_is_turned_as_its_file(folder, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: a quarter turn
+    Image.fromarray(noise).save(tmp_path / "a.png", exif=exif)
+    detector = adframe.load(folder)
+    with Image.open(tmp_path / "a.png") as image:
+        np.testing.assert_array_equal(detector.score(image), detector.score(tmp_path / "a.png"))
+
+
+def test_a_pil_image_that_cannot_be_decoded_is_an_image_error(folder, tmp_path):
+    Image.effect_noise((64, 64), 50).save(tmp_path / "whole.png")
+    cut = tmp_path / "cut.png"
+    cut.write_bytes((tmp_path / "whole.png").read_bytes()[:200])
+    detector = adframe.load(folder)
+    with Image.open(cut) as image, pytest.raises(ImageError, match="cut.png: unreadable image"):
+        detector.score(image)
+    with pytest.raises(ImageError, match="PIL image of mode La: unreadable image"):
+        detector.score(Image.new("La", (16, 16)))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [None, 3, b"a.png", io.BytesIO(b"a"), [None], [1, 2], np.array(3), torch.tensor(3),
+     np.array([b"a.png"]), np.zeros((16, 16, 3), ">u2")],
+    ids=str,
+)  # fmt: skip
+def test_what_is_no_image_is_refused_in_one_line(folder, given):
+    with pytest.raises(UserError, match="^expected [^\n]*, not [^\n]*$"):
+        adframe.load(folder).score(given)
+
+
+def test_a_path_with_a_null_character_is_an_unreadable_file(folder):
+    ((_, error),) = adframe.load(folder).score_files(["a\0b"])
+    assert isinstance(error, ImageError)
 
 
 def test_files_are_scored_block_by_block_and_bad_ones_do_not_end_it(

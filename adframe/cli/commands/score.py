@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write path and score of each readable image; returns 2 if an image is unreadable."""
-    from adframe.data.decode import ImageError, find_images
+    from adframe.data.decode import ImageError
+    from adframe.data.find import find_images
     from adframe.detector import load
     from adframe.io.terminal import error_line
 

@@ -250,3 +250,28 @@ def test_a_fault_of_adframe_keeps_its_traceback(toy_file, tmp_path, monkeypatch)
     monkeypatch.setattr(torch.optim.SGD, "step", lambda self: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["run", str(toy_file), "--out", str(tmp_path / "run")])
+
+
+@pytest.mark.parametrize(("closed", "status"), [("stdout", 0), ("stderr", 2)])
+def test_a_closed_stream_is_no_error_and_gets_nothing_into_the_other(
+    closed, status, capsys, monkeypatch
+):
+    monkeypatch.setattr(sys, closed, None)
+    assert main(["list", "loss"] if closed == "stdout" else ["lst"]) == status
+    getattr(sys, closed).close()
+    assert capsys.readouterr() == ("", "")
+
+
+LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["evaluate", LONG], ["score", LONG, "x.png"], ["run", LONG], ["run", "CONFIG", "--out", LONG],
+     ["check", "CONFIG", "--plugin", LONG], ["reproduce", LONG]],
+    ids=lambda words: words[0],
+)  # fmt: skip
+def test_a_name_too_long_for_a_file_is_one_line(words, toy_file, capsys):
+    status = main([str(toy_file) if word == "CONFIG" else word for word in words])
+    assert status == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from adframe.data import decode
-from adframe.data.decode import ImageError, find_images, read_image
+from adframe.data.decode import ImageError, read_image
+from adframe.data.find import find_images
 
 
 def _save(path, array, mode=None, **options):

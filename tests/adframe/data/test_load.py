@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 
 from adframe.data import decode
-from adframe.data.decode import ImageError, find_images
+from adframe.data.decode import ImageError
+from adframe.data.find import find_images
 from adframe.data.load import check_memory, open_images, read_images, readable_images
 from adframe.errors import UserError
 
