@@ -24,7 +24,7 @@ from adframe.config.schema import (
 )
 from adframe.config.sections import Exposure, Term, Train
 from adframe.config.yaml_tree import escaped, to_yaml
-from adframe.errors import ConfigError, Path_, Problem
+from adframe.errors import ConfigError, KeyPath, Problem
 from adframe.io.paths import AnyPath, as_list
 from adframe.registry.loading import LoadedPlugins, load_plugins
 
@@ -112,7 +112,7 @@ class RunConfig(Settings):
         """The config as a file that runs again unchanged."""
         return to_yaml(escaped(self.dump()))
 
-    def written(self, path: Path_) -> str | None:
+    def written(self, path: KeyPath) -> str | None:
         """File and line, or ``--set``, that gives the value at ``path``; None for a default."""
         node = self._tree.find(as_written(path, self._tree))
         if node is None and path[-1:] == ("name",):  # a bare name is short for a mapping
@@ -197,7 +197,7 @@ def validate_tree(
     return config
 
 
-def _plugin_files(node: yaml_tree.ConfigNode) -> dict[Path_, str]:
+def _plugin_files(node: yaml_tree.ConfigNode) -> dict[KeyPath, str]:
     """Path in the config -> file that ``plugins:`` names; validation reports other values."""
     plugins = node.value.get("plugins")
     items = plugins.value if plugins is not None and isinstance(plugins.value, list) else []

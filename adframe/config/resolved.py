@@ -8,7 +8,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from adframe.config.model import RunConfig
 from adframe.config.yaml_tree import escaped, to_yaml
-from adframe.errors import Path_
+from adframe.errors import KeyPath
 
 
 def resolved(config: RunConfig) -> str:
@@ -26,7 +26,7 @@ def resolved(config: RunConfig) -> str:
 _MARK = "# \x1f"  # no value contains it: YAML has no control characters
 
 
-def _commented(value: Any, path: Path_, config: RunConfig) -> Any:
+def _commented(value: Any, path: KeyPath, config: RunConfig) -> Any:
     if not isinstance(value, dict | list) or not value:
         return value
     made: Any = CommentedMap() if isinstance(value, dict) else CommentedSeq()

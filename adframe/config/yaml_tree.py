@@ -20,7 +20,7 @@ from ruamel.yaml.nodes import ScalarNode, SequenceNode
 
 from adframe.config.bundled import shown
 from adframe.config.variables import escape, expand, is_variable
-from adframe.errors import ConfigError, Path_, Problem, UserError
+from adframe.errors import ConfigError, KeyPath, Problem, UserError
 
 MAX_NODES = 20_000
 MAX_BYTES = 1 << 18
@@ -31,8 +31,8 @@ _TEXT = ("str", "bool", "timestamp", "value", "merge")  # tags of values that st
 
 def map_tree(
     value: Any,
-    leaf: Callable[[Any, Path_], Any],
-    path: Path_ = (),
+    leaf: Callable[[Any, KeyPath], Any],
+    path: KeyPath = (),
     sequence: Callable[[Iterable[Any]], Any] | None = None,
 ) -> Any:
     """Copy of a tree of dicts, lists and tuples, with ``leaf(value, path)`` for all other values.
@@ -51,7 +51,7 @@ def map_tree(
     return leaf(value, path)
 
 
-def leaves(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
+def leaves(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
     """Path and value of each leaf of such a tree; an empty dict, list or tuple is a leaf."""
     if not isinstance(value, dict | list | tuple) or not value:
         yield path, value
@@ -179,7 +179,7 @@ class _Reader:
     def __init__(self, name: str, lines: bool, folder: Path | None) -> None:
         self.name, self.lines, self.folder, self.count = name, lines, folder, 0
 
-    def node(self, raw: Any, key: Any = None, path: Path_ = ()) -> ConfigNode:
+    def node(self, raw: Any, key: Any = None, path: KeyPath = ()) -> ConfigNode:
         """A tree from ruamel's nodes; values of a mapping get the line of their key."""
         mark = (key or raw).start_mark
         origin = f"{self.name}:{mark.line + 1}" if self.lines else self.name
