@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-from adframe.config.yaml_tree import ConfigNode
+from adframe.config.yaml_tree import ConfigNode, has_part
 from adframe.errors import ConfigError, KeyPath, Problem, did_you_mean
 from adframe.registry.registry import Plugin
 
@@ -49,18 +49,12 @@ def _trim(loc: KeyPath, table: Any, keep_last: bool) -> KeyPath:
     """Path of an error in the mapping: pydantic's location without the names of union branches."""
     path: list[str | int] = []
     for index, part in enumerate(loc):
-        if _has(table, part):
+        if has_part(table, part):
             table = table[part]
         elif not (keep_last and index == len(loc) - 1):
             continue
         path.append(part)
     return tuple(path) if path or not loc else (loc[0],)
-
-
-def _has(table: Any, part: str | int) -> bool:
-    if isinstance(table, Mapping):
-        return part in table
-    return isinstance(table, list) and isinstance(part, int) and part < len(table)
 
 
 def _model_at(model: type[BaseModel] | None, path: KeyPath) -> type[BaseModel] | None:

@@ -15,8 +15,7 @@ def resolved(config: RunConfig) -> str:
     """YAML that runs again unchanged; a comment after each value says where it came from."""
     text = to_yaml(_commented(escaped(config.dump()), (), config), width=4096)
     lines = [line.partition(_MARK) for line in text.splitlines()]
-    width = max(len(value.rstrip()) for value, mark, _ in lines if mark)
-    width = min(width, 60)
+    width = min(60, max(len(value.rstrip()) for value, mark, _ in lines if mark))
     return "".join(
         f"{value.rstrip():<{width}}  # {origin}\n" if mark else f"{value}\n"
         for value, mark, origin in lines

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,13 @@ def to_yaml(value: Any, flow: bool | None = False, width: int = 80) -> str:
     return stream.getvalue()
 
 
+def has_part(value: Any, part: str | int) -> bool:
+    """Whether a mapping has this key, or a list this index."""
+    if isinstance(value, Mapping):
+        return part in value
+    return isinstance(value, list) and isinstance(part, int) and part < len(value)
+
+
 @dataclass(frozen=True)
 class ConfigNode:
     """A mapping (dict of nodes), a list (of nodes) or a plain value, with its origin."""
@@ -109,10 +116,7 @@ class ConfigNode:
         """The deepest existing node on a path, and how many parts of the path are left."""
         node = self
         for depth, part in enumerate(path):
-            inside = isinstance(node.value, dict) and part in node.value
-            if not inside and not (
-                isinstance(node.value, list) and isinstance(part, int) and part < len(node.value)
-            ):
+            if not has_part(node.value, part):
                 return node, len(path) - depth
             node = node.value[part]
         return node, 0

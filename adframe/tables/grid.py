@@ -137,7 +137,7 @@ def _changed(tree: ConfigNode, changes: list[ConfigNode], root: str) -> ConfigNo
 
     for change in changes:
         for key, value in change.value.items():
-            tree = set_node(tree, key, filled(value, ()))
+            tree = set_node(tree, key.split("."), filled(value, ()))
     return tree
 
 
