@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from adframe.engine.report import scores_csv
+from adframe.engine.report import result_json, scores_csv
 from adframe.engine.runner import load_run
 from adframe.errors import UserError
 from adframe.io.atomic import read_json
@@ -45,7 +45,7 @@ def verify(folder: Path, **options: Any) -> str | None:
             f"{path}: {len(differing)} of {len(pairs)} images have another score now; "
             f"by {_difference(*worst):.3g} at most, {worst[0][0]}"
         )
-    stored_result, result = read_json(folder / "result.json"), report.dump()
+    stored_result, result = read_json(folder / "result.json"), result_json(report)
     for key in ("auroc", "mean_auroc", "floor", "scorers"):
         if not isinstance(stored_result, dict) or stored_result.get(key) != result[key]:
             return f"{folder / 'result.json'}: {key} is not that of the scores"
