@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-Path_ = tuple[str | int, ...]  #: keys and indexes from the top of a config to one value
+KeyPath = tuple[str | int, ...]  #: keys and indexes from the top of a config to one value
 
 
 class UserError(Exception):
@@ -39,7 +39,7 @@ class TrainingError(Exception):
 class Problem:
     """One problem of a config: file and line (``where``), key (``path``), and message."""
 
-    path: Path_
+    path: KeyPath
     message: str
     where: str = ""
 

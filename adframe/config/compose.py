@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import reduce
 from pathlib import Path
 
 from adframe.config.bundled import find_config, shown
@@ -32,14 +33,9 @@ def compose(path: Path, above: tuple[Path, ...] = (), read: list[Path] | None = 
     if plugins is not None and isinstance(plugins.value, list):
         items = [_absolute(path, item) for item in plugins.value]
         node.value["plugins"] = ConfigNode(items, plugins.origin)
-    extends = node.value.pop("extends", None)
-    if extends is None:
-        return node
-    base: ConfigNode | None = None
-    for item in extends.value if isinstance(extends.value, list) else [extends]:
-        below = _extended(path, item, above, read)
-        base = merge(base, below) if base else below
-    return merge(base, node) if base else node
+    extends = node.value.pop("extends", ConfigNode([], ""))
+    items = extends.value if isinstance(extends.value, list) else [extends]
+    return reduce(merge, [*(_extended(path, item, above, read) for item in items), node])
 
 
 def _extended(
@@ -104,26 +100,28 @@ def set_value(tree: ConfigNode, setting: str) -> ConfigNode:
     origin = one_line(f"--set {setting}")
     if not equals or not all(key.strip().split(".")):
         raise UserError(f"{origin}: write KEY=VALUE")
-    return set_node(tree, key.strip(), parse(text, origin, folder=Path()))
+    return set_node(tree, key.strip().split("."), parse(text, origin, folder=Path()))
 
 
-def set_node(tree: ConfigNode, key: str, value: ConfigNode) -> ConfigNode:
-    """Merge ``value`` into a tree at a dotted ``key``; see ``set_value``.
+def set_node(node: ConfigNode, keys: list[str], value: ConfigNode, depth: int = 0) -> ConfigNode:
+    """The tree with ``value`` merged at a path of keys; see ``set_value``.
+
+    Args:
+        node: the tree, or the part of it below the first ``depth`` keys.
+        keys: parts of a dotted key.
+        value: the new value.
+        depth: number of keys that led to ``node``.
 
     Raises:
-        UserError: the key leads nowhere.
+        UserError: the keys lead nowhere.
     """
-    return _set(tree, key.split("."), 0, value)
-
-
-def _set(node: ConfigNode, keys: list[str], depth: int, value: ConfigNode) -> ConfigNode:
     if depth == len(keys):
         return merge(node, value)
     key, empty = keys[depth], ConfigNode(None, value.origin)
     if key == "+":
         one = [] if node.value is None else [node]
         items = node.value if isinstance(node.value, list) else one
-        return ConfigNode([*items, _set(empty, keys, depth + 1, value)], node.origin)
+        return ConfigNode([*items, set_node(empty, keys, value, depth + 1)], node.origin)
     if isinstance(node.value, list):
         items = list(node.value)
         index = int(key) if re.fullmatch(r"-?[0-9]{1,9}", key) else len(items)
@@ -131,10 +129,10 @@ def _set(node: ConfigNode, keys: list[str], depth: int, value: ConfigNode) -> Co
             at = ".".join(keys[:depth])
             text = f"'{at}' is a list of {len(items)}; no item '{key}' ('+' appends one)"
             raise UserError(one_line(f"{value.origin}: {text}"))
-        items[index] = _set(items[index], keys, depth + 1, value)
+        items[index] = set_node(items[index], keys, value, depth + 1)
         return ConfigNode(items, node.origin)
     old = node.value.get(key) if isinstance(node.value, dict) else None
-    new = _set(old or empty, keys, depth + 1, value)
+    new = set_node(old or empty, keys, value, depth + 1)
     # An existing mapping keeps its origin: a key that it still lacks is to be added there.
     where = node.origin if isinstance(node.value, dict) else value.origin
     return merge(node, ConfigNode({key: new}, where))

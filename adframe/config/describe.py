@@ -16,7 +16,7 @@ from adframe.config.sections import Exposure, Term, Train
 from adframe.config.yaml_tree import leaves, to_yaml
 from adframe.errors import UserError, did_you_mean
 from adframe.registry.loading import LoadedPlugins
-from adframe.registry.registry import Entry, Registry
+from adframe.registry.registry import KINDS, Entry, Registry
 
 KIND_DEFAULT = "the kind's default"
 #: Section of a config -> the model of its keys; ``config`` is the whole.
@@ -41,16 +41,13 @@ def argument_docs(component: type) -> dict[str, tuple[str, str]]:
 def _arguments(text: str) -> dict[str, tuple[str, str]]:
     section = re.split(r"\n(?=\S)", text.partition("\nArgs:\n")[2])[0]
     found: dict[str, list[str]] = {}
-    provenance: dict[str, str] = {}
-    name = ""
     for line in inspect.cleandoc(section).splitlines():
         match = None if line.startswith(" ") else _ARGUMENT.match(line)
         if match:
-            name = match[1]
-            provenance[name], found[name] = match[2] or "", [match[3]]
-        elif name:
-            found[name].append(line.strip())
-    return {name: (provenance[name], " ".join(words)) for name, words in found.items()}
+            words = found[match[1]] = [match[2] or "", match[3]]
+        elif found:
+            words.append(line.strip())
+    return {name: (provenance, " ".join(text)) for name, (provenance, *text) in found.items()}
 
 
 def describe(entry: Entry, registry: Registry | None = None) -> dict[str, Any]:
@@ -95,7 +92,9 @@ def describe_section(name: str, registry: Registry | None = None) -> dict[str, A
         UserError: there is no such section.
     """
     if name not in SECTIONS:
-        raise UserError(f"no section '{name}'{did_you_mean(name, SECTIONS)}")
+        hint = did_you_mean(name, [*KINDS, *SECTIONS])
+        there = f"kinds: {', '.join(KINDS)}; sections: {', '.join(SECTIONS)}"
+        raise UserError(f"no kind or section '{name}'{hint} ({there})")
     model = SECTIONS[name]
     schema = schema_of(model)["properties"]
     keys = [
@@ -209,12 +208,6 @@ def _words(schema: dict[str, Any]) -> str:
     name = schema.get("format", name)
     bounds = [f"{sign} {schema[key]}" for key, sign in _BOUNDS.items() if key in schema]
     return " ".join([name, *bounds])
-
-
-def options_schema(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
-    """Option -> its JSON Schema."""
-    properties: dict[str, dict[str, Any]] = schema_of(model)["properties"]
-    return properties
 
 
 def schema_of(model: type[BaseModel]) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-from adframe.config.yaml_tree import ConfigNode
-from adframe.errors import ConfigError, Path_, Problem, did_you_mean
+from adframe.config.yaml_tree import ConfigNode, has_part
+from adframe.errors import ConfigError, KeyPath, Problem, did_you_mean
 from adframe.registry.registry import Plugin
 
 _NESTED = "adframe_component"  # type of an error that contains the problems of a component
@@ -30,8 +30,8 @@ def exactly(choices: tuple[Any, ...], value: Any) -> Any:
 
 
 def problems_of(error: ValidationError, model: type[BaseModel], table: Any) -> list[Problem]:
-    """Convert a pydantic error to problems, without duplicates; paths start at the mapping."""
-    found: dict[Path_, Problem] = {}
+    """The problems of a mapping, each once, paths relative to it."""
+    found: dict[KeyPath, Problem] = {}
     for item in error.errors(include_url=False):
         path = _trim(item["loc"], table, keep_last=item["type"] == "missing")
         if item["type"] == _NESTED:
@@ -45,11 +45,11 @@ def problems_of(error: ValidationError, model: type[BaseModel], table: Any) -> l
     return [problem for path, problem in found.items() if path not in above]
 
 
-def _trim(loc: Path_, table: Any, keep_last: bool) -> Path_:
+def _trim(loc: KeyPath, table: Any, keep_last: bool) -> KeyPath:
     """Path of an error in the mapping: pydantic's location without the names of union branches."""
     path: list[str | int] = []
     for index, part in enumerate(loc):
-        if _has(table, part):
+        if has_part(table, part):
             table = table[part]
         elif not (keep_last and index == len(loc) - 1):
             continue
@@ -57,13 +57,7 @@ def _trim(loc: Path_, table: Any, keep_last: bool) -> Path_:
     return tuple(path) if path or not loc else (loc[0],)
 
 
-def _has(table: Any, part: str | int) -> bool:
-    if isinstance(table, Mapping):
-        return part in table
-    return isinstance(table, list) and isinstance(part, int) and part < len(table)
-
-
-def _model_at(model: type[BaseModel] | None, path: Path_) -> type[BaseModel] | None:
+def _model_at(model: type[BaseModel] | None, path: KeyPath) -> type[BaseModel] | None:
     for part in path:
         if isinstance(part, str) and model is not None:
             field = model.model_fields.get(part)
@@ -141,8 +135,8 @@ def located(problems: Iterable[Problem], node: ConfigNode) -> ConfigError:
     return ConfigError(sorted(found, key=order))
 
 
-def as_written(path: Path_, node: ConfigNode) -> Path_:
-    """Path as written in the file, where a single scorer may stand without a list."""
+def as_written(path: KeyPath, node: ConfigNode) -> KeyPath:
+    """A path as the files have it: a single scorer need not be in a list."""
     scorer = node.value.get("scorer")
     if path[:2] == ("scorer", 0) and (scorer is None or not isinstance(scorer.value, list)):
         return ("scorer", *path[2:])

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Interval
-from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, WithJsonSchema
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema
 
-from adframe.config import yaml_tree
 from adframe.config.bundled import find_config, shown
 from adframe.config.compose import compose, set_value
 from adframe.config.messages import as_written, located, nested, once
@@ -18,14 +16,13 @@ from adframe.config.schema import (
     USE_KIND_DEFAULT,
     Component,
     ComponentSpec,
-    Settings,
     plain,
     resolve,
     validate,
 )
-from adframe.config.sections import Exposure, Term, Train
-from adframe.config.yaml_tree import escaped, to_yaml
-from adframe.errors import ConfigError, Path_, Problem
+from adframe.config.sections import Exposure, Section, Term, Train
+from adframe.config.yaml_tree import ConfigNode, escaped, to_yaml
+from adframe.errors import ConfigError, KeyPath, Problem
 from adframe.io.paths import AnyPath, as_list
 from adframe.registry.loading import LoadedPlugins, load_plugins
 
@@ -53,10 +50,8 @@ Scorers = Annotated[
 ]
 
 
-class RunConfig(Settings):
-    """The validated config of a run; create it with ``load_config``."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
+class RunConfig(Section):
+    """Everything that a run depends on; made by ``load_config``."""
 
     seed: Annotated[int, Interval(ge=0, lt=2**63)] = 0
     """Decides every random number of the run: weights, order, augmentation, splits."""
@@ -86,7 +81,7 @@ class RunConfig(Settings):
     """Files of plugins to load, relative to the config; needs ``--allow-code``."""
 
     _loaded: LoadedPlugins = PrivateAttr()
-    _tree: yaml_tree.ConfigNode = PrivateAttr()
+    _tree: ConfigNode = PrivateAttr()
     _source: str = PrivateAttr()
 
     def __repr__(self) -> str:
@@ -113,7 +108,7 @@ class RunConfig(Settings):
         """YAML text of the config, with all defaults; it can be run again."""
         return to_yaml(escaped(self.dump()))
 
-    def written(self, path: Path_) -> str | None:
+    def written(self, path: KeyPath) -> str | None:
         """File and line, or ``--set``, that gives the value at ``path``; None for a default."""
         node = self._tree.find(as_written(path, self._tree))
         if node is None and path[-1:] == ("name",):  # a bare name is short for a mapping
@@ -154,20 +149,13 @@ def load_config(
     node = compose(file)
     for setting in as_list(settings):
         node = set_value(node, setting)
-    return validate_tree(
-        node,
-        shown(file),
-        plugins=as_list(plugins),
-        without=as_list(without),
-        allow_code=allow_code,
-        loaded=loaded,
-    )
+    files, left_out = as_list(plugins), as_list(without)
+    return validate_tree(node, shown(file), files, left_out, allow_code, loaded)
 
 
 def validate_tree(
-    node: yaml_tree.ConfigNode,
+    node: ConfigNode,
     source: str,
-    *,
     plugins: Sequence[AnyPath] = (),
     without: Iterable[str] = (),
     allow_code: bool = False,
@@ -198,7 +186,7 @@ def validate_tree(
     return config
 
 
-def _plugin_files(node: yaml_tree.ConfigNode) -> dict[Path_, str]:
+def _plugin_files(node: ConfigNode) -> dict[KeyPath, str]:
     """Path in the config -> file that ``plugins:`` names; validation reports other values."""
     plugins = node.value.get("plugins")
     items = plugins.value if plugins is not None and isinstance(plugins.value, list) else []
@@ -207,11 +195,3 @@ def _plugin_files(node: yaml_tree.ConfigNode) -> dict[Path_, str]:
         for index, item in enumerate(items)
         if isinstance(item.value, str)
     }
-
-
-def from_mapping(table: Mapping[str, Any], loaded: LoadedPlugins | None = None) -> RunConfig:
-    """Validate plain values as a config, for tests and notebooks."""
-    import json
-
-    node = yaml_tree.parse(json.dumps(table, ensure_ascii=False), "config")
-    return validate_tree(node, "config", loaded=loaded)

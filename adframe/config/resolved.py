@@ -8,15 +8,14 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from adframe.config.model import RunConfig
 from adframe.config.yaml_tree import escaped, to_yaml
-from adframe.errors import Path_
+from adframe.errors import KeyPath
 
 
 def resolved(config: RunConfig) -> str:
     """YAML text of the config, with a comment after each value that gives its origin."""
     text = to_yaml(_commented(escaped(config.dump()), (), config), width=4096)
     lines = [line.partition(_MARK) for line in text.splitlines()]
-    width = max(len(value.rstrip()) for value, mark, _ in lines if mark)
-    width = min(width, 60)
+    width = min(60, max(len(value.rstrip()) for value, mark, _ in lines if mark))
     return "".join(
         f"{value.rstrip():<{width}}  # {origin}\n" if mark else f"{value}\n"
         for value, mark, origin in lines
@@ -26,7 +25,7 @@ def resolved(config: RunConfig) -> str:
 _MARK = "# \x1f"  # no value contains it: YAML has no control characters
 
 
-def _commented(value: Any, path: Path_, config: RunConfig) -> Any:
+def _commented(value: Any, path: KeyPath, config: RunConfig) -> Any:
     if not isinstance(value, dict | list) or not value:
         return value
     made: Any = CommentedMap() if isinstance(value, dict) else CommentedSeq()

@@ -32,7 +32,7 @@ from adframe import interfaces
 from adframe.config.messages import exactly, nested, problems_of
 from adframe.config.signature import parameters_of
 from adframe.config.yaml_tree import map_tree
-from adframe.errors import ConfigError, Path_, PluginFault, Problem, UserError
+from adframe.errors import ConfigError, KeyPath, PluginFault, Problem, UserError
 from adframe.registry.registry import KINDS, Entry, Registry
 
 #: Default of a component that the config does not set: the registry's default of its kind.
@@ -60,14 +60,14 @@ class ComponentSpec:
         """The component as a config mapping, with defaults."""
         return {"name": self.entry.name, **plain(self.options)}
 
-    def build(self, path: Path_ = ()) -> Any:
-        """Create an instance of the component.
+    def build(self, path: KeyPath = ()) -> Any:
+        """A new instance.
 
         Raises:
             ConfigError: the constructor refuses the options (ValueError), located at ``path``.
         """
 
-        def built(value: Any, at: Path_) -> Any:
+        def built(value: Any, at: KeyPath) -> Any:
             return value.build(at) if isinstance(value, ComponentSpec) else value
 
         options = map_tree(self.options, built, path)
@@ -80,7 +80,7 @@ class ComponentSpec:
 def plain(value: Any) -> Any:
     """Convert a validated value to plain dicts, lists and values for YAML and JSON."""
 
-    def leaf(value: Any, _: Path_) -> Any:
+    def leaf(value: Any, _: KeyPath) -> Any:
         if isinstance(value, ComponentSpec):
             return value.dump()
         if isinstance(value, BaseModel):

@@ -13,10 +13,14 @@ from adframe.config.schema import Component, ComponentSpec, Settings
 Weight = Annotated[float, Ge(0)]
 
 
-class Term(Settings):
-    """One term of the objective: a loss, its stages and its weight."""
+class Section(Settings):
+    """A mapping whose keys are documented by the text below them."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class Term(Section):
+    """One term of the objective: which loss, at which stages, with which weight."""
 
     loss: Annotated[ComponentSpec, Component("loss")]
     """The loss: its name, or a mapping with ``name`` and options."""
@@ -26,10 +30,8 @@ class Term(Settings):
     """Factor of the loss: one number, or one for each of ``stages``."""
 
 
-class Exposure(Settings):
-    """Known outliers: the network trains on them (outlier exposure), or only scorers use them."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
+class Exposure(Section):
+    """Known outliers: the network trains on them (outlier exposure), or only scorers see them."""
 
     dataset: Annotated[ComponentSpec, Component("dataset")]
     """Where the images come from: the training images of a data set, or any folder."""
@@ -37,10 +39,8 @@ class Exposure(Settings):
     """Known outliers per inlier in a batch; 0 shows them to scorers only."""
 
 
-class Train(Settings):
-    """Training: number of epochs, batch size, device, precision and checkpoints."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
+class Train(Section):
+    """How long the network is trained, on which device, and when checkpoints are written."""
 
     epochs: Annotated[int, Interval(ge=1, le=1_000_000)]
     """Passes over the training images."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ruamel.yaml.nodes import ScalarNode, SequenceNode
 
 from adframe.config.bundled import shown
 from adframe.config.variables import escape, expand, is_variable
-from adframe.errors import ConfigError, Path_, Problem, UserError
+from adframe.errors import ConfigError, KeyPath, Problem, UserError
 
 MAX_NODES = 20_000
 MAX_BYTES = 1 << 18
@@ -31,8 +31,8 @@ _TEXT = ("str", "bool", "timestamp", "value", "merge")  # tags of values that st
 
 def map_tree(
     value: Any,
-    leaf: Callable[[Any, Path_], Any],
-    path: Path_ = (),
+    leaf: Callable[[Any, KeyPath], Any],
+    path: KeyPath = (),
     sequence: Callable[[Iterable[Any]], Any] | None = None,
 ) -> Any:
     """Copy of a tree of dicts, lists and tuples, with ``leaf(value, path)`` for all other values.
@@ -51,8 +51,8 @@ def map_tree(
     return leaf(value, path)
 
 
-def leaves(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
-    """Path and value of each leaf of a tree; an empty dict, list or tuple is a leaf."""
+def leaves(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Path and value of each leaf of such a tree; an empty dict, list or tuple is a leaf."""
     if not isinstance(value, dict | list | tuple) or not value:
         yield path, value
         return
@@ -85,6 +85,13 @@ def to_yaml(value: Any, flow: bool | None = False, width: int = 80) -> str:
     return stream.getvalue()
 
 
+def has_part(value: Any, part: str | int) -> bool:
+    """Whether a mapping has this key, or a list this index."""
+    if isinstance(value, Mapping):
+        return part in value
+    return isinstance(value, list) and isinstance(part, int) and part < len(value)
+
+
 @dataclass(frozen=True)
 class ConfigNode:
     """A mapping (dict of nodes), a list (of nodes) or a plain value, with its origin."""
@@ -109,10 +116,7 @@ class ConfigNode:
         """The deepest existing node on a path, and how many keys of the path remain."""
         node = self
         for depth, part in enumerate(path):
-            inside = isinstance(node.value, dict) and part in node.value
-            if not inside and not (
-                isinstance(node.value, list) and isinstance(part, int) and part < len(node.value)
-            ):
+            if not has_part(node.value, part):
                 return node, len(path) - depth
             node = node.value[part]
         return node, 0
@@ -179,8 +183,8 @@ class _Reader:
     def __init__(self, name: str, lines: bool, folder: Path | None) -> None:
         self.name, self.lines, self.folder, self.count = name, lines, folder, 0
 
-    def node(self, raw: Any, key: Any = None, path: Path_ = ()) -> ConfigNode:
-        """Convert a ruamel node to a tree; values of a mapping get the line of their key."""
+    def node(self, raw: Any, key: Any = None, path: KeyPath = ()) -> ConfigNode:
+        """A tree from ruamel's nodes; values of a mapping get the line of their key."""
         mark = (key or raw).start_mark
         origin = f"{self.name}:{mark.line + 1}" if self.lines else self.name
         self.count += 1

@@ -135,7 +135,7 @@ _RGB = 3  # torchvision's ImageReadMode
 def _as_pixels(image: Image.Image, size: int | None) -> Tensor:
     image = _rgb(image)
     if size is not None:
-        image = _square(image, size)
+        image = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 
 
@@ -148,16 +148,6 @@ def _rgb(image: Image.Image) -> Image.Image:
         ground = Image.new("RGBA", rgba.size, "white")
         image = Image.alpha_composite(ground, rgba)
     return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _square(image: Image.Image, size: int) -> Image.Image:
-    width, height = image.size
-    if (width, height) == (size, size):
-        return image
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    box = (left, top, left + side, top + side)
-    return image.resize((size, size), Image.Resampling.BILINEAR, box=box)
 
 
 def decoded(

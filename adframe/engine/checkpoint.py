@@ -95,10 +95,11 @@ def load_state(run: Run, optimizers: Optimizers) -> dict[str, Any]:
         facts["sums"] = {str(name): float(value) for name, value in facts["sums"].items()}
     except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise UserError(f"{path}: does not fit the optimizer of config.yaml: {error}") from error
-    run.previous_seconds = seconds(path.with_suffix(".json"))
+    earlier = seconds(path.with_suffix(".json"))
+    run.add_seconds(earlier)
     # A kill may have come between the two files, so the second is written again.
     known = {key: value for key, value in facts.items() if key != "scalars"}
-    _write_summary(path, {**known, "seconds": run.previous_seconds})
+    _write_summary(path, {**known, "seconds": earlier})
     return facts
 
 
@@ -178,20 +179,18 @@ def restore_model(
     """
     tensors, facts = model
     path = folder / "model.safetensors"
-    groups: dict[str, dict[str, Tensor]] = {}
-    for key, tensor in tensors.items():
-        if key.startswith("method/"):
-            groups.setdefault("method", {})[key.removeprefix("method/")] = tensor
-        else:
-            owner, _, name = key.rpartition("/")
-            groups.setdefault(owner, {})[name] = tensor
-    _load_weights(path, assembly.method, groups.get("method", {}))
+
+    def part(prefix: str) -> dict[str, Tensor]:
+        keys = [key for key in tensors if key.startswith(prefix)]
+        return {key.removeprefix(prefix): tensors[key] for key in keys}
+
+    _load_weights(path, assembly.method, part("method/"))
     names = [spec.entry.name for spec in config.scorer]
     if facts.get("scorers") != names:
         raise UserError(f"{path}: has scorers {facts.get('scorers')}, config.yaml has {names}")
     for index, (name, scorer) in enumerate(zip(names, assembly.scorers, strict=True)):
         try:
-            scorer.restore(groups.get(f"scorer/{index}", {}))
+            scorer.restore(part(f"scorer/{index}/"))
         except (LookupError, ValueError, TypeError, RuntimeError) as error:
             raise UserError(f"{path}: does not fit the scorer {name}: {error}") from error
 

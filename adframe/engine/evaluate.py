@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 
 from adframe.engine.features import MIN_BATCH, extract_features
-from adframe.engine.metrics import Outcome, auroc, pixel_floor
-from adframe.engine.report import Report
+from adframe.engine.metrics import auroc, pixel_floor
 from adframe.engine.state import Run
 from adframe.interfaces import (
     Features,
     Images,
     Method,
+    Outcome,
     Pixels,
+    Report,
     Scorer,
     Shift,
     ViewSpec,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,32 +12,10 @@ from torch.nn.functional import normalize
 
 from adframe.data.lazy import iter_chunks
 from adframe.engine.features import MAX_ROWS_PER_PASS
-from adframe.interfaces import Images
+from adframe.interfaces import Images, Outcome
 from adframe.ops.nearest import COLUMNS, topk_cosine
 
 MAX_FLOAT_BYTES = 256 << 20  # bytes of float images that the pixel floor compares at once
-
-
-@dataclass
-class Outcome:
-    """The scores of one scorer on every test image, and their AUROC.
-
-    Attributes:
-        scores: outlier set -> (N,) float32, inliers of the test split first, then the outliers.
-        auroc: outlier set -> area under the ROC curve, 0..1.
-    """
-
-    auroc: dict[str, float]
-    scores: dict[str, Tensor] = field(repr=False)
-
-    @property
-    def mean(self) -> float:
-        """Mean AUROC over the outlier sets."""
-        return float(np.mean(list(self.auroc.values())))
-
-    def dump(self) -> dict[str, Any]:
-        """The entry of ``result.json``."""
-        return {"auroc": self.auroc, "mean_auroc": self.mean}
 
 
 def auroc(scores: dict[str, Tensor]) -> dict[str, float]:

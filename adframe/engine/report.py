@@ -1,65 +1,30 @@
-"""The result of a run, and the files that contain it."""
+"""The files that the result of a run is written to."""
 
 from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from adframe.engine import checkpoint
-from adframe.engine.metrics import Outcome
 from adframe.engine.state import Run
-from adframe.interfaces import Images
+from adframe.interfaces import Images, Outcome, Report
 from adframe.io import atomic
 
 
-@dataclass
-class Report:
-    """The result of a run: the content of ``result.json`` as values.
+def result_json(report: Report) -> dict[str, Any]:
+    """The content of ``result.json``."""
 
-    Attributes:
-        outcomes: scorer name -> scores and AUROC; the first is the main scorer.
-        floor: ``cosine`` and ``l2`` -> the same by the nearest training image on raw pixels.
-        seconds: seconds of training and evaluation, of all processes of a resumed run.
-        epochs: epochs trained.
-        out: the run folder, if there is one.
-    """
+    def of(outcome: Outcome) -> dict[str, Any]:
+        return {"auroc": outcome.auroc, "mean_auroc": outcome.mean}
 
-    outcomes: dict[str, Outcome]
-    floor: dict[str, Outcome]
-    seconds: float
-    epochs: int
-    out: Path | None = None
-
-    def __repr__(self) -> str:
-        scorer, count = next(iter(self.outcomes)), len(self.auroc)
-        sets = f"{count} outlier set{'s' if count > 1 else ''}"
-        return (
-            f"Report(AUROC {self.mean_auroc:.4f} by {scorer} on {sets}, {self.epochs} epochs, "
-            f"{self.seconds:.0f} s)"
-        )
-
-    @property
-    def auroc(self) -> dict[str, float]:
-        """Outlier set -> AUROC of the first scorer."""
-        return next(iter(self.outcomes.values())).auroc
-
-    @property
-    def mean_auroc(self) -> float:
-        """Mean AUROC of the first scorer over the outlier sets."""
-        return next(iter(self.outcomes.values())).mean
-
-    def dump(self) -> dict[str, Any]:
-        """The content of ``result.json``."""
-        return {
-            **next(iter(self.outcomes.values())).dump(),
-            "floor": {measure: outcome.dump() for measure, outcome in self.floor.items()},
-            "scorers": {name: outcome.dump() for name, outcome in self.outcomes.items()},
-            "seconds": round(self.seconds, 1),
-            "epochs": self.epochs,
-        }
+    return {
+        **of(next(iter(report.outcomes.values()))),
+        "floor": {measure: of(outcome) for measure, outcome in report.floor.items()},
+        "scorers": {name: of(outcome) for name, outcome in report.outcomes.items()},
+        "seconds": round(report.seconds, 1),
+        "epochs": report.epochs,
+    }
 
 
 def scores_csv(report: Report, test_sets: dict[str, Images]) -> str:
@@ -85,4 +50,4 @@ def write_report(report: Report, run: Run) -> None:
     }
     checkpoint.save_model(run, facts)
     atomic.write(run.out / "scores.csv", scores_csv(report, run.test_sets))
-    atomic.write_json(run.out / "result.json", report.dump())
+    atomic.write_json(run.out / "result.json", result_json(report))

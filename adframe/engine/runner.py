@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -16,14 +14,14 @@ from adframe.engine import checkpoint, datasets
 from adframe.engine.build import construct, locating, set_up
 from adframe.engine.environment import environment
 from adframe.engine.evaluate import evaluate
-from adframe.engine.report import Report, write_report
+from adframe.engine.report import write_report
 from adframe.engine.run_folder import open_folder
 from adframe.engine.state import Run
 from adframe.engine.train import train
 from adframe.errors import ConfigError, Problem
+from adframe.interfaces import Report
 from adframe.io import atomic
 from adframe.io.locks import lock_folder
-from adframe.io.paths import AnyPath
 
 
 def run(
@@ -102,19 +100,20 @@ def _device(config: RunConfig) -> torch.device:
 
 def evaluate_folder(
     folder: Path,
-    *,
-    plugins: AnyPath | Iterable[AnyPath] = (),
-    without: str | Iterable[str] = (),
-    allow_code: bool = False,
     verbose: bool = False,
+    **options: Any,
 ) -> Report:
     """Evaluate a finished run again from its saved weights, and write the result.
+
+    Args:
+        folder: a run folder.
+        verbose: let plugins show progress and results on the terminal.
+        options: plugins, without, allow_code, as for ``load_config``.
 
     Raises:
         UserError: the folder holds no finished run, or a file of it is damaged.
     """
-    with lock_folder(folder if os.path.isdir(folder) else None):
-        options = {"plugins": plugins, "without": without, "allow_code": allow_code}
+    with lock_folder(folder if folder.is_dir() else None):
         current, report = load_run(folder, verbose, **options)
         current.out, report.out = folder, folder
         write_report(report, current)

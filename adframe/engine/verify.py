@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from adframe.engine.report import scores_csv
+from adframe.engine.report import result_json, scores_csv
 from adframe.engine.runner import load_run
 from adframe.errors import UserError
 from adframe.io.atomic import read_json
@@ -45,7 +45,7 @@ def verify(folder: Path, **options: Any) -> str | None:
             f"{path}: {len(differing)} of {len(pairs)} images have a different score; "
             f"the largest difference is {_difference(*worst):.3g}, for {worst[0][0]}"
         )
-    stored_result, result = read_json(folder / "result.json"), report.dump()
+    stored_result, result = read_json(folder / "result.json"), result_json(report)
     for key in ("auroc", "mean_auroc", "floor", "scorers"):
         if not isinstance(stored_result, dict) or stored_result.get(key) != result[key]:
             return f"{folder / 'result.json'}: {key} does not match the scores"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from adframe.interfaces.data import Images, Splits
 
 
-class Run(Protocol):
-    """A run in progress; hooks receive it.
+@dataclass
+class Run:
+    """A run in progress, as hooks see it.
 
     Attributes:
         config: the validated config, as ``run.config.train.epochs``.
@@ -23,7 +27,7 @@ class Run(Protocol):
         device: device that the network is trained on.
         exposed: known outliers that the run trains with, if there are any.
         epoch: epochs completed.
-        step: batches trained so far.
+        step: batches trained so far, of ``total_steps``.
         epoch_metrics: mean of each metric over the epoch just completed.
         verbose: whether to print anything to the terminal.
     """
@@ -34,71 +38,92 @@ class Run(Protocol):
     test_sets: dict[str, Images]
     assembly: Any
     device: torch.device
-    exposed: Images | None
-    epoch: int
-    step: int
-    epoch_metrics: dict[str, float]
-    verbose: bool
+    exposed: Images | None = None
+    epoch: int = 0
+    step: int = 0
+    epoch_metrics: dict[str, float] = field(default_factory=dict)
+    verbose: bool = False
+
+    def __post_init__(self) -> None:
+        self._observers: list[object] = []
+        self._started = time.monotonic()
 
     @property
     def seconds(self) -> float:
         """Seconds that the run has taken so far, including the processes before a resume."""
+        return time.monotonic() - self._started
 
     @property
     def batch_size(self) -> int:
-        """Number of inliers in a batch."""
+        """Number of inliers in a batch; at most all training images."""
+        return min(int(self.config.train.batch_size), len(self.data.train))
 
     @property
     def batches_per_epoch(self) -> int:
-        """Number of batches in an epoch."""
+        """Number of complete batches in an epoch; other images are left over in each epoch."""
+        return len(self.data.train) // self.batch_size
 
     @property
     def total_steps(self) -> int:
         """Number of batches in the whole run."""
+        return self.batches_per_epoch * int(self.config.train.epochs)
 
     def attach(self, observer: object) -> None:
         """Calls the hooks of an object from now on, until the run ends."""
+        self.config.loaded.manager.register(observer)
+        self._observers.append(observer)
 
 
-class Outcome(Protocol):
-    """The scores of one scorer on every test image."""
+@dataclass
+class Outcome:
+    """The scores of one scorer on every test image, and their AUROC.
 
-    @property
-    def auroc(self) -> Mapping[str, float]:
-        """Outlier set -> AUROC, 0..1."""
+    Attributes:
+        auroc: outlier set -> area under the ROC curve, 0..1.
+        scores: test set -> (N,) float32: ``inliers`` first, then each outlier set.
+    """
+
+    auroc: dict[str, float]
+    scores: dict[str, Tensor] = field(repr=False)
 
     @property
     def mean(self) -> float:
         """Mean AUROC over the outlier sets."""
+        return float(np.mean(list(self.auroc.values())))
 
 
-class Report(Protocol):
-    """The results of a run."""
+@dataclass
+class Report:
+    """The result of a run: the content of ``result.json`` as values.
+
+    Attributes:
+        outcomes: scorer name -> scores and AUROC; the first is the main scorer.
+        floor: ``cosine`` and ``l2`` -> the same by the nearest training image on raw pixels.
+        seconds: seconds of training and evaluation, including the time before a resume.
+        epochs: number of epochs trained.
+        out: the run folder; None if nothing was written.
+    """
+
+    outcomes: dict[str, Outcome]
+    floor: dict[str, Outcome]
+    seconds: float
+    epochs: int
+    out: Path | None = None
+
+    def __repr__(self) -> str:
+        scorer, count = next(iter(self.outcomes)), len(self.auroc)
+        sets = f"{count} outlier set{'s' if count > 1 else ''}"
+        return (
+            f"Report(AUROC {self.mean_auroc:.4f} by {scorer} on {sets}, {self.epochs} epochs, "
+            f"{self.seconds:.0f} s)"
+        )
 
     @property
-    def outcomes(self) -> Mapping[str, Outcome]:
-        """Scorer name -> outcome. The first one is the main scorer."""
-
-    @property
-    def floor(self) -> Mapping[str, Outcome]:
-        """``cosine`` and ``l2``: outcomes of nearest neighbours on raw pixels, without training."""
-
-    @property
-    def auroc(self) -> Mapping[str, float]:
+    def auroc(self) -> dict[str, float]:
         """Outlier set -> AUROC of the first scorer."""
+        return next(iter(self.outcomes.values())).auroc
 
     @property
     def mean_auroc(self) -> float:
         """Mean AUROC of the first scorer over the outlier sets."""
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of training and evaluation, including the time before a resume."""
-
-    @property
-    def epochs(self) -> int:
-        """Number of epochs trained."""
-
-    @property
-    def out(self) -> Path | None:
-        """The run folder; None if nothing was written."""
+        return next(iter(self.outcomes.values())).mean

@@ -6,13 +6,12 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
 #: Control characters, marks that change the direction of text, and code points without UTF-8.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_NUMBER = re.compile(r"[+-]?[\d,.]*|not counted")
 
 
 def clean(text: str) -> str:
@@ -67,45 +66,6 @@ class Screen:
             print(text, file=self.stream)
         else:
             self.console.print(text, soft_wrap=True)
-
-    def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print a table, or a list of its rows if the terminal is too narrow."""
-        lines = [[clean(cell) for cell in row] for row in (head, *rows)]
-        columns = list(zip(*lines, strict=True))
-        widths = [max(map(len, column)) for column in columns]
-        numbers = [all(map(_NUMBER.fullmatch, column[1:])) for column in columns]
-        if self.console is None or sum(widths) + 2 * len(widths) <= self.console.width:
-            for index, row in enumerate(lines):
-                cells = [
-                    cell.rjust(width) if right else cell.ljust(width)
-                    for cell, width, right in zip(row, widths, numbers, strict=True)
-                ]
-                self.line("  ".join(cells).rstrip(), style="" if index else "bold")
-            return
-        titles = max(map(len, lines[0])) + 2
-        for row in lines[1:]:
-            self.line(row[0], style="bold")
-            for title, cell in list(zip(lines[0], row, strict=True))[1:]:
-                self.line(cell, head=f"  {title}".ljust(titles + 2))
-
-    def markdown(self, text: str) -> None:
-        """Print Markdown: formatted on a terminal, unchanged elsewhere."""
-        if self.console is None:
-            print(clean(text), file=self.stream)
-            return
-        for block in re.split(r"\n\n+", text.strip()):
-            lines = block.splitlines()
-            if lines[0].startswith("|"):
-                cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines]
-                table = [[cell.strip().replace("\\|", "|") for cell in row] for row in cells]
-                self.table(table[0], table[2:])
-            elif lines[0].startswith("#"):
-                self.line(block.lstrip("# "), style="bold")
-            else:
-                for line in lines:
-                    head = (re.match(r"- |\d+\. ", line) or [""])[0]
-                    self.line(re.sub(r"\*\*|`", "", line.removeprefix(head)), head=head)
-            self.line()
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from adframe.errors import PluginFault, UnknownComponent, UserError, did_you_mean
@@ -32,6 +33,18 @@ KINDS: dict[str, tuple[str, str]] = {
     "optimizer": ("Optimizer", "an optimiser and its learning rate over a run"),
     "scorer": ("Scorer", "an anomaly score of images, fitted on features of the training images"),
 }
+
+
+def check_kind(kind: str) -> None:
+    """Check that there is such a kind.
+
+    Raises:
+        UserError: there is none; the message suggests the nearest and lists all.
+    """
+    if kind not in KINDS:
+        raise UserError(
+            f"no kind '{kind}'{did_you_mean(kind, KINDS)} (there is: {', '.join(KINDS)})"
+        )
 
 
 @dataclass
@@ -74,16 +87,13 @@ class Entry:
             PluginFault: the import failed, or the target is not a class of this kind.
         """
         who = f"{self.kind} '{self.name}' of plugin '{self.plugin.name}'"
-        if isinstance(self.target, str):
-            module, _, attribute = self.target.partition(":")
+        target = self.target
+        if isinstance(target, str):
             try:
-                target = getattr(importlib.import_module(module), attribute)
+                target = EntryPoint(self.name, target, self.kind).load()
             except (Exception, SystemExit) as error:
-                raise PluginFault(
-                    f"{who} cannot be imported from {self.target}: {reason(error)}"
-                ) from error
-        else:
-            target = self.target
+                text = f"{who} cannot be imported from {self.target}: {reason(error)}"
+                raise PluginFault(text) from error
         base = getattr(importlib.import_module("adframe.interfaces"), KINDS[self.kind][0])
         if not (isinstance(target, type) and issubclass(target, base)):
             raise PluginFault(f"{who} is not a subclass of adframe.interfaces.{base.__name__}")
@@ -169,8 +179,7 @@ class Registry:
                 plugins that failed to load.
             UserError: there is no such kind, or two plugins claim the name.
         """
-        if kind not in KINDS:
-            raise UserError(f"no kind '{kind}'{did_you_mean(kind, KINDS)}")
+        check_kind(kind)
         entries = self._entries.get((kind, name), [])
         if not entries:
             note = "".join(f" ({plugin.note})" for plugin in self.plugins if plugin.error)

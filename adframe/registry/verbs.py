@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import importlib
 import importlib.metadata
 from collections.abc import Sequence
 from contextlib import suppress
@@ -62,11 +61,8 @@ class VerbEntry:
         Raises:
             PluginFault: the import failed, or the imported object is not a verb.
         """
-        module, _, attribute = self.target.partition(":")
         try:
-            verb = importlib.import_module(module)
-            if attribute:
-                verb = getattr(verb, attribute)
+            verb = importlib.metadata.EntryPoint(self.name, self.target, GROUP).load()
             if isinstance(verb, type):
                 verb = verb()
             for name in ("summary", "add_arguments", "run"):

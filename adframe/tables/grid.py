@@ -15,7 +15,7 @@ from adframe.config.bundled import find_config, shown
 from adframe.config.compose import compose, set_node
 from adframe.config.model import RunConfig, validate_tree
 from adframe.config.yaml_tree import ConfigNode, map_tree
-from adframe.errors import Path_, UserError, did_you_mean
+from adframe.errors import KeyPath, UserError, did_you_mean
 from adframe.registry.loading import LoadedPlugins
 from adframe.tables.definition import Budget, Source, Table, Task
 
@@ -131,14 +131,14 @@ def make_grid(
 def _changed(tree: ConfigNode, changes: list[ConfigNode], root: str) -> ConfigNode:
     """A config with changes merged onto it, one after the other; ``{data}`` is ``root``."""
 
-    def filled(value: Any, _: Path_) -> Any:
+    def filled(value: Any, _: KeyPath) -> Any:
         if isinstance(value, ConfigNode):
             return ConfigNode(map_tree(value.value, filled), value.origin)
         return value.replace("{data}", root) if isinstance(value, str) else value
 
     for change in changes:
         for key, value in change.value.items():
-            tree = set_node(tree, key, filled(value, ()))
+            tree = set_node(tree, key.split("."), filled(value, ()))
     return tree
 
 

@@ -69,6 +69,7 @@ def _run(grid: Grid, as_json: bool) -> int:
     from adframe.engine.memory import keep_freed_memory
     from adframe.tables.execute import execute
     from adframe.tables.markdown import markdown
+    from adframe.tables.screen import show_markdown
 
     keep_freed_memory()
     try:
@@ -79,7 +80,7 @@ def _run(grid: Grid, as_json: bool) -> int:
     if as_json:
         print(json.dumps(facts, indent=2))
     else:
-        Screen().markdown(markdown(facts))
+        show_markdown(Screen(), markdown(facts))
         Screen().line(f"written: {grid.out / 'table.md'}, {grid.out / 'table.json'}")
     for name, reason in failures.items():
         error_line(f"{grid.table.name}: {name} failed: {reason}")
@@ -89,6 +90,7 @@ def _run(grid: Grid, as_json: bool) -> int:
 def _dry_run(grid: Grid, as_json: bool) -> int:
     from adframe.tables.cost import Costs
     from adframe.tables.results import read_result
+    from adframe.tables.screen import show_table
 
     costs, rows = Costs(), []
     for cell in grid.chosen:
@@ -110,7 +112,7 @@ def _dry_run(grid: Grid, as_json: bool) -> int:
     lines = [
         [*(str(facts[key]) for key in head[:4]), _passes(facts["view_passes"])] for facts, _ in rows
     ]
-    screen.table(head, lines)
+    show_table(screen, head, lines)
     left = [passes for facts, passes in rows if facts["status"] != "done"]
     whole = _passes(sum(passes for _, passes in rows))
     screen.line(f"{len(rows)} cells, {whole} view passes; to do: {len(left)}, {_passes(sum(left))}")

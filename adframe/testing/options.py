@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from adframe.config.describe import argument_docs, options_schema
+from adframe.config.describe import argument_docs, schema_of
 from adframe.config.schema import model_of, validate
 from adframe.errors import PluginFault
 from adframe.testing.subject import Subject
@@ -29,7 +29,7 @@ def says_what_it_is(subject: Subject) -> None:
 
 def describes_every_option(subject: Subject) -> None:
     """``Args:`` in the docstring of the class lists each parameter, and nothing else."""
-    options = set(options_schema(model_of(subject.component)))
+    options = set(schema_of(model_of(subject.component))["properties"])
     described = {name for name, (_, text) in argument_docs(subject.component).items() if text}
     assert options <= described, (
         f"options missing under Args: {', '.join(sorted(options - described))}"
@@ -40,7 +40,7 @@ def describes_every_option(subject: Subject) -> None:
 
 def bounds_every_number(subject: Subject) -> None:
     """Each number has a lower or upper bound, or a fixed choice."""
-    schemas = options_schema(model_of(subject.component))
+    schemas = schema_of(model_of(subject.component))["properties"]
     loose = [name for name, schema in schemas.items() if any(map(_is_loose, _parts(schema)))]
     assert not loose, f"numbers without bounds: {', '.join(loose)}"
 

@@ -10,7 +10,7 @@ from unittest import SkipTest
 
 import torch
 
-from adframe.config.describe import is_required, options_schema
+from adframe.config.describe import is_required, schema_of
 from adframe.config.schema import ComponentSpec, model_of, validate
 from adframe.errors import ConfigError
 from adframe.registry.registry import Entry, Registry
@@ -79,7 +79,7 @@ class Subject:
         yield self
         if self.entry.kind in _AS_GIVEN:
             return
-        for name, schema in options_schema(model_of(self.component)).items():
+        for name, schema in schema_of(model_of(self.component))["properties"].items():
             choice = [False, True] if schema.get("type") == "boolean" else schema.get("enum", [])
             for value in choice:
                 if name not in self.options and value != schema.get("default"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,8 @@ from annotated_types import Interval
 from torch import nn
 
 from adframe import hookimpl
+from adframe.config.model import RunConfig, validate_tree
+from adframe.config.yaml_tree import parse
 from adframe.interfaces import (
     Augmentation,
     Backbone,
@@ -247,3 +251,31 @@ def logged(caplog: pytest.LogCaptureFixture) -> Callable[[str], None]:
         caplog.clear()
 
     return check
+
+
+@pytest.fixture(scope="session")
+def from_mapping() -> Callable[..., RunConfig]:
+    """Makes a config of plain values."""
+
+    def make(table: dict[str, Any], loaded: LoadedPlugins) -> RunConfig:
+        node = parse(json.dumps(table, ensure_ascii=False), "config")
+        return validate_tree(node, "config", loaded=loaded)
+
+    return make
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+    @property
+    def text(self):
+        return re.sub(r"\x1b\[[\d;]*m", "", self.getvalue())
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("COLUMNS", "40")
+    return Terminal()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from strategies import CONFIGS, SCALARS, TABLES, TENSORS
 
 from adframe.config.compose import merge, set_value
-from adframe.config.model import from_mapping, load_config
+from adframe.config.model import load_config
 from adframe.config.yaml_tree import ConfigNode, parse
 from adframe.io.tensors import read_tensors, write_tensors
 
@@ -54,7 +54,9 @@ def test_a_setting_changes_its_key_alone(table, value, data):
 
 
 @given(CONFIGS)
-def test_a_config_that_is_written_is_read_back_the_same(loaded, tmp_path_factory, table):
+def test_a_config_that_is_written_is_read_back_the_same(
+    loaded, from_mapping, tmp_path_factory, table
+):
     config = from_mapping(table, loaded)
     path = tmp_path_factory.getbasetemp() / "again.yaml"
     path.write_text(config.yaml(), encoding="utf-8")

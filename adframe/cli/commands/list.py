@@ -7,10 +7,9 @@ import json
 from fnmatch import fnmatchcase
 
 from adframe.cli import options
-from adframe.errors import UserError, did_you_mean
 from adframe.io.terminal import Screen, error_line
 from adframe.registry.loading import load_plugins
-from adframe.registry.registry import KINDS, Entry
+from adframe.registry.registry import KINDS, Entry, check_kind
 
 summary = "list components, all or of one kind"
 
@@ -28,9 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print components grouped by kind, without importing them."""
     wanted = arguments.kind or "*"
     if not set(wanted) & set("*?["):
-        if wanted not in KINDS:
-            hint = did_you_mean(wanted, KINDS)
-            raise UserError(f"no kind '{wanted}'{hint} (kinds: {', '.join(KINDS)})")
+        check_kind(wanted)
         wanted = f"{wanted}/*"
     registry = load_plugins(arguments.plugin, arguments.without).registry
     entries = [

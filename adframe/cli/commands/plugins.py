@@ -10,7 +10,7 @@ from adframe.cli import options
 from adframe.errors import PluginFault
 from adframe.io.terminal import Screen
 from adframe.registry.loading import load_plugins
-from adframe.registry.registry import reason
+from adframe.registry.registry import Plugin, reason
 from adframe.registry.verbs import VerbEntry, find_verbs
 
 summary = "list plugins and commands, with their errors"
@@ -27,19 +27,11 @@ def run(arguments: argparse.Namespace) -> int:
     brings: dict[str, list[str]] = {plugin.key: [] for plugin in loaded.registry.plugins}
     for entry in loaded.registry:
         brings[entry.plugin.key].append(f"{entry.kind} {entry.name}")
-    rows: list[dict[str, Any]] = [
-        {
-            "name": plugin.name,
-            "version": plugin.version,
-            "origin": plugin.origin,
-            "from": "entry point" if plugin.owner else "file",
-            "bundled": plugin.bundled,
-            "components": brings[plugin.key],
-            "hooks": loaded.hooks(plugin),
-            "error": plugin.error,
-        }
-        for plugin in loaded.registry.plugins
-    ]
+    rows = []
+    for plugin in loaded.registry.plugins:
+        content = {"components": brings[plugin.key], "hooks": loaded.hooks(plugin)}
+        found_as = "entry point" if plugin.owner else "file"
+        rows.append(_row(plugin, found_as, plugin.error, **content))
     rows += [_verb(verb, claims) for claims in find_verbs().values() for verb in claims]
     if arguments.json:
         print(json.dumps(rows, indent=2))
@@ -52,8 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
         if row["error"]:
             screen.line(f"did not load: {row['error']}", head="  ", style="red")
         else:
-            content = [*row["components"], *(f"hook {name}" for name in row["hooks"])]
-            screen.line(row.get("summary") or ", ".join(content) or "nothing", head="  ")
+            offers = [*row["components"], *(f"hook {name}" for name in row["hooks"])]
+            screen.line(row.get("summary") or ", ".join(offers) or "nothing", head="  ")
     return 0
 
 
@@ -66,14 +58,20 @@ def _verb(verb: VerbEntry, claims: list[VerbEntry]) -> dict[str, Any]:
         error = f"the name is claimed by {', '.join(others)} too" if others else None
     except PluginFault as fault:
         error = reason(fault.__cause__ or fault)
+    return _row(verb, "command", error, summary=text)
+
+
+def _row(
+    found: Plugin | VerbEntry, found_as: str, error: str | None, **more: Any
+) -> dict[str, Any]:
     return {
-        "name": verb.name,
-        "version": verb.version,
-        "origin": verb.origin,
-        "from": "command",
-        "bundled": verb.bundled,
+        "name": found.name,
+        "version": found.version,
+        "origin": found.origin,
+        "from": found_as,
+        "bundled": found.bundled,
         "components": [],
         "hooks": [],
-        "summary": text,
+        **more,
         "error": error,
     }

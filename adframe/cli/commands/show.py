@@ -9,10 +9,10 @@ from typing import Any
 
 from adframe.cli import options
 from adframe.config.bundled import configs_folder
-from adframe.errors import PluginFault, UserError, did_you_mean
+from adframe.errors import PluginFault, UserError
 from adframe.io.terminal import Screen, error_line
 from adframe.registry.loading import load_plugins
-from adframe.registry.registry import KINDS
+from adframe.registry.registry import KINDS, check_kind
 
 #: Sections of a config that are not components.
 SECTIONS = ("config", "train", "objective", "exposure")
@@ -40,9 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     loaded = load_plugins(arguments.plugin, arguments.without)
     if arguments.name is None and arguments.kind not in KINDS:
         return _section(arguments, loaded.registry)
-    if arguments.kind not in KINDS:
-        hint = did_you_mean(arguments.kind, KINDS)
-        raise UserError(f"no kind '{arguments.kind}'{hint} (kinds: {', '.join(KINDS)})")
+    check_kind(arguments.kind)
     if arguments.name is None:
         names = ", ".join(loaded.registry.names(arguments.kind))
         raise UserError(f"show {arguments.kind}: name one of {names}")
@@ -85,11 +83,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _section(arguments: argparse.Namespace, registry: Any) -> int:
-    if arguments.kind not in SECTIONS:
-        hint = did_you_mean(arguments.kind, [*KINDS, *SECTIONS])
-        there = f"kinds: {', '.join(KINDS)}; sections: {', '.join(SECTIONS)}"
-        raise UserError(f"no kind or section '{arguments.kind}'{hint} ({there})")
-
     from adframe.config.describe import describe_section
 
     facts = describe_section(arguments.kind, registry)

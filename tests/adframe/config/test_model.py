@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from adframe.config.model import from_mapping, load_config
+from adframe.config.model import load_config
 from adframe.errors import ConfigError, UserError
 from adframe.registry.loading import installed, load_plugins
 
@@ -235,7 +235,7 @@ def test_options_reach_the_component(write, toys):
     assert config.scorer[0].build().views == 3
 
 
-def test_a_json_file_is_a_config(write, toys):
+def test_a_json_file_is_a_config(write, toys, from_mapping):
     path = write(json.dumps(load_config(write(MINIMAL), loaded=toys).dump()), "x.json")
     assert (
         load_config(path, loaded=toys).dump() == from_mapping(json.loads(MINIMAL_JSON), toys).dump()
@@ -273,7 +273,7 @@ HARD = [
 ]
 
 
-def test_a_resolved_config_reads_back_the_same(write, toys):
+def test_a_resolved_config_reads_back_the_same(write, toys, from_mapping):
     for text in [*HARD, "long words " * 40]:
         table = json.loads(MINIMAL_JSON)
         table["objective"][0]["loss"] = {"name": "toy_loss", "label": text, "temperature": 1e-7}

@@ -257,5 +257,5 @@ def test_a_jpeg_file_is_brought_to_size_like_any_other(tmp_path, rgb):
     Image.fromarray(rgb.repeat(4, 0).repeat(4, 1)).save(tmp_path / "a.jpg")
     assert read_image(tmp_path / "a.jpg", size=8).shape == (3, 8, 8)
     with Image.open(tmp_path / "a.jpg") as image:
-        expected = np.asarray(decode._square(image, 8))
+        expected = np.asarray(decode.as_pixels(image, 8).permute(1, 2, 0))
     np.testing.assert_array_equal(read_image(tmp_path / "a.jpg", size=8).permute(1, 2, 0), expected)

@@ -574,8 +574,9 @@ def test_a_plugin_is_checked_as_it_registers():
 
 
 def test_a_plugin_that_does_not_load_fails_with_its_reason():
-    why = "plugin 'ideas' does not load: 'Bad' is not a component name"
-    with pytest.raises(AssertionError, match=why):
+    with pytest.raises(
+        AssertionError, match="plugin 'ideas' does not load: 'Bad' is not a component name"
+    ):
         cases(plugin("ideas", Bad=Spread))
 
 

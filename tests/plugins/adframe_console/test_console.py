@@ -11,8 +11,7 @@ import torch
 import adframe
 from adframe import hookimpl
 from adframe.cli.main import main
-from adframe.engine.metrics import Outcome
-from adframe.engine.report import Report
+from adframe.interfaces import Outcome, Report
 from adframe_console.metrics import MetricLog
 from adframe_console.progress import EpochLines, ScoringBar, TrainingBar
 from adframe_console.table import show
