@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,7 @@ def evaluate_folder(
     Raises:
         UserError: the folder holds no finished run, or a file of it is damaged.
     """
-    with lock_folder(folder if folder.is_dir() else None):
+    with lock_folder(folder if os.path.isdir(folder) else None):
         current, report = load_run(folder, verbose, **options)
         current.out, report.out = folder, folder
         write_report(report, current)
