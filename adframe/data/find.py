@@ -12,10 +12,10 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff",
 
 
 def find_images(paths: AnyPath | Iterable[AnyPath]) -> list[Path]:
-    """The image files among ``paths`` and in folders among them, at any depth, sorted.
+    """Find the image files in files and folders, at any depth, sorted.
 
     Args:
-        paths: one file or folder, or several. A file is returned whatever its suffix.
+        paths: one file or folder, or several. A file is returned with any suffix.
     """
     found: list[Path] = []
     for path in map(Path, as_list(paths)):
@@ -27,5 +27,5 @@ def find_images(paths: AnyPath | Iterable[AnyPath]) -> list[Path]:
 
 
 def _may_be_image(path: Path) -> bool:
-    """Whether to try a file; a broken link is tried too, so that the error names it."""
+    """Whether to read a path as an image. Broken links count, so that an error names them."""
     return path.suffix.lower() in SUFFIXES and (path.is_file() or path.is_symlink())
