@@ -164,3 +164,14 @@ def test_the_map_names_the_rooms_in_their_order():
     rooms = runpy.run_path(str(ROOT / "tests/test_rooms.py"))["ROOMS"]
     (table,) = re.findall(r"^\| Room \|.*?\n\n", STRUCTURE, re.DOTALL | re.MULTILINE)
     assert re.findall(r"^\| `adframe/(\w+)(?:\.py)?` \|", table, re.MULTILINE) == rooms
+
+
+def test_the_glossary_holds_every_kind_and_every_word_that_the_overview_marks():
+    text = (DOCS / "concepts/glossary.md").read_text(encoding="utf-8")
+    heads = re.findall(r"^\*\*(.+)\*\*$", text, re.MULTILINE)
+    terms = {term.strip().lower() for head in heads for term in head.split(",")}
+    overview = (DOCS / "concepts/overview.md").read_text(encoding="utf-8")
+    marked = set(re.findall(r"(?<![*\w])\*([a-z][a-z ]+)\*(?!\*)", overview)) - {"italics", "i"}
+    assert "virtual outliers" in marked
+    kinds = {kind.replace("dataset", "data set") for kind in KINDS}
+    assert {word for word in marked | kinds if not {word, word.removesuffix("s")} & terms} == set()

@@ -79,5 +79,5 @@ def test_the_script_holds_every_command_of_the_readme():
     commands = [
         line for line in script().splitlines() if line.startswith(("make", ". ", "adframe"))
     ]
-    assert len(commands) == 12
+    assert len(commands) == 11
     assert commands[0].startswith("make demo")
