@@ -26,7 +26,7 @@ def open_folder(path: Path, config: RunConfig, resume: bool) -> None:
             raise UserError(f"{path}: holds a run already; continue with --resume, or choose --out")
         changed = _changed(existing, config)
         if changed:
-            raise UserError(f"{path}: its run has another config: {'; '.join(changed)}")
+            raise UserError(f"{path}: belongs to a run with another config: {'; '.join(changed)}")
         return
     if any(entry.name not in ("config.yaml.part", LOCK) for entry in path.iterdir()):
         raise UserError(f"{path}: is not empty and holds no run; choose another --out")

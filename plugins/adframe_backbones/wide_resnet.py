@@ -48,7 +48,7 @@ class WideResNet(Backbone):
         super().__init__()
         self.size = size
         if (depth - 4) % 6:
-            raise ValueError(f"depth must be 6 n + 4, as 10, 16, 28 or 40 are: not {depth}")
+            raise ValueError(f"depth must be 6 n + 4, such as 10, 16, 28 or 40, not {depth}")
         self.widths = [max(1, round(widen_factor * base)) for base in (16, 32, 64)]
         self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
         stages, channels_in = [], 16

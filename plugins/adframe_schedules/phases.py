@@ -27,7 +27,7 @@ class Phases(Schedule):
         self.of = of
         self.bounds = [0.0, *until, 1.0]
         if any(start >= end for start, end in pairwise(self.bounds)):
-            raise ValueError(f"until must rise, between 0 and 1: not {list(until)}")
+            raise ValueError(f"until must rise, with values between 0 and 1, not {list(until)}")
 
     def stages(self, levels: int, progress: float) -> list[Stage]:
         index = sum(progress >= bound for bound in self.bounds[1:-1])

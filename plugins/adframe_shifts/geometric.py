@@ -28,7 +28,7 @@ class Rotation(Shift):
     def __init__(self, angles: Sequence[Literal[90, 180, 270]] = (90, 180, 270)) -> None:
         self.angles = list(angles)
         if len(set(self.angles)) != len(self.angles) or not self.angles:
-            raise ValueError(f"angles must be one or more different ones, not {self.angles}")
+            raise ValueError(f"angles must be one or more different values, not {self.angles}")
         self.variants = len(self.angles)
 
     def __call__(self, images: Tensor, variant: int) -> Tensor:

@@ -34,7 +34,7 @@ class Hierarchical(Schedule):
         self.strengths = strengths
         self._stages = stages
         if stages is not None and (sorted(set(stages)) != list(stages) or not stages):
-            raise ValueError(f"stages must be one or more, rising: not {list(stages)}")
+            raise ValueError(f"stages must be one or more rising numbers, not {list(stages)}")
 
     def stages(self, levels: int, progress: float) -> list[Stage]:
         trained = self._stages or list(range(1, levels + 1))

@@ -151,7 +151,7 @@ def test_a_data_set_that_does_not_say_gives_its_test_split_as_outliers():
 
 
 def test_a_test_split_without_outliers_is_refused(toy):
-    with pytest.raises(UserError, match="holds no outliers"):
+    with pytest.raises(UserError, match="has no outliers"):
         adframe.run(toy("dataset.normal=null"))
 
 
