@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from adframe.errors import PluginFault, UserError
+from adframe.errors import PluginFault, UserError, one_line
 from adframe.registry.registry import module_source, reason
 
 GROUP = "adframe.verbs"
@@ -67,6 +67,8 @@ class VerbEntry:
                 verb = verb()
             for name in ("summary", "add_arguments", "run"):
                 getattr(verb, name)
+            if not isinstance(verb.summary, str):
+                raise TypeError(f"its summary is no text: {verb.summary!r}")
         except (Exception, SystemExit) as error:
             raise PluginFault(self.failed(error)) from error
         return cast(Verb, verb)
@@ -89,8 +91,10 @@ class VerbEntry:
                            and n.name == attribute)  # fmt: skip
             for node in body:
                 if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "summary":
-                    return str(ast.literal_eval(node.value))
-        return self.load().summary
+                    text = ast.literal_eval(node.value)
+                    if isinstance(text, str):
+                        return one_line(" ".join(text.split()))
+        return one_line(" ".join(self.load().summary.split()))
 
 
 def find_verbs() -> dict[str, list[VerbEntry]]:

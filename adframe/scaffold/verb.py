@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import keyword
 import re
 import shutil
 import sys
@@ -79,10 +80,12 @@ def _write(root: Path, files: dict[str, str]) -> None:
 
 
 def _check_name(name: str, kinds: list[str], arguments: argparse.Namespace) -> None:
-    if not re.fullmatch(r"[a-z][a-z0-9_]{,29}", name) or name == "tests":
+    if not re.fullmatch(r"[a-z]([a-z0-9_]{,28}[a-z0-9])?", name) or name == "tests":
         wanted = re.sub(r"\W+", "_", name).strip("_").lower()
         hint = f"; did you mean '{wanted}'?" if wanted and wanted != name else ""
         raise UserError(f"'{name}' is not a valid plugin name: use lower_case_words{hint}")
+    if keyword.iskeyword(name) or name in ("true", "false", "null"):
+        raise UserError(f"'{name}' is a word of Python or YAML; choose another name")
     if name in sys.stdlib_module_names or importlib.util.find_spec(name):
         raise UserError(f"'{name}' is already the name of a module; choose another name")
     registry = load_plugins(arguments.plugin, arguments.without).registry

@@ -220,3 +220,18 @@ def test_adframe_alone_shows_the_help(capsys):
         [sys.executable, "-m", "adframe", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("adframe ")
+
+
+def test_a_summary_that_is_no_text_is_a_fault_and_a_long_one_is_one_line(distribution, capsys):
+    files = {
+        "their_none.py": COUNT.replace('"count the words, 100 % of them"', "None"),
+        "their_lines.py": COUNT.replace('"count the words, 100 % of them"', '"a\\nb\\x1b[31m"'),
+    }
+    distribution("counters", {"none": "their_none", "lines": "their_lines"}, files)
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    out = capsys.readouterr().out
+    assert "lines       a b\\x1b[31m\n" in out
+    assert "command 'none' of counters (their_none) did not load" in out
+    assert main(["none"]) == 1
+    assert capsys.readouterr().err.endswith("TypeError: its summary is no text: None\n")

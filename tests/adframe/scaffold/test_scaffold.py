@@ -128,6 +128,9 @@ REFUSED = {
     ("tests",): "'tests' is not a valid plugin name: use lower_case_words",
     ("json",): "'json' is already the name of a module; choose another name",
     ("numpy",): "'numpy' is already the name of a module; choose another name",
+    ("x_",): "'x_' is not a valid plugin name: use lower_case_words; did you mean 'x'?",
+    ("class",): "'class' is a word of Python or YAML; choose another name",
+    ("null",): "'null' is a word of Python or YAML; choose another name",
     ("uniclr",): "plugin 'unicon_ha' has a loss 'uniclr'; choose another name",
     ("idea", "--kind", "method"): "--kind method: no template"
     " (kinds with a template: loss, shift, scorer, schedule, backbone, augmentation, dataset)",
