@@ -162,7 +162,7 @@ def model_facts(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise UserError(f"{folder}: not a run folder: it has no config.yaml")
     path = folder / "model.safetensors"
     if not path.exists():
-        raise UserError(f"{folder}: its run is not finished; go on with adframe run --resume")
+        raise UserError(f"{folder}: its run is not finished; continue with adframe run --resume")
     tensors, facts = read_tensors(path)
     _check_format(path, facts)
     for key, kind in {"image_size": list, "classes": list, "epochs": int}.items():

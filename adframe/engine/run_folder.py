@@ -23,7 +23,7 @@ def open_folder(path: Path, config: RunConfig, resume: bool) -> None:
     existing = path / "config.yaml"
     if existing.exists():
         if not resume:
-            raise UserError(f"{path}: holds a run already; go on with --resume, or choose --out")
+            raise UserError(f"{path}: holds a run already; continue with --resume, or choose --out")
         changed = _changed(existing, config)
         if changed:
             raise UserError(f"{path}: its run has another config: {'; '.join(changed)}")

@@ -75,7 +75,7 @@ class Subject:
             raise AssertionError(f"{self} is refused: {error}") from error
 
     def variants(self) -> Iterator[Subject]:
-        """This subject, and one for every other value of each option with a fixed choice."""
+        """The subject itself, and one for every other value of each option with a fixed choice."""
         yield self
         if self.entry.kind in _AS_GIVEN:
             return

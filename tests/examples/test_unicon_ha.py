@@ -41,9 +41,9 @@ class Step:
 
     Attributes:
         pixels: (N, 3, H, W) float64 images in 0..1.
-        apply_shifts: (8 N, 3, H, W) what each stage's augmentation is given.
+        shifted: (8 N, 3, H, W) what each stage's augmentation is given.
         views: (8 N, 3, H, W) for each stage, what the network sees.
-        pre_shift: parameters and buffers before the step.
+        before: parameters and buffers before the step.
         after: the same after the backward pass; no optimiser step is taken.
         gradients: of every parameter.
     """
@@ -51,9 +51,9 @@ class Step:
     method: Any
     scorer: Any
     pixels: Tensor
-    apply_shifts: list[Tensor]
+    shifted: list[Tensor]
     views: list[Tensor]
-    pre_shift: dict[str, Tensor]
+    before: dict[str, Tensor]
     after: dict[str, Tensor]
     gradients: dict[str, Tensor]
     loss: float

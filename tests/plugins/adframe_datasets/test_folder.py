@@ -1,7 +1,6 @@
-import re
-
 """A folder of class folders as a data set, and everything that can be wrong with one."""
 
+import re
 from pathlib import Path
 
 import numpy as np
