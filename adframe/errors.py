@@ -7,7 +7,8 @@ exception is a fault of adframe or of a plugin: it keeps its traceback, and the 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 KeyPath = tuple[str | int, ...]  #: keys and indexes from the top of a config to one value
@@ -54,6 +55,21 @@ class ConfigError(UserError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = list(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+@contextmanager
+def problem_at(path: KeyPath, *kinds: type[Exception]) -> Iterator[None]:
+    """Make errors of some kinds, raised in this context, the problem of one value of a config.
+
+    Raises:
+        ConfigError: the problem; or as it was raised in the context.
+    """
+    try:
+        yield
+    except ConfigError:
+        raise
+    except kinds as error:
+        raise ConfigError([Problem(path, str(error))]) from error
 
 
 def one_line(text: str) -> str:

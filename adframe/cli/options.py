@@ -15,7 +15,7 @@ def config(parser: argparse.ArgumentParser) -> None:
     argument = parser.add_argument(
         "config", type=Path, metavar="CONFIG", help="a YAML file, or a name of `adframe configs`"
     )
-    completes(argument, bundled_configs)
+    completes(argument, lambda _: bundled_configs())
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override a.b.0.c=VALUE"
     )
@@ -40,11 +40,13 @@ def as_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def completes(argument: argparse.Action, words: Callable[[], Iterable[str]]) -> None:
-    """Offer words for shell completion of an argument."""
+def completes(
+    argument: argparse.Action, words: Callable[[argparse.Namespace], Iterable[str]]
+) -> None:
+    """Let the shell complete an argument with words, given the arguments before it."""
 
-    def completer(prefix: str, **_: Any) -> list[str]:
-        return [word for word in words() if word.startswith(prefix)]
+    def completer(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+        return [word for word in words(parsed_args) if word.startswith(prefix)]
 
     argument.completer = completer  # type: ignore[attr-defined]  # argcomplete looks for it
 

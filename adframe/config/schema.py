@@ -32,7 +32,7 @@ from adframe import interfaces
 from adframe.config.messages import exactly, nested, problems_of
 from adframe.config.signature import parameters_of
 from adframe.config.yaml_tree import map_tree
-from adframe.errors import ConfigError, KeyPath, PluginFault, Problem, UserError
+from adframe.errors import ConfigError, KeyPath, PluginFault, Problem, UserError, problem_at
 from adframe.registry.registry import KINDS, Entry, Registry
 
 #: Default of a component that the config does not set: the registry's default of its kind.
@@ -71,10 +71,8 @@ class ComponentSpec:
             return value.build(at) if isinstance(value, ComponentSpec) else value
 
         options = map_tree(self.options, built, path)
-        try:
+        with problem_at(path, ValueError):
             return self.entry.load()(**options)
-        except ValueError as error:
-            raise ConfigError([Problem(path, str(error))]) from error
 
 
 def plain(value: Any) -> Any:
@@ -137,22 +135,17 @@ def resolve(kind: str, value: Any, registry: Registry) -> ComponentSpec:
     if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
         raise ConfigError([Problem((), f"expected {_a(kind)}: its name, or a mapping with 'name'")])
     name = table["name"]
-    try:
+    with problem_at(("name",) if isinstance(value, Mapping) else (), UserError, PluginFault):
         entry = registry.get(kind, name)
         model = model_of(entry.load())
-    except (UserError, PluginFault) as error:
-        at = ("name",) if isinstance(value, Mapping) else ()
-        raise ConfigError([Problem(at, str(error))]) from error
     options = {key: item for key, item in table.items() if key != "name"}
     return ComponentSpec(entry, validate(model, options, registry))
 
 
 def _default(kind: str, registry: Registry) -> dict[str, str]:
-    """Name of the kind's default component as a config mapping; empty if there is none."""
-    try:
+    """``name`` of the kind's default component, or nothing if there is none."""
+    with problem_at((), UserError):
         entry = registry.default(kind)
-    except UserError as error:
-        raise ConfigError([Problem((), str(error))]) from error
     return {} if entry is None else {"name": entry.name}
 
 

@@ -134,17 +134,23 @@ def seconds(path: Path) -> float:
         return 0.0
 
 
-def save_model(run: Run, facts: Mapping[str, Any]) -> None:
+def save_model(run: Run, folder: Path) -> None:
     """Write the weights and the fitted scorers of a run."""
-    assert run.out is not None, "a model is saved in a folder"
     method, scorers = run.assembly.method, run.assembly.scorers
     tensors = {f"method/{name}": tensor for name, tensor in method.state_dict().items()}
     for index, scorer in enumerate(scorers):
         for name, tensor in scorer.state().items():
             tensors[f"scorer/{index}/{name}"] = tensor
     names = [spec.entry.name for spec in run.config.scorer]
-    facts = {"format": FORMAT, "adframe": __version__, "scorers": names, **facts}
-    write_tensors(run.out / "model.safetensors", tensors, facts)
+    facts = {
+        "format": FORMAT,
+        "adframe": __version__,
+        "scorers": names,
+        "image_size": list(run.data.train.pixels.shape[1:]),
+        "classes": list(run.data.classes),
+        "epochs": run.epoch,
+    }
+    write_tensors(folder / "model.safetensors", tensors, facts)
 
 
 def model_facts(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -2,69 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
-
 import torch
 from torch import Tensor
 
 from adframe.config.model import RunConfig
 from adframe.data.lazy import subset
 from adframe.engine.build import Assembly
-from adframe.errors import ConfigError, Problem, UserError
+from adframe.errors import ConfigError, Problem, UserError, problem_at
 from adframe.interfaces import Images, Splits
 
-Data = TypeVar("Data", Splits, Images)
 
+def load(config: RunConfig, assembly: Assembly) -> tuple[Splits, dict[str, Images], Images | None]:
+    """Read every data set that a config names; all images have one size.
 
-@dataclass
-class RunData:
-    """The images of a run, all of one size.
-
-    Attributes:
-        splits: training and test images of the data set.
-        test_sets: the test images by name: ``inliers`` first, then each set of outliers.
-        exposed: known outliers that the config names under ``exposure``.
-    """
-
-    splits: Splits
-    test_sets: dict[str, Images]
-    exposed: Images | None
-
-
-def load(config: RunConfig, assembly: Assembly) -> RunData:
-    """Read every data set that a config names.
+    Returns:
+        The training and test images of the data set; the test images by name, ``inliers`` first,
+        then each set of outliers; and the known outliers that the config names under ``exposure``.
 
     Raises:
         ConfigError: a data set refuses, or its images have another size; not yet located.
         UserError: there is too little to train on, or nothing to compare in a test.
     """
-    splits = _read(assembly.dataset.load, config.seed, "dataset")
+    with problem_at(("dataset",), UserError, ValueError):
+        splits = assembly.dataset.load(config.seed)
     if len(splits.train) < 2:
         raise UserError(f"{len(splits.train)} training image(s); at least 2 are needed")
     title, outliers = config.dataset.entry.name, dict[str, Images]()
     for index, dataset in enumerate(assembly.outliers):
-        images = _read(dataset.outliers, config.seed, "outliers", index)
+        with problem_at(("outliers", index), UserError, ValueError):
+            images = dataset.outliers(config.seed)
         name = config.outliers[index].entry.name
         name = name if name not in (*outliers, title) else f"{name}_{index}"
         outliers[name] = _same_size(images, splits.test, "outliers", index)
     exposed = None
     if assembly.exposure is not None:
-        path = "exposure", "dataset"
-        exposed = _read(assembly.exposure.exposed, config.seed, *path)
-        exposed = _same_size(exposed, splits.train, *path)
-    return RunData(splits, make_test_sets(title, splits.test, outliers), exposed)
-
-
-def _read(read: Callable[[int], Data], seed: int, *path: str | int) -> Data:
-    """Read a data set; its errors become problems at ``path`` of the config."""
-    try:
-        return read(seed)
-    except ConfigError:
-        raise
-    except (UserError, ValueError) as error:
-        raise ConfigError([Problem(path, str(error))]) from error
+        with problem_at(("exposure", "dataset"), UserError, ValueError):
+            exposed = assembly.exposure.exposed(config.seed)
+        exposed = _same_size(exposed, splits.train, "exposure", "dataset")
+    return splits, make_test_sets(title, splits.test, outliers), exposed
 
 
 def _same_size(images: Images, as_in: Images, *path: str | int) -> Images:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from adframe.data.lazy import iter_batches, to_device
 from adframe.interfaces import Method, Pixels, Shift, ViewSpec, count_variants, every_variant
+from adframe.ops.image import to_float
 from adframe.random import RandomKeys, seed_of
 
 MAX_ROWS_PER_PASS = 512  # rows in one forward pass at test time: images x views x shifts
@@ -72,5 +73,5 @@ def _views(
         if spec.transform is not None and keys is not None:
             view = spec.transform(shifted, RandomKeys(keys.values))
         else:
-            view = shifted if shifted.is_floating_point() else shifted.float() / 255
+            view = to_float(shifted)
         yield view.contiguous(memory_format=torch.channels_last)

@@ -72,16 +72,16 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False) -> Run:
         device = _device(config)
         assembly = construct(config)
         with torch.random.fork_rng(devices=[]):  # weights do not depend on what data sets draw
-            data = datasets.load(config, assembly)
-        set_up(config, assembly, len(data.splits.classes))
+            splits, test_sets, exposed = datasets.load(config, assembly)
+        set_up(config, assembly, len(splits.classes))
     assembly.method.to(device).to(memory_format=torch.channels_last)
-    current = Run(config, out, data.splits, data.test_sets, assembly, device, data.exposed)
+    current = Run(config, out, splits, test_sets, assembly, device, exposed)
     if out is not None:
         open_folder(out, config, resume)
-        train_sha256 = sha256(data.splits.train.pixels)
-        exposed = [] if data.exposed is None else [sha256(data.exposed.pixels)]
-        current.fingerprint = checkpoint.fingerprint(config, train_sha256, *exposed)
-        facts = {"train_images": len(data.splits.train), "train_sha256": train_sha256}
+        trained_on = [images for images in (splits.train, exposed) if images is not None]
+        digests = [sha256(images.pixels) for images in trained_on]
+        current.fingerprint = checkpoint.fingerprint(config, *digests)
+        facts = {"train_images": len(splits.train), "train_sha256": digests[0]}
         atomic.write_json(out / "environment.json", {**environment(config, device), **facts})
     return current
 

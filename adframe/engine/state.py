@@ -30,11 +30,6 @@ class Run(interfaces.Run):
         self._started -= earlier
 
     @property
-    def exposed_per_inlier(self) -> float:
-        """Number of known outliers in a batch for each inlier."""
-        return self.config.exposure.ratio if self.config.exposure else 0.0
-
-    @property
     def hook(self) -> Any:
         """Calls the hooks of every plugin and of attached objects."""
         return self.config.loaded.hook

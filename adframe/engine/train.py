@@ -57,16 +57,17 @@ def train(run: Run) -> None:
 
 def _batches(run: Run, epoch: int) -> Iterator[Batch]:
     """The remaining batches of an epoch; order and keys depend only on seed and epoch."""
-    seed, exposed, ratio = run.config.seed, run.exposed, run.exposed_per_inlier
+    seed, exposed, settings = run.config.seed, run.exposed, run.config.exposure
     order = _order(len(run.data.train), seed_of(seed, "order", epoch))
     left = range(run.step - epoch * run.batches_per_epoch, run.batches_per_epoch)
     spans = [(index * run.batch_size, (index + 1) * run.batch_size) for index in left]
     rows = [order[start:end] for start, end in spans]
-    batches = _load(run, run.data.train, rows, seed_of(seed, "epoch", epoch))
-    if exposed is None or not ratio:
+    batches = _fed(run, run.data.train, rows, seed_of(seed, "epoch", epoch))
+    if exposed is None or settings is None or not settings.ratio:
         yield from batches
         return
     known = _order(len(exposed), seed_of(seed, "exposed order", epoch))
+    ratio = settings.ratio
     turns = [torch.arange(round(start * ratio), round(end * ratio)) for start, end in spans]
     rows = [known[turn % len(exposed)] for turn in turns]
     exposed_batches = _load(run, exposed, rows, seed_of(seed, "exposed", epoch))

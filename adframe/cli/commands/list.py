@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     argument = parser.add_argument(
         "kind", nargs="?", metavar="KIND", help="loss, ..., or a glob: '*clr'"
     )
-    options.completes(argument, lambda: KINDS)
+    options.completes(argument, lambda _: KINDS)
     options.as_json(parser)
 
 

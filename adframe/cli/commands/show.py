@@ -25,14 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     name = parser.add_argument(
         "name", nargs="?", metavar="NAME", help=f"of a component; none for {', '.join(SECTIONS)}"
     )
-    options.completes(kind, lambda: [*KINDS, *SECTIONS])
-    name.completer = _names  # type: ignore[attr-defined]  # argcomplete looks for it
+    options.completes(kind, lambda _: [*KINDS, *SECTIONS])
+    options.completes(name, lambda before: load_plugins().registry.names(before.kind))
     options.as_json(parser)
-
-
-def _names(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
-    names = load_plugins().registry.names(parsed_args.kind)
-    return [name for name in names if name.startswith(prefix)]
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -574,9 +574,8 @@ def test_a_plugin_is_checked_as_it_registers():
 
 
 def test_a_plugin_that_does_not_load_fails_with_its_reason():
-    with pytest.raises(
-        AssertionError, match="plugin 'ideas' does not load: 'Bad' is not a component name"
-    ):
+    why = "plugin 'ideas' does not load: 'Bad' is not a component name"
+    with pytest.raises(AssertionError, match=why):
         cases(plugin("ideas", Bad=Spread))
 
 
