@@ -62,7 +62,7 @@ def _batches(run: Run, epoch: int) -> Iterator[Batch]:
     left = range(run.step - epoch * run.batches_per_epoch, run.batches_per_epoch)
     spans = [(index * run.batch_size, (index + 1) * run.batch_size) for index in left]
     rows = [order[start:end] for start, end in spans]
-    batches = _fed(run, run.data.train, rows, seed_of(seed, "epoch", epoch))
+    batches = _load(run, run.data.train, rows, seed_of(seed, "epoch", epoch))
     if exposed is None or settings is None or not settings.ratio:
         yield from batches
         return
