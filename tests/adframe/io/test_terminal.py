@@ -9,7 +9,7 @@ import sys
 import pytest
 from PIL import Image
 
-from adframe.io.terminal import Screen, clean, error_line, status_lines
+from adframe.io.terminal import Screen, _wrapped, clean, error_line, status_lines
 
 HEAD, TEXT = "  uniclr  ", "Aggregates inliers and disperses virtual outliers, each by itself."
 
@@ -134,3 +134,7 @@ def test_from_python_a_status_line_is_printed_once_and_is_no_exception(tmp_path)
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"
     assert done.stderr == f"left out of 2: {tmp_path / 'bad.png'}: not an image\n"
+
+
+def test_each_line_of_a_message_wraps_by_itself():
+    assert _wrapped("aaa bbb ccc\nddd eee\n", 8) == ["aaa bbb", "ccc", "ddd eee"]
