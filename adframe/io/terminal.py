@@ -72,12 +72,14 @@ def _wrapped(text: str, width: int) -> list[str]:
     """Lines of at most ``width`` columns, broken between words; a longer word stays whole."""
     from rich.cells import cell_len
 
-    lines = [""]
-    for word in re.findall(r"\s*\S+", text):
-        if lines[-1] and cell_len(lines[-1] + word) > width:
-            lines.append(word.lstrip())
-        else:
-            lines[-1] += word
+    lines = []
+    for line in text.rstrip().split("\n"):
+        lines.append("")
+        for word in re.findall(r"\s*\S+", line):
+            if lines[-1] and cell_len(lines[-1] + word) > width:
+                lines.append(word.lstrip())
+            else:
+                lines[-1] += word
     return lines
 
 

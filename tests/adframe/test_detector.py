@@ -153,7 +153,7 @@ def test_a_pil_image_that_cannot_be_decoded_is_an_image_error(folder, tmp_path):
     "given",
     [None, 3, b"a.png", io.BytesIO(b"a"), [None], [1, 2], np.array(3), torch.tensor(3),
      np.array([b"a.png"]), np.zeros((16, 16, 3), ">u2")],
-    ids=str,
+    ids=lambda given: type(given).__name__,
 )  # fmt: skip
 def test_what_is_no_image_is_refused_in_one_line(folder, given):
     with pytest.raises(UserError, match="^expected [^\n]*, not [^\n]*$"):

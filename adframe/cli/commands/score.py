@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,7 @@ def _open(path: Path | None) -> Iterator[TextIO]:
     """Open the output: standard output, or a file that is renamed when it is complete.
 
     Until then it is called ``FILE.part``. Rows written before an interrupt or an error stay there.
+    A pipe or a device is written as it is.
 
     Raises:
         UserError: the file cannot be written.
@@ -62,16 +64,19 @@ def _open(path: Path | None) -> Iterator[TextIO]:
     if path is None:
         yield sys.stdout
         return
-    part, started = path.with_name(path.name + ".part"), True
+    regular = os.path.isfile(path) or not os.path.exists(path)  # else a pipe or a device
+    path = Path(os.path.realpath(path)) if regular else path  # a link stays a link
+    part, started = path.with_name(path.name + ".part") if regular else path, True
     try:
         with part.open("w", encoding="utf-8", newline="") as file:
             try:
                 yield file
             finally:
-                started = file.tell() > 0
-        part.replace(path)
+                started = not regular or file.tell() > 0
+        if regular:
+            part.replace(path)
     except BaseException as error:
-        if part.exists() and not started:
+        if regular and os.path.exists(part) and not started:
             part.unlink()
         if not isinstance(error, OSError):
             raise

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 import torch
 
 import adframe
+from adframe.cli.commands import score
 from adframe.cli.main import main
+from adframe.errors import UserError
 
 SHOULD_NOT_LOAD = ("torch", "pydantic", "torchvision", "ruamel", "sklearn", "numpy")
 
@@ -275,3 +278,24 @@ def test_a_name_too_long_for_a_file_is_one_line(words, toy_file, capsys):
     status = main([str(toy_file) if word == "CONFIG" else word for word in words])
     assert status == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_scores_go_through_a_link_and_into_a_pipe_and_not_onto_a_folder(tmp_path):
+    target, link, pipe = tmp_path / "target.csv", tmp_path / "link.csv", tmp_path / "pipe"
+    target.write_text("old")
+    link.symlink_to(target)
+    with score._open(link) as out:
+        out.write("new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with score._open(pipe) as out:
+        out.write("rows")
+    assert os.read(reader, 100) == b"rows"
+    os.close(reader)
+    assert pipe.is_fifo()
+
+    with pytest.raises(UserError, match="Is a directory"), score._open(tmp_path):
+        pytest.fail("was opened")

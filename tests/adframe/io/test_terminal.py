@@ -8,7 +8,7 @@ import sys
 import pytest
 from PIL import Image
 
-from adframe.io.terminal import Screen, clean, error_line, status_lines
+from adframe.io.terminal import Screen, _wrapped, clean, error_line, status_lines
 
 HEAD, TEXT = "  uniclr  ", "Aggregates inliers and disperses virtual outliers, each by itself."
 
@@ -90,3 +90,7 @@ def test_from_python_a_status_line_is_printed_once_and_is_no_exception(tmp_path)
     assert done.stdout == "1\n"
     line = f"skipped unreadable files, 1 of 2: {tmp_path / 'bad.png'}: not an image"
     assert done.stderr == f"{line}\n"
+
+
+def test_each_line_of_a_message_wraps_by_itself():
+    assert _wrapped("aaa bbb ccc\nddd eee\n", 8) == ["aaa bbb", "ccc", "ddd eee"]
