@@ -170,9 +170,8 @@ def cli() -> str:
             shown = " ".join(action.option_strings[-1:]) or str(action.metavar or action.dest)
             if action.option_strings and action.nargs != 0:
                 shown += f" {action.metavar or action.dest.upper()}"
-            lines.append(
-                _row(f"`{shown}`", (action.help or "").replace("%(default)s", str(action.default)))
-            )
+            meaning = (action.help or "").replace("%(default)s", str(action.default))
+            lines.append(_row(f"`{shown}`", re.sub(r"(?<![\w`-])--[a-z-]+", r"`\g<0>`", meaning)))
         lines.append("")
     return "\n".join(lines)
 
