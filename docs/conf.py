@@ -20,6 +20,7 @@ extensions = [
     "site_reference",
 ]
 exclude_patterns = ["_ext"]
+smartquotes = False  # it makes one dash of the two before an option
 html_theme = "furo"
 html_title = f"adframe {version}"
 html_show_sphinx = False

@@ -38,6 +38,9 @@ def test_the_site_builds_without_a_warning(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "nt_xent" in (tmp_path / "site/reference/components.html").read_text()
+    python = (tmp_path / "site/reference/python.html").read_text()
+    assert not re.search(r" at 0x|``|>Type<", python)  # an address, raw text, a sentence as a type
+    assert "\N{EN DASH}" not in (tmp_path / "site/reference/cli.html").read_text()
     assert (tmp_path / "site/_images/picture.svg").is_file()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ KIND_DEFAULT = "the kind's default"
 SECTIONS: dict[str, type[BaseModel]] = {
     "config": RunConfig, "train": Train, "objective": Term, "exposure": Exposure,
 }  # fmt: skip
-_ARGUMENT = re.compile(r"^(\w+):\s*(?:\[([^\]]*)\]\s*)?(.*)$")
+_ARGUMENT = re.compile(r"^(\w+): *(?:\[([^\]]*)\] *)?(.*)$", re.MULTILINE)
 
 
 def argument_docs(component: type) -> dict[str, tuple[str, str]]:
@@ -40,14 +41,8 @@ def argument_docs(component: type) -> dict[str, tuple[str, str]]:
 
 def _arguments(text: str) -> dict[str, tuple[str, str]]:
     section = re.split(r"\n(?=\S)", text.partition("\nArgs:\n")[2])[0]
-    found: dict[str, list[str]] = {}
-    for line in inspect.cleandoc(section).splitlines():
-        match = None if line.startswith(" ") else _ARGUMENT.match(line)
-        if match:
-            words = found[match[1]] = [match[2] or "", match[3]]
-        elif found:
-            words.append(line.strip())
-    return {name: (provenance, " ".join(text)) for name, (provenance, *text) in found.items()}
+    lines = re.sub(r"\n\s+", " ", textwrap.dedent(section).strip())  # one line per argument
+    return {match[1]: (match[2] or "", match[3]) for match in _ARGUMENT.finditer(lines)}
 
 
 def describe(entry: Entry, registry: Registry | None = None) -> dict[str, Any]:

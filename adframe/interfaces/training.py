@@ -32,8 +32,8 @@ class Backbone(nn.Module, ABC):
 class Shift(ABC):
     """A shifting transformation, which turns inliers into virtual outliers.
 
-    Variant 0 returns the images as they are; variants 1..``variants`` shift them. Each variant is a
-    separate class of virtual outliers. Shape, dtype and value range stay the same.
+    Variant 0 returns the images as they are; variants 1 to ``variants`` shift them. Each variant
+    is a separate class of virtual outliers. Shape, dtype and value range stay the same.
     """
 
     variants: int  #: number of variants, variant 0 not counted
@@ -98,7 +98,7 @@ class Schedule(ABC):
 class Loss(nn.Module, ABC):
     """A loss on the embeddings of one stage. Its value does not depend on the order of rows."""
 
-    #: Input of the loss: embeddings of the projection head, or pooled features.
+    #: Whether the loss gets embeddings of the projection head, or pooled features.
     reads: Literal["projection", "features"] = "projection"
     #: Names of the outputs of ``predict``, for scorers. Empty for a loss without a classifier.
     outputs: tuple[str, ...] = ()
@@ -175,7 +175,7 @@ class LossTerm:
     """One term of the training objective: a loss with its stages and weights."""
 
     loss: Callable[[], Loss]  #: creates a new instance, since each stage may train parameters
-    stages: Sequence[int] | None  #: None: all stages that the schedule trains
+    stages: Sequence[int] | None  #: None for all stages that the schedule trains
     weight: float | Sequence[float]  #: one for all stages, or one for each
     name: str = "term"  #: registered name of the loss; its value at stage 4 is logged as ``name_4``
 

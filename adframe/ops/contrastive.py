@@ -32,9 +32,9 @@ def group_contrast(
 ) -> Tensor:
     """Contrastive loss per row, shape (N,). Rows with equal group ids are positives.
 
-    All other rows are negatives. For row i with positives P(i), the other rows of its group:
+    All other rows are negatives. For row i with positives P(i), the other rows of its group::
 
-        - sum_{j in P(i)} w_j log p_ij / sum_{j in P(i)} w_j,    p_ij = softmax_{j != i}(cosine / t)
+        -sum_{j in P(i)} w_j log p_ij / sum_{j in P(i)} w_j,    p_ij = softmax_{j != i}(cosine / t)
 
     and 0 where the weight of P(i) is 0. The mean is NT-Xent (Chen et al., ICML 2020, Eq. 1) where
     a group is an instance, and supervised contrastive L_out (Khosla et al., NeurIPS 2020, Eq. 2)

@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sphinx.pycode import ModuleAnalyzer
+
 DOCS = Path(__file__).resolve().parents[1]
 MARK = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 LINK = re.compile(r"\[([^\]\[]*)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
@@ -222,7 +224,8 @@ def _module(name: str) -> str:
             directive = "autoclass" if inspect.isclass(value) else "autofunction"
             lines.append(f".. {directive}:: {name}.{key}")
         else:
-            values.append(_row(f"`{key}`", f"`{_alias(value)}`"))
+            meaning = _comment(name, key) if isinstance(value, dict) else f"`{_alias(value)}`"
+            values.append(_row(f"`{key}`", meaning))
     lines += ["```", ""]
     if values:
         lines += ["| name | stands for |", "|---|---|", *values, ""]
@@ -243,8 +246,15 @@ def public(module: Any) -> list[str]:
     ]
 
 
+def _comment(package: str, name: str) -> str:
+    """The ``#:`` comment of a value, from the module of the package that defines it."""
+    modules = [module for module in sorted(sys.modules) if module.startswith(package)]
+    found = (ModuleAnalyzer.for_module(module).find_attr_docs() for module in modules)
+    return " ".join(next(docs["", name] for docs in found if ("", name) in docs)).strip()
+
+
 def _alias(value: Any) -> str:
-    """A type alias or constant as code, without the modules of its parts."""
+    """A type alias as code, without the modules of its parts."""
     return re.sub(r"\b(?:[a-z_]+\.)+(?=[A-Z])", "", str(value))
 
 

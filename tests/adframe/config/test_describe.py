@@ -3,7 +3,7 @@
 import pytest
 
 from adframe import UserError
-from adframe.config.describe import SECTIONS, describe_section
+from adframe.config.describe import SECTIONS, argument_docs, describe_section
 
 
 @pytest.mark.parametrize("name", SECTIONS)
@@ -35,3 +35,37 @@ def test_keys_at_the_top_take_the_default_of_their_kind(loaded):
 def test_an_unknown_section_suggests_the_nearest():
     with pytest.raises(UserError, match="did you mean 'train'"):
         describe_section("trian")
+
+
+class Documented:
+    """A class with options.
+
+    Args:
+        width: [published: 4 for one, 8 for another's
+            net] Factor of the
+            channels.
+        size: Side of an image [pixels].
+        depth:
+            [guess: 2] Number of layers.
+
+    Example:
+        depth: not an option
+    """
+
+
+class Wider(Documented):
+    """A class with one option.
+
+    Args:
+        width: [guess: 1] Factor of the
+            channels.
+    """
+
+
+def test_the_brackets_of_an_option_may_span_lines():
+    assert argument_docs(Documented) == {
+        "width": ("published: 4 for one, 8 for another's net", "Factor of the channels."),
+        "size": ("", "Side of an image [pixels]."),
+        "depth": ("guess: 2", "Number of layers."),
+    }
+    assert argument_docs(Wider)["width"] == ("guess: 1", "Factor of the channels.")
