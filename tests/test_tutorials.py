@@ -138,6 +138,7 @@ def test_a_page_does_what_it_says(path, tmp_path, warm):
     page(path, tmp_path, warm)
 
 
+@pytest.mark.slow
 def test_warm_programs_end_as_others_do(tmp_path, warm):
     (tmp_path / "x.py").write_text("import sys; print(sys.argv[1:], input()); sys.exit(3)")
     assert run("echo hello | python x.py a 'b c'", tmp_path, 3, warm) == "['a', 'b c'] hello\n"

@@ -16,6 +16,7 @@ from adframe.config.yaml_tree import ConfigNode, parse
 from adframe.io.tensors import read_tensors, write_tensors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["config", "setting", "checkpoint", "image"])
 def test_damaged_files_are_read_or_refused_in_a_line(name, tmp_path, capsys):
     assert fuzz.fuzz(name, fuzz.readers(tmp_path)[name], 200, 1) == []

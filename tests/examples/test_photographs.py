@@ -77,6 +77,7 @@ def test_it_uses_the_public_calls_alone(notebook: Any) -> None:
     assert "from adframe" not in source
 
 
+@pytest.mark.slow
 def test_it_tells_good_from_bad(executed: tuple[Any, Path]) -> None:
     notebook, _ = executed
     found = re.fullmatch(r"AUROC +(\d\.\d{3})\nraw pixels +\d\.\d{3}\n", text(notebook, "train"))
@@ -90,12 +91,14 @@ def test_it_tells_good_from_bad(executed: tuple[Any, Path]) -> None:
     assert rejected.count("defect") > 10 > rejected.count("good")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["sheet", "sheet-defects", "most", "least"])
 def test_it_shows_images(executed: tuple[Any, Path], cell: str) -> None:
     (output,) = outputs(executed[0], cell)
     assert "image/png" in output.data
 
 
+@pytest.mark.slow
 def test_it_leaves_nothing_behind(executed: tuple[Any, Path]) -> None:
     _, home = executed
     assert [path for path in home.rglob("*") if path.is_file()] == []

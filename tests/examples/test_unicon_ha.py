@@ -242,6 +242,7 @@ def test_augmentation_keeps_range_and_depends_on_strength(example):
 SMALL = ["--size", "16", "--width", "2", "--epochs", "1", "--device", "cpu"]
 
 
+@pytest.mark.slow
 def test_it_runs_on_two_folders(shapes):
     words = [str(shapes / "left"), "--other", str(shapes / "dark"), *SMALL]
     done = subprocess.run(

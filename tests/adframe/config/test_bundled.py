@@ -100,6 +100,7 @@ def test_check_and_run_take_names(elsewhere, capsys):
     assert (elsewhere / "runs/quickstart-1/result.json").exists()
 
 
+@pytest.mark.slow
 def test_a_wheel_has_the_configs_under_the_same_names(tmp_path):
     source = tmp_path / "source"
     source.mkdir()

@@ -151,6 +151,7 @@ with lock_folder(Path(sys.argv[1])) as locked:
 """
 
 
+@pytest.mark.slow
 def test_a_system_without_fcntl_has_locks_too(tmp_path):
     command = [sys.executable, "-c", WITHOUT_UNIX, str(tmp_path)]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
