@@ -72,7 +72,7 @@ class RandomKeys:
         return len(self.values)
 
     def fold_in(self, tag: int) -> RandomKeys:
-        """Independent keys of the same images, for example for a second view."""
+        """Derive independent keys of the same images from a tag, as for a second view."""
         return RandomKeys(_mix((self.values ^ seed_of("fork", tag)) + _STEP))
 
     def repeat(self, times: int) -> RandomKeys:

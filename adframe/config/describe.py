@@ -206,7 +206,7 @@ def _words(schema: dict[str, Any]) -> str:
 
 
 def schema_of(model: type[BaseModel]) -> dict[str, Any]:
-    """The model's JSON Schema; a nested component is marked ``x-adframe-kind``."""
+    """JSON Schema of a pydantic model; a nested component is marked ``x-adframe-kind``."""
     import warnings
 
     with warnings.catch_warnings():  # USE_KIND_DEFAULT has no JSON form

@@ -162,7 +162,7 @@ def validate_tree(
     allow_code: bool = False,
     loaded: LoadedPlugins | None = None,
 ) -> RunConfig:
-    """Validate a composed tree as a config; see ``load_config``."""
+    """Validate a config after ``extends`` and ``--set`` are applied; see ``load_config``."""
     table = node.plain()
     given = [str(Path(file).resolve()) for file in plugins]
     named = _plugin_files(node)

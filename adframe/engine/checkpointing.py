@@ -69,7 +69,7 @@ class CheckpointManager:
 
 @contextmanager
 def checkpointing(run: Run, optimizers: checkpoint.Optimizers) -> Iterator[CheckpointManager]:
-    """Context of training: signals stop the run after a step; errors name the last checkpoint.
+    """Context manager around training: a signal stops it after a step; errors give the checkpoint.
 
     Raises:
         TrainingError: a loss or a weight is not finite.

@@ -1,4 +1,4 @@
-"""Memory settings of the training process."""
+"""Settings of the C memory allocator in the training process."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ TIMES = 20  # counted steps, evenly spread over a run
 
 
 class Costs:
-    """Counts view passes; configs that differ only in data, training and seed are counted once."""
+    """Counter of view passes; configs that differ only in data, training and seed share a count."""
 
     def __init__(self) -> None:
         self._known: dict[str, float | None] = {}

@@ -21,7 +21,7 @@ Check = Callable[[Subject], None]
 
 
 def _checks(module: ModuleType) -> list[Check]:
-    """The public functions of a module, in the order of the file."""
+    """The contract checks of a module: its public functions, in the order of the file."""
     return [
         function
         for name, function in vars(module).items()

@@ -1,4 +1,4 @@
-"""A score by the probability of the true shift."""
+"""A scorer: low predicted probability of the shift that was applied means anomalous."""
 
 from __future__ import annotations
 
