@@ -14,7 +14,7 @@ from adframe.io.terminal import Screen, error_line
 from adframe.registry.loading import load_plugins
 from adframe.registry.registry import KINDS, check_kind
 
-#: Sections of a config that are not components.
+#: Sections of a config that are not components; named here, since ``describe`` imports torch.
 SECTIONS = ("config", "train", "objective", "exposure")
 summary = "show a component or a section of a config, with options"
 
@@ -97,8 +97,10 @@ def _section(arguments: argparse.Namespace, registry: Any) -> int:
 
 
 def _option(screen: Screen, option: dict[str, Any]) -> None:
+    from adframe.config.describe import KIND_DEFAULT
+
     value = option["default"]
-    value = value if value == "the kind's default" else json.dumps(value)
+    value = value if value == KIND_DEFAULT else json.dumps(value)
     default = "required" if option["required"] else f"default {value}"
     screen.line(f"{option['type']}, {default}", head=f"  {option['name']}: ", of_head="cyan")
     provenance = f"[{option['provenance']}] " if option.get("provenance") else ""

@@ -192,3 +192,10 @@ def test_the_schema_knows_third_parties(plugin, capsys):
     schema = json.loads(printed(capsys, "schema", "--plugin", plugin))
     assert "odd_one" in json.dumps(schema)
     assert load_config(ROOT / "configs/quickstart.yaml").seed == 0
+
+
+def test_show_offers_the_sections_that_can_be_described():
+    from adframe.cli.commands import show
+    from adframe.config import describe
+
+    assert tuple(describe.SECTIONS) == show.SECTIONS

@@ -259,3 +259,17 @@ def test_a_jpeg_file_is_brought_to_size_like_any_other(tmp_path, rgb):
     with Image.open(tmp_path / "a.jpg") as image:
         expected = np.asarray(decode.as_pixels(image, 8).permute(1, 2, 0))
     np.testing.assert_array_equal(read_image(tmp_path / "a.jpg", size=8).permute(1, 2, 0), expected)
+
+
+@pytest.mark.parametrize("size", [(5, 8), (9, 7), (33, 64), (100, 17), (640, 480)])
+@pytest.mark.parametrize("side", [1, 7, 16, 33])
+def test_the_central_square_is_resized(size, side):
+    """The square is cut by hand; its edges may lie half a pixel inside the image."""
+    generator = np.random.default_rng(0)
+    image = Image.fromarray(generator.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+    edge = min(size)
+    left, top = (size[0] - edge) / 2, (size[1] - edge) / 2
+    box = (left, top, left + edge, top + edge)
+    expected = image.resize((side, side), Image.Resampling.BILINEAR, box=box)
+    found = decode.as_pixels(image, side).permute(1, 2, 0)
+    np.testing.assert_array_equal(found, np.asarray(expected))
