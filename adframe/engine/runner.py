@@ -45,8 +45,9 @@ def run(
         Stopped: Ctrl-C or SIGTERM stopped a run that has a folder; the run was saved.
     """
     folder = None if out is None else Path(out)
-    with lock_folder(folder):
+    with lock_folder(folder) as lock:
         current = prepare(config, folder, resume)
+        current.lock = lock
         current.verbose = verbose
         try:
             with nullcontext() if folder is None else current.stop.watching():
@@ -114,9 +115,9 @@ def evaluate_folder(
     Raises:
         UserError: the folder holds no finished run, or a file of it is damaged.
     """
-    with lock_folder(folder if os.path.isdir(folder) else None):
+    with lock_folder(folder if os.path.isdir(folder) else None) as lock:
         current, report = load_run(folder, verbose, **options)
-        current.out, report.out = folder, folder
+        current.out, report.out, current.lock = folder, folder, lock
         write_report(report, current)
         current.hook.adframe_run_end(run=current, report=report)
         return report

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adframe.errors import UserError
+from adframe.io.atomic import read_json
 from adframe.tables.grid import Cell, Grid
 
 
@@ -59,8 +60,8 @@ def read_result(cell: Cell, reason: str = "") -> Result:
 
 def _json(cell: Cell, name: str) -> dict[str, Any]:
     try:
-        value = json.loads((cell.folder / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        value = read_json(cell.folder / name)
+    except UserError:
         return {}
     return value if isinstance(value, dict) else {}
 
