@@ -15,6 +15,10 @@ from adframe.io.atomic import check_regular, remove_leftovers
 LOCK = ".lock"  #: name of the lock file; it lies in the folder while the folder is locked
 
 
+class FolderInUse(UserError):  # noqa: N818
+    """Error for a folder that another process has locked."""
+
+
 class FolderLock:
     """The lock on a folder, or on none.
 
@@ -68,7 +72,8 @@ def lock_folder(
             is an error.
 
     Raises:
-        UserError: another process uses the folder, or the folder cannot be written.
+        FolderInUse: another process uses the folder.
+        UserError: the folder cannot be written.
     """
     if folder is None:
         yield FolderLock()
@@ -81,7 +86,7 @@ def lock_folder(
             check_regular(folder / LOCK)
             _acquire(lock, on_wait)
         except Timeout as error:
-            raise UserError(f"{folder}: another process is using this folder") from error
+            raise FolderInUse(f"{folder}: another process is using this folder") from error
         except OSError as error:
             if error.filename is not None:  # the lock file cannot be opened; else, not be locked
                 raise UserError(f"{folder}: cannot be written: {error.strerror}") from error

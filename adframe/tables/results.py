@@ -41,7 +41,7 @@ def read_result(cell: Cell, reason: str = "") -> Result:
     """Result of a cell, from its folder. A damaged result counts as missing."""
     images = _json(cell, "environment.json").get("train_images", cell.images)
     found = _json(cell, "result.json")
-    if isinstance(found.get("mean_auroc"), float) and not reason:
+    if isinstance(found.get("mean_auroc"), float):  # also if it failed before
         return Result(
             "done",
             found.get("epochs", cell.config.train.epochs),
