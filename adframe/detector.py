@@ -15,7 +15,7 @@ from torch import Tensor
 from adframe.config.model import RunConfig, load_config
 from adframe.data.decode import ImageError, as_pixels, attempt_all, report_unreadable
 from adframe.data.load import read_images
-from adframe.engine import checkpoint
+from adframe.engine import model_file
 from adframe.engine.build import Assembly, assemble
 from adframe.engine.evaluate import fit, score
 from adframe.errors import UserError
@@ -207,12 +207,13 @@ def load(
         UserError: the folder holds no finished run, or a file of it is damaged.
     """
     folder = Path(folder)
-    tensors, facts = checkpoint.model_facts(folder)
+    tensors, facts = model_file.model_facts(folder)
     config = load_config(
         folder / "config.yaml", plugins=plugins, without=without, allow_code=allow_code
     )
+    model_file.check_model(folder, config, facts)
     assembly = assemble(config, classes=len(facts["classes"]))
-    checkpoint.restore_model(folder, (tensors, facts), config, assembly)
+    model_file.restore_model(folder, (tensors, facts), config, assembly)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     assembly.method.to(torch.device(device)).to(memory_format=torch.channels_last)
     assembly.method.eval()

@@ -16,10 +16,15 @@ def config(parser: argparse.ArgumentParser) -> None:
         "config", type=a_path, metavar="CONFIG", help="a YAML file, or a name of `adframe configs`"
     )
     completes(argument, lambda _: bundled_configs())
+    settings(parser)
+    allow_code(parser)
+
+
+def settings(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--set``."""
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override a.b.0.c=VALUE"
     )
-    allow_code(parser)
 
 
 def run_folder(parser: argparse.ArgumentParser) -> None:

@@ -136,7 +136,8 @@ def load_config(
     Args:
         path: a YAML or JSON file, or the name of a bundled config such as ``quickstart``.
         settings: override or overrides, ``a.b=VALUE`` with VALUE as YAML, applied in order.
-        plugins: one-file plugin or plugins to load in addition to the installed ones.
+        plugins: one-file plugin or plugins to load in addition to the installed ones. One takes
+            the place of a file of that name which the config names and which is gone.
         without: name or names of plugins to exclude.
         allow_code: load the files that ``plugins:`` in the config names. Without it such a config
             is refused, because configs may come from people you do not know.
@@ -165,7 +166,12 @@ def validate_tree(
     """Validate a config after ``extends`` and ``--set`` are applied; see ``load_config``."""
     table = node.plain()
     given = [str(Path(file).resolve()) for file in plugins]
-    named = _plugin_files(node)
+    moved = {os.path.basename(file) for file in given}
+    named = {
+        path: file
+        for path, file in _plugin_files(node).items()
+        if os.path.isfile(file) or os.path.basename(file) not in moved
+    }
     files = list(dict.fromkeys([*given, *named.values()]))
     if loaded is None:
         problems = []

@@ -9,6 +9,7 @@ from pydantic import ConfigDict
 
 from adframe.config.durations import EpochsOrTime
 from adframe.config.schema import Component, ComponentSpec, Settings
+from adframe.interfaces import NoEffect
 
 Weight = Annotated[float, Ge(0)]
 
@@ -50,9 +51,9 @@ class Train(Section):
     """Floating-point type of the network; ``auto`` is bf16 on CUDA and fp32 on CPUs."""
     compile: Literal["auto", "on", "off"] = "auto"
     """Whether ``torch.compile`` is used; ``auto`` compiles long runs on CUDA only."""
-    device: str = "auto"
+    device: Annotated[str, NoEffect()] = "auto"
     """A PyTorch device such as ``cpu`` or ``cuda:1``; ``auto`` takes CUDA if there is one."""
-    checkpoint_every: EpochsOrTime = "10min"
+    checkpoint_every: Annotated[EpochsOrTime, NoEffect()] = "10min"
     """Epochs (``5``; 0: only at the end) or time (``2h``) from one checkpoint to the next."""
     clip: Annotated[float, Gt(0)] | None = None
     """Largest allowed norm of the gradient of a parameter group; no limit by default."""

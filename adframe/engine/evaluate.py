@@ -26,13 +26,14 @@ from adframe.interfaces import (
 Counter = Callable[[int], None]  #: receives the number of image views of a forward pass
 
 
-def evaluate(run: Run) -> Report:
-    """Fit every scorer on the training images and score every test image."""
+def evaluate(run: Run, fitted: bool = False) -> Report:
+    """Fit every scorer on the training images, unless it is ``fitted``; score every test image."""
     method, seed = run.assembly.method, run.config.seed
     outcomes: dict[str, Outcome] = {}
     scorers, shifts = run.assembly.scorers, run.assembly.shifts
-    seen = _progress(run)
-    fit(scorers, method, shifts, run.data.train, seed, run.exposed, seen)
+    seen = _progress(run, fitted)
+    if not fitted:
+        fit(scorers, method, shifts, run.data.train, seed, run.exposed, seen)
     of_test_sets = {
         name: score(scorers, method, shifts, images.pixels, seed, seen)
         for name, images in run.test_sets.items()
@@ -46,12 +47,12 @@ def evaluate(run: Run) -> Report:
     return Report(outcomes, floor, run.seconds, run.epoch, run.out)
 
 
-def _progress(run: Run) -> Counter:
+def _progress(run: Run, fitted: bool) -> Counter:
     """Function that counts scored views and calls the hook ``adframe_progress``."""
-    images = [run.data.train, *run.test_sets.values()]
+    images = [*run.test_sets.values(), *([] if fitted else [run.data.train])]
     total = 0
     for spec, alike in _by_view_spec(run.assembly.scorers).items():
-        exposing = any(run.assembly.scorers[index].needs_exposed for index in alike)
+        exposing = not fitted and any(run.assembly.scorers[index].needs_exposed for index in alike)
         known = [run.exposed] if exposing and run.exposed is not None else []
         variants = count_variants(run.assembly.shifts) if spec.apply_shifts else 1
         total += sum(map(len, [*images, *known])) * spec.views * variants

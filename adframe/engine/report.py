@@ -6,7 +6,7 @@ import csv
 import io
 from typing import Any
 
-from adframe.engine import checkpoint
+from adframe.engine import model_file
 from adframe.engine.state import Run
 from adframe.interfaces import Images, Outcome, Report
 from adframe.io import atomic
@@ -44,6 +44,6 @@ def write_report(report: Report, run: Run) -> None:
     """Write model, scores and result; ``result.json`` comes last and marks a complete folder."""
     assert run.out is not None, "a report is written into a folder"
     run.lock.check()
-    checkpoint.save_model(run, run.out)
+    model_file.save_model(run, run.out)
     atomic.write(run.out / "scores.csv", scores_csv(report, run.test_sets))
     atomic.write_json(run.out / "result.json", result_json(report))

@@ -1,4 +1,4 @@
-"""Opens a run folder. Each run folder belongs to one config."""
+"""Checks a run folder before anything is written. Each run folder belongs to one config."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+from adframe.config.identity import identity
 from adframe.config.model import RunConfig
 from adframe.config.yaml_tree import leaves, read_file
 from adframe.errors import UserError
 from adframe.io.atomic import is_temporary, write
 from adframe.io.locks import LOCK
+from adframe.io.read import read_text
 
 
 def check_folder(path: Path) -> None:
@@ -38,37 +40,62 @@ def _is_plain(entry: os.DirEntry[str]) -> bool:
     return entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
 
 
-def open_folder(path: Path, config: RunConfig, resume: bool) -> None:
-    """Write the config into an empty folder, or check that the folder holds the same config.
+def check_config(path: Path, config: RunConfig, resume: bool, extend: bool = False) -> int | None:
+    """Check that a folder is empty or, with ``resume``, holds a run of the same config.
+
+    Only what decides the result must be the same; see ``identity``.
+
+    Args:
+        path: the run folder.
+        config: the config of the run.
+        resume: whether the folder may hold a run.
+        extend: whether the config may have more epochs.
+
+    Returns:
+        The epochs of the run in the folder, if the config has more.
 
     Raises:
-        UserError: the folder holds a run already; or, with ``resume``, a run of another config.
+        UserError: the folder holds something else.
     """
     check_folder(path)
-    text = config.yaml()
     existing = path / "config.yaml"
     if existing.exists():
         if not resume:
             raise UserError(f"{path}: holds a run already; continue with --resume, or choose --out")
-        changed = _changed(existing, config)
+        changed, epochs = changed_keys(existing, config), None
+        if extend and "train.epochs" in changed:
+            epochs = int(changed["train.epochs"].partition(" ")[0])
+            if epochs > config.train.epochs:
+                raise UserError(f"{path}: has {epochs} epochs already; --extend only adds some")
+            del changed["train.epochs"]
         if changed:
-            raise UserError(f"{path}: belongs to a run with another config: {'; '.join(changed)}")
-        return
+            texts = "; ".join(f"{key}: {text}" for key, text in changed.items())
+            hint = "" if epochs or "train.epochs" not in changed else " (--extend adds epochs)"
+            raise UserError(f"{path}: belongs to a run with another config: {texts}{hint}")
+        return epochs
     if any(entry.name != LOCK and not is_temporary(entry.name) for entry in path.iterdir()):
         raise UserError(f"{path}: is not empty and holds no run; choose another --out")
-    write(existing, text)
+    return None
 
 
-def _changed(existing: Path, config: RunConfig) -> list[str]:
-    """Differences between two configs, one line each: ``train.epochs: 2 -> 5``."""
+def write_config(path: Path, config: RunConfig) -> None:
+    """Write the config of a run into its folder, unless it is there."""
+    existing, text = path / "config.yaml", config.yaml()
+    if not existing.exists() or read_text(existing) != text:
+        write(existing, text)
+
+
+def changed_keys(existing: Path, config: RunConfig) -> dict[str, str]:
+    """Key -> ``2 -> 5``, for each value that decides the result and differs from a config file."""
     old = _leaves(read_file(existing).plain())
-    new = _leaves(json.loads(json.dumps(config.dump())))
+    new, decisive = _leaves(json.loads(json.dumps(config.dump()))), _leaves(identity(config))
     gone = "nothing"
-    return [
-        f"{key}: {old.get(key, gone)} -> {new.get(key, gone)}"
+    return {
+        key: f"{old.get(key, gone)} -> {new.get(key, gone)}"
         for key in sorted({*old, *new})
-        if old.get(key, gone) != new.get(key, gone)
-    ]
+        if old.get(key, gone) != new.get(key, gone) and (key in decisive or key not in new)
+        if not key.startswith("plugins.")
+    }
 
 
 def _leaves(config: Any) -> dict[str, str]:

@@ -11,12 +11,12 @@ import torch
 
 from adframe.config.model import RunConfig, load_config
 from adframe.data.lazy import sha256
-from adframe.engine import checkpoint, datasets
+from adframe.engine import checkpoint, datasets, model_file
 from adframe.engine.build import construct, locating, set_up
 from adframe.engine.environment import environment
 from adframe.engine.evaluate import evaluate
 from adframe.engine.report import write_report
-from adframe.engine.run_folder import open_folder
+from adframe.engine.run_folder import check_config, write_config
 from adframe.engine.state import Run
 from adframe.engine.train import train
 from adframe.errors import ConfigError, Problem
@@ -30,6 +30,7 @@ def run(
     out: str | Path | None = None,
     resume: bool = False,
     verbose: bool = False,
+    extend: bool = False,
 ) -> Report:
     """Train and evaluate a run from a config.
 
@@ -38,6 +39,7 @@ def run(
         out: the run folder, which is created; None writes nothing.
         resume: continue from the last checkpoint in the folder, or evaluate its finished run.
         verbose: let plugins show progress and results on the terminal.
+        extend: with ``resume``, the config may have more epochs than the run in the folder.
 
     Raises:
         UserError: components do not fit together, data are missing, the folder is in use, ...
@@ -45,15 +47,19 @@ def run(
         Stopped: Ctrl-C or SIGTERM stopped a run that has a folder; the run was saved.
     """
     with lock_folder(None if out is None else Path(out)) as lock:
-        return run_locked(config, lock, resume, verbose)
+        return run_locked(config, lock, resume, verbose, extend)
 
 
 def run_locked(
-    config: RunConfig, lock: FolderLock, resume: bool = False, verbose: bool = False
+    config: RunConfig,
+    lock: FolderLock,
+    resume: bool = False,
+    verbose: bool = False,
+    extend: bool = False,
 ) -> Report:
     """The same as ``run`` in a folder that is locked already, or in none."""
     folder = lock.folder
-    current = prepare(config, folder, resume)
+    current = prepare(config, folder, resume, extend)
     current.lock, current.verbose = lock, verbose
     try:
         with nullcontext() if folder is None else current.stop.watching():
@@ -68,8 +74,10 @@ def run_locked(
         current.detach()
 
 
-def prepare(config: RunConfig, out: Path | None, resume: bool = False) -> Run:
+def prepare(config: RunConfig, out: Path | None, resume: bool = False, extend: bool = False) -> Run:
     """Build the components, read the data, and open the run folder.
+
+    Nothing is written before config and images are accepted.
 
     Raises:
         ConfigError: components, data and device do not fit together; with file and line.
@@ -84,13 +92,22 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False) -> Run:
     assembly.method.to(device).to(memory_format=torch.channels_last)
     current = Run(config, out, splits, test_sets, assembly, device, exposed)
     if out is not None:
-        open_folder(out, config, resume)
-        trained_on = [images for images in (splits.train, exposed) if images is not None]
-        digests = [sha256(images.pixels) for images in trained_on]
+        extended = check_config(out, config, resume, extend)
+        digests = trained_on(current)
         current.fingerprint = checkpoint.fingerprint(config, *digests)
+        if extended is not None:
+            current.extends = checkpoint.fingerprint(config, epochs=extended)["config"]
+        checkpoint.check_images(out, current.fingerprint["images"])
+        write_config(out, config)
         facts = {"train_images": len(splits.train), "train_sha256": digests[0]}
         atomic.write_json(out / "environment.json", {**environment(config, device), **facts})
     return current
+
+
+def trained_on(run: Run) -> list[str]:
+    """SHA-256 of each set of images that a run trains on."""
+    sets = [images for images in (run.data.train, run.exposed) if images is not None]
+    return [sha256(images.pixels) for images in sets]
 
 
 def _device(config: RunConfig) -> torch.device:
@@ -116,7 +133,8 @@ def evaluate_folder(
     Args:
         folder: a run folder.
         verbose: let plugins show progress and results on the terminal.
-        options: plugins, without, allow_code, as for ``load_config``.
+        options: settings, plugins, without, allow_code, as for ``load_config``. Settings may
+            change what does not decide the result, such as the place of the images.
 
     Raises:
         UserError: the folder holds no finished run, or a file of it is damaged.
@@ -130,15 +148,22 @@ def evaluate_folder(
 
 
 def load_run(folder: Path, verbose: bool = False, **options: Any) -> tuple[Run, Report]:
-    """Load a finished run and evaluate it again; writes nothing."""
-    model = checkpoint.model_facts(folder)
+    """Load a finished run and score its test images again; writes nothing.
+
+    Raises:
+        UserError: as for ``evaluate_folder``; or the training images are not those of the run.
+    """
+    model = model_file.model_facts(folder)
     config = load_config(folder / "config.yaml", **options)
+    model_file.check_model(folder, config, model[1])
     current = prepare(config, None)
     current.verbose = verbose
     current.epoch = model[1]["epochs"]
-    checkpoint.restore_model(folder, model, config, current.assembly)
+    current.fingerprint = checkpoint.fingerprint(config, *trained_on(current))
+    checkpoint.check_images(folder, current.fingerprint["images"])
+    model_file.restore_model(folder, model, config, current.assembly)
     try:
-        report = evaluate(current)
+        report = evaluate(current, fitted=True)
     finally:
         current.detach()
     report.seconds = checkpoint.seconds(folder / "result.json")  # of the run, not of loading it

@@ -18,6 +18,7 @@ class Run(interfaces.Run):
 
     Attributes:
         fingerprint: SHA-256 of config and training images, if the run has a folder.
+        extends: fingerprint of the config with fewer epochs, if this run trains on from there.
         stop: handles the signals that stop the run.
         lock: the lock on the run folder.
     """
@@ -25,6 +26,7 @@ class Run(interfaces.Run):
     config: RunConfig
     assembly: Assembly
     fingerprint: dict[str, str] = field(default_factory=dict)
+    extends: str | None = None
     stop: Stop = field(default_factory=Stop)
     lock: FolderLock = field(default_factory=FolderLock)
 

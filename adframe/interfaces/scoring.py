@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -34,11 +35,28 @@ class ViewSpec:
     pre_shift: Transform | None = None
 
 
-class Scorer(ABC):
+class _Constructed(ABCMeta):
+    """Notes which attributes the constructor of a scorer sets."""
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        scorer = super().__call__(*args, **options)
+        vars(scorer)[_GIVEN] = {
+            name: None if value is None or isinstance(value, Tensor) else repr(value)
+            for name, value in vars(scorer).items()
+        }
+        return scorer
+
+
+_GIVEN = "_adframe_given"  # attributes after the constructor; None: a place for a learned value
+
+
+class Scorer(metaclass=_Constructed):
     """An anomaly score, fitted on the features of the training images.
 
-    A score does not depend on which other images are in the batch. Every tensor attribute that
-    ``fit`` or ``expose`` sets is saved with the run and restored from it.
+    A score does not depend on which other images are in the batch. What ``fit`` and ``expose``
+    learn are the attributes that they set: tensors, NumPy arrays, numbers, text, and lists, tuples
+    and dicts of these. They are saved with the run and restored from it, without pickle. The
+    constructor sets options; a value that is learned later may be None there.
     """
 
     needs_exposed: bool = False  #: whether the scorer needs the known outliers of ``exposure``
@@ -60,17 +78,30 @@ class Scorer(ABC):
     def score(self, features: Features) -> Tensor:
         """Anomaly scores, shape (N,), float32. Higher means more anomalous."""
 
-    def state(self) -> dict[str, Tensor]:
-        """All tensors that ``fit`` and ``expose`` learned, by attribute name."""
-        return {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+    def state(self) -> dict[str, Any]:
+        """What ``fit`` and ``expose`` learned, by attribute name.
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:
+        Raises:
+            ValueError: one of them changed an option, which the constructor sets.
+        """
+        given, learned = vars(self).get(_GIVEN, {}), dict[str, Any]()
+        for name, value in vars(self).items():
+            if name == _GIVEN:
+                continue
+            if given.get(name) is None:
+                learned[name] = value
+            elif repr(value) != given[name]:
+                raise ValueError(f"fit changes '{name}', an option; the constructor must set None")
+        return learned
+
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Sets what another instance learned, from its ``state()``.
 
         Raises:
             ValueError: ``fit`` could not have set an attribute of that name.
         """
         for name, value in state.items():
-            if not name.isidentifier() or hasattr(type(self), name):
+            fixed = vars(self).get(_GIVEN, {}).get(name) is not None or hasattr(type(self), name)
+            if not name.isidentifier() or name == _GIVEN or fixed:
                 raise ValueError(f"'{name}' is not part of the state of this scorer")
             setattr(self, name, value)

@@ -20,6 +20,15 @@ NonNegative = Annotated[float, Ge(0)]
 Fraction = Annotated[float, Interval(ge=0, le=1)]
 Count = Annotated[int, Interval(ge=1, le=1_000_000)]
 
+
+@dataclass(frozen=True)
+class NoEffect:
+    """Marks an option that cannot change the result of a run: ``Annotated[int, NoEffect()]``.
+
+    A run can be resumed with another value of it. Options of type ``Path`` need no mark.
+    """
+
+
 Transform = Callable[[Tensor, RandomKeys], Tensor]
 
 

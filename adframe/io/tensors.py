@@ -51,6 +51,22 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, facts
 
 
+def read_facts(path: Path) -> dict[str, Any]:
+    """The values of such a file alone, without its tensors; their SHA-256 is not compared.
+
+    Raises:
+        UserError: the file is missing or damaged, or adframe did not write it.
+    """
+    try:
+        with open_regular(path), safe_open(path, framework="pt") as file:
+            facts = json.loads((file.metadata() or {})["adframe"])["facts"]
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError) as error:
+        raise UserError(f"{path}: damaged, or not written by adframe: {error}") from error
+    if not isinstance(facts, dict):
+        raise UserError(f"{path}: not written by adframe, or by another version")
+    return facts
+
+
 def _digest(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
     """SHA-256 of the content of a file: facts, and name, dtype, shape and values of each tensor."""
     digest = hashlib.sha256(json.dumps(facts).encode())

@@ -9,11 +9,11 @@ from typing import Annotated, Literal, Unpack
 from annotated_types import Interval
 
 from adframe import open_images
-from adframe.interfaces import Dataset, Pixels
+from adframe.interfaces import Dataset, NoEffect, Pixels
 
 from .classes import Classed, ClassOptions, Listing, Size
 
-Workers = Annotated[int, Interval(ge=0, le=256)] | Literal["auto"] | None
+Workers = Annotated[Annotated[int, Interval(ge=0, le=256)] | Literal["auto"] | None, NoEffect()]
 
 
 class FromFiles(Dataset):

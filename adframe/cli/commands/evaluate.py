@@ -12,6 +12,7 @@ summary = "score a run's test images again"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare RUN and ``--verify``."""
     options.run_folder(parser)
+    options.settings(parser)
     parser.add_argument(
         "--verify", action="store_true", help="compare only; exit status 1 if a score differs"
     )
@@ -19,16 +20,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate a run from its saved model; returns 1 if ``--verify`` finds a difference."""
+    known = {"settings": arguments.set, **options.of_plugins(arguments)}
     if not arguments.verify:
         from adframe.engine.runner import evaluate_folder
 
-        evaluate_folder(arguments.run, **options.of_plugins(arguments), verbose=True)
+        evaluate_folder(arguments.run, **known, verbose=True)
         return 0
 
     from adframe.engine.verify import verify
     from adframe.io.terminal import Screen, error_line
 
-    difference = verify(arguments.run, **options.of_plugins(arguments))
+    difference = verify(arguments.run, **known)
     if difference:
         error_line(difference)
         return 1

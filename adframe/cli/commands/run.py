@@ -19,6 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.config(parser)
     parser.add_argument("--out", type=a_path, metavar="DIR", help="run folder (runs/NAME-N)")
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
+    parser.add_argument(
+        "--extend", action="store_true", help="with --resume: train on to more epochs"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -28,6 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config, arguments.set, **options.of_plugins(arguments))
     if arguments.resume and arguments.out is None:
         raise UserError("--resume: name the run folder with --out")
+    if arguments.extend and not arguments.resume:
+        raise UserError("--extend: continues a run; write --resume too")
     from adframe.engine.memory import keep_freed_memory
     from adframe.engine.runner import run as train_and_evaluate
     from adframe.io.terminal import error_line
@@ -35,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     keep_freed_memory()
     out = arguments.out or next_folder(arguments.config.stem)
     try:
-        train_and_evaluate(config, out, arguments.resume, verbose=True)
+        train_and_evaluate(config, out, arguments.resume, verbose=True, extend=arguments.extend)
     except TrainingError as error:
         error_line(error)
         return 1

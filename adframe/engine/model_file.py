@@ -1,0 +1,120 @@
+"""Saves and restores what scoring needs: ``model.safetensors``, weights and fitted scorers.
+
+The file contains the SHA-256 of its content, and fingerprints of config and training images.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from adframe._version import __version__
+from adframe.config.identity import digest, identity
+from adframe.config.model import RunConfig
+from adframe.engine.build import Assembly
+from adframe.engine.checkpoint import FORMAT, check_format, load_weights
+from adframe.engine.learned import pack, unpack
+from adframe.engine.run_folder import changed_keys, check_folder
+from adframe.engine.state import Run
+from adframe.errors import UserError
+from adframe.io.tensors import read_tensors, write_tensors
+
+
+def save_model(run: Run, folder: Path) -> None:
+    """Write the weights and the fitted scorers of a run."""
+    method, scorers = run.assembly.method, run.assembly.scorers
+    tensors = {f"method/{name}": tensor for name, tensor in method.state_dict().items()}
+    names = [spec.entry.name for spec in run.config.scorer]
+    learned: dict[str, Any] = {}
+    for index, (name, scorer) in enumerate(zip(names, scorers, strict=True)):
+        found, values = pack(scorer, name)
+        tensors |= {f"scorer/{index}/{key}": tensor for key, tensor in found.items()}
+        if values:
+            learned[str(index)] = values
+    facts = {
+        "format": FORMAT,
+        "adframe": __version__,
+        "scorers": names,
+        "image_size": list(run.data.train.pixels.shape[1:]),
+        "classes": list(run.data.classes),
+        "epochs": run.epoch,
+        **run.fingerprint,
+        **({"learned": learned} if learned else {}),
+    }
+    write_tensors(folder / "model.safetensors", tensors, facts)
+
+
+def model_facts(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read the tensors and metadata of ``model.safetensors``.
+
+    Raises:
+        UserError: the folder holds no finished run, or its model is damaged.
+    """
+    if not os.path.isfile(folder / "config.yaml"):
+        raise UserError(f"{folder}: not a run folder: it has no config.yaml")
+    check_folder(folder)
+    path = folder / "model.safetensors"
+    if not path.exists():
+        raise UserError(f"{folder}: its run is not finished; continue with adframe run --resume")
+    tensors, facts = read_tensors(path)
+    check_format(path, facts)
+    wanted = {"image_size": list, "classes": list, "epochs": int, "config": str, "images": str}
+    for key, kind in wanted.items():
+        if not isinstance(facts.get(key), kind):
+            raise UserError(f"{path}: damaged: {key} is missing")
+    size = facts["image_size"]
+    if len(size) != 3 or not all(type(side) is int and 0 < side < 1 << 16 for side in size):
+        raise UserError(f"{path}: damaged: image_size is {size}")
+    return tensors, facts
+
+
+def check_model(folder: Path, config: RunConfig, facts: Mapping[str, Any]) -> None:
+    """Check that a model was trained with a config, except for places and ways of working.
+
+    Raises:
+        UserError: it was trained with another one.
+    """
+    if facts["config"] != digest(identity(config)):
+        changed = changed_keys(folder / "config.yaml", config)
+        texts = "".join(f"; {key}: {text}" for key, text in changed.items())
+        raise UserError(
+            f"{folder / 'model.safetensors'}: was trained with another config than "
+            f"{'config.yaml' if not changed else 'this'}{texts}"
+        )
+
+
+def restore_model(
+    folder: Path,
+    model: tuple[Mapping[str, Tensor], Mapping[str, Any]],
+    config: RunConfig,
+    assembly: Assembly,
+) -> None:
+    """Load a saved model into a method and its scorers.
+
+    Raises:
+        UserError: the model belongs to another config.
+    """
+    tensors, facts = model
+    path = folder / "model.safetensors"
+
+    def part(prefix: str) -> dict[str, Tensor]:
+        keys = [key for key in tensors if key.startswith(prefix)]
+        return {key.removeprefix(prefix): tensors[key] for key in keys}
+
+    load_weights(path, assembly.method, part("method/"))
+    names = [spec.entry.name for spec in config.scorer]
+    if facts.get("scorers") != names:
+        raise UserError(f"{path}: has scorers {facts.get('scorers')}, config.yaml has {names}")
+    for index, (name, scorer) in enumerate(zip(names, assembly.scorers, strict=True)):
+        try:
+            views = scorer.view_spec()
+            values = facts.get("learned", {}).get(str(index), {})
+            scorer.restore(unpack(part(f"scorer/{index}/"), values))
+            if scorer.view_spec() != views:
+                raise ValueError("it changes the views")
+        except (LookupError, ValueError, TypeError, RuntimeError, AttributeError) as error:
+            raise UserError(f"{path}: does not fit the scorer {name}: {error}") from error
