@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-MAX_LINE = 900  #: characters of a line of a message
+MAX_LINE = 2000  #: characters of a line of a message
 KeyPath = tuple[str | int, ...]  #: keys and indexes from the top of a config to one value
 
 

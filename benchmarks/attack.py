@@ -4,11 +4,11 @@
     python benchmarks/attack.py --cases 20000 --seed 0 --user nobody  # by root
     python benchmarks/attack.py --only run_file --case 17              # shows one case
 
-Each case (``attack_kinds.py``) draws files and the words of one command, which runs in a
-process of its own. A case fails if
+Each case (``attack_kinds.py``) draws files and the words of one command, and runs it in a new
+process. A case fails if
 
 - an exception reaches the user, or the status is not 0, 1 or 2,
-- status 1 or 2 comes without a line on standard error, or with a line of over 1,000 characters,
+- status 1 or 2 comes without a line on standard error, or with a line of over 2,000 characters,
 - a control character of a drawn name reaches the output,
 - a file outside the case's working folder changes,
 - it takes over 5 s, or over 1 GiB more memory than an idle process.
@@ -139,8 +139,8 @@ def _judge(case: Case, end: End) -> list[str]:
     heard = "stderr" not in case.closed
     if end.status in (1, 2) and heard and not end.err.strip():
         wrong.append(f"status {end.status} without a word")
-    if end.status in (1, 2) and any(len(line) > 1000 for line in end.err.splitlines()):
-        wrong.append("a line of over 1,000 characters")
+    if end.status in (1, 2) and any(len(line) > 2000 for line in end.err.splitlines()):
+        wrong.append("a line of over 2,000 characters")
     if raw := _RAW.search(end.out + end.err):
         wrong.append(f"raw control character {raw[0]!r}")
     if case.expect is not None and not wrong:

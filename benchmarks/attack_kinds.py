@@ -211,7 +211,7 @@ def plugin_option(draw: random.Random, ground: Ground) -> Case:
     option = f"x: {draw.choice(DATA['types'])}{default}"
     made = f"def __init__(self, {option}) -> None:\n        super().__init__()\n        self.x = x"
     decorator = ""
-    if draw.random() < 0.2:  # a dataclass has no constructor of its own
+    if draw.random() < 0.2:  # a dataclass writes no constructor
         decorator = "@dataclasses.dataclass\n"
         made = f"{option}\n\n    def __post_init__(self):\n        super().__init__()"
     body = f'{decorator}class C(Loss):\n    """A loss."""\n\n    {made}\n\n'

@@ -18,7 +18,7 @@ from adframe.tables.markdown import markdown
 from adframe.tables.results import read_result
 from adframe.tables.summary import summary
 
-PAUSE = 1.0  # seconds between two looks at cells that other processes run
+PAUSE = 1.0  # seconds until cells that other processes run are tried again
 
 
 def execute(grid: Grid, report: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -47,7 +47,7 @@ class MetricLog:
 
 
 def _opener(path: str, flags: int) -> int:
-    """Open a file, but no link: the folder of a run may be a stranger's."""
+    """Open a file, but no link: the folder of a run may come from somebody else."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
