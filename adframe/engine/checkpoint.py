@@ -41,16 +41,25 @@ def fingerprint(config: RunConfig, *images: str, epochs: int | None = None) -> d
     return {"config": digest(values), "images": " ".join(images)}
 
 
-def check_images(folder: Path, images: str) -> None:
-    """Check that a run in a folder, if there is one, was trained on the same images.
+def check_state(folder: Path, run: Run) -> None:
+    """Check that the state in a folder, if there is one, is of the same config and images.
+
+    Only its metadata are read, before anything is written.
 
     Raises:
-        UserError: it was trained on other images.
+        UserError: it is of another run.
     """
-    for name in ("state.safetensors", "model.safetensors"):
-        path = folder / name
-        if path.exists() and read_facts(path).get("images", images) != images:
-            raise UserError(f"{path}: was trained on other images; train again, with another --out")
+    path = folder / "state.safetensors"
+    if path.exists():
+        _check_run(path, read_facts(path), run)
+
+
+def _check_run(path: Path, facts: Mapping[str, Any], run: Run) -> None:
+    check_format(path, facts)
+    if facts.get("config") not in (run.fingerprint["config"], run.extends or ""):
+        raise UserError(f"{path}: the run was trained with another config; choose another --out")
+    if facts.get("images") != run.fingerprint["images"]:
+        raise UserError(f"{path}: the run was trained on other images; choose another --out")
 
 
 def save_state(run: Run, sums: Mapping[str, float], optimizers: Optimizers) -> None:
@@ -98,11 +107,7 @@ def load_state(run: Run, optimizers: Optimizers) -> dict[str, Any]:
     if run.out is None or not path.exists():
         return {}
     tensors, facts = read_tensors(path)
-    check_format(path, facts)
-    if facts.get("config") not in (run.fingerprint["config"], run.extends or ""):
-        raise UserError(f"{path}: the run was trained with another config; choose another --out")
-    if facts.get("images") != run.fingerprint["images"]:
-        raise UserError(f"{path}: the run was trained on other images; choose another --out")
+    _check_run(path, facts, run)
     try:
         _restore(path, {**tensors, **facts["scalars"]}, run.assembly.method, optimizers)
         run.epoch, run.step = int(facts["epoch"]), int(facts["step"])
@@ -152,7 +157,7 @@ def seconds(path: Path) -> float:
         return 0.0
 
 
-def check_format(path: Path, facts: dict[str, Any]) -> None:
+def check_format(path: Path, facts: Mapping[str, Any]) -> None:
     """Raise an error if another version of adframe wrote a file in another format."""
     if facts.get("format") != FORMAT:
         raise UserError(f"{path}: format {facts.get('format')}, but this adframe reads {FORMAT}")

@@ -36,7 +36,7 @@ def pack(scorer: Scorer, name: str) -> Packed:
             if value.layout is not torch.strided or value.is_meta:
                 raise _lost(name, attribute, "a tensor that is sparse or has no values")
             tensors[attribute] = value
-        elif value is not None:
+        else:
             inner = dict[str, Tensor]()
             try:
                 values[attribute] = _encode(value, attribute, inner)

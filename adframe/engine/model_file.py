@@ -13,12 +13,12 @@ from typing import Any
 from torch import Tensor
 
 from adframe._version import __version__
-from adframe.config.identity import digest, identity
+from adframe.config.identity import identity
 from adframe.config.model import RunConfig
 from adframe.engine.build import Assembly
 from adframe.engine.checkpoint import FORMAT, check_format, load_weights
 from adframe.engine.learned import pack, unpack
-from adframe.engine.run_folder import changed_keys, check_folder
+from adframe.engine.run_folder import check_folder, differences
 from adframe.engine.state import Run
 from adframe.errors import UserError
 from adframe.io.tensors import read_tensors, write_tensors
@@ -42,7 +42,8 @@ def save_model(run: Run, folder: Path) -> None:
         "image_size": list(run.data.train.pixels.shape[1:]),
         "classes": list(run.data.classes),
         "epochs": run.epoch,
-        **run.fingerprint,
+        "config": identity(run.config),
+        "images": run.fingerprint.get("images", ""),
         **({"learned": learned} if learned else {}),
     }
     write_tensors(folder / "model.safetensors", tensors, facts)
@@ -62,7 +63,7 @@ def model_facts(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise UserError(f"{folder}: its run is not finished; continue with adframe run --resume")
     tensors, facts = read_tensors(path)
     check_format(path, facts)
-    wanted = {"image_size": list, "classes": list, "epochs": int, "config": str, "images": str}
+    wanted = {"image_size": list, "classes": list, "epochs": int, "config": dict, "images": str}
     for key, kind in wanted.items():
         if not isinstance(facts.get(key), kind):
             raise UserError(f"{path}: damaged: {key} is missing")
@@ -78,13 +79,9 @@ def check_model(folder: Path, config: RunConfig, facts: Mapping[str, Any]) -> No
     Raises:
         UserError: it was trained with another one.
     """
-    if facts["config"] != digest(identity(config)):
-        changed = changed_keys(folder / "config.yaml", config)
-        texts = "".join(f"; {key}: {text}" for key, text in changed.items())
-        raise UserError(
-            f"{folder / 'model.safetensors'}: was trained with another config than "
-            f"{'config.yaml' if not changed else 'this'}{texts}"
-        )
+    if changed := differences(facts["config"], identity(config)):
+        texts = "; ".join(f"{key}: {text}" for key, text in changed.items())
+        raise UserError(f"{folder / 'model.safetensors'}: was trained with another config: {texts}")
 
 
 def restore_model(

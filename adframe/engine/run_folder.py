@@ -70,7 +70,7 @@ def check_config(path: Path, config: RunConfig, resume: bool, extend: bool = Fal
             del changed["train.epochs"]
         if changed:
             texts = "; ".join(f"{key}: {text}" for key, text in changed.items())
-            hint = "" if epochs or "train.epochs" not in changed else " (--extend adds epochs)"
+            hint = " (--extend adds epochs)" if list(changed) == ["train.epochs"] else ""
             raise UserError(f"{path}: belongs to a run with another config: {texts}{hint}")
         return epochs
     if any(entry.name != LOCK and not is_temporary(entry.name) for entry in path.iterdir()):
@@ -87,14 +87,21 @@ def write_config(path: Path, config: RunConfig) -> None:
 
 def changed_keys(existing: Path, config: RunConfig) -> dict[str, str]:
     """Key -> ``2 -> 5``, for each value that decides the result and differs from a config file."""
-    old = _leaves(read_file(existing).plain())
-    new, decisive = _leaves(json.loads(json.dumps(config.dump()))), _leaves(identity(config))
-    gone = "nothing"
+    old, new, decisive = read_file(existing).plain(), config.dump(), _leaves(identity(config))
     return {
-        key: f"{old.get(key, gone)} -> {new.get(key, gone)}"
-        for key in sorted({*old, *new})
-        if old.get(key, gone) != new.get(key, gone) and (key in decisive or key not in new)
-        if not key.startswith("plugins.")
+        key: text
+        for key, text in differences(old, json.loads(json.dumps(new))).items()
+        if (key in decisive or key not in _leaves(new)) and not key.startswith("plugins")
+    }
+
+
+def differences(old: Any, new: Any) -> dict[str, str]:
+    """Key -> ``2 -> 5``, for each value in which two configs of plain values differ."""
+    before, after, gone = _leaves(old), _leaves(new), "nothing"
+    return {
+        key: f"{before.get(key, gone)} -> {after.get(key, gone)}"
+        for key in sorted({*before, *after})
+        if before.get(key, gone) != after.get(key, gone)
     }
 
 

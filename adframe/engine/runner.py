@@ -19,7 +19,7 @@ from adframe.engine.report import write_report
 from adframe.engine.run_folder import check_config, write_config
 from adframe.engine.state import Run
 from adframe.engine.train import train
-from adframe.errors import ConfigError, Problem
+from adframe.errors import ConfigError, Problem, UserError
 from adframe.interfaces import Report
 from adframe.io import atomic
 from adframe.io.locks import FolderLock, lock_folder
@@ -97,7 +97,7 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False, extend: b
         current.fingerprint = checkpoint.fingerprint(config, *digests)
         if extended is not None:
             current.extends = checkpoint.fingerprint(config, epochs=extended)["config"]
-        checkpoint.check_images(out, current.fingerprint["images"])
+        checkpoint.check_state(out, current)
         write_config(out, config)
         facts = {"train_images": len(splits.train), "train_sha256": digests[0]}
         atomic.write_json(out / "environment.json", {**environment(config, device), **facts})
@@ -160,7 +160,8 @@ def load_run(folder: Path, verbose: bool = False, **options: Any) -> tuple[Run, 
     current.verbose = verbose
     current.epoch = model[1]["epochs"]
     current.fingerprint = checkpoint.fingerprint(config, *trained_on(current))
-    checkpoint.check_images(folder, current.fingerprint["images"])
+    if model[1]["images"] != current.fingerprint["images"]:
+        raise UserError(f"{folder}: the training images have changed; train again")
     model_file.restore_model(folder, model, config, current.assembly)
     try:
         report = evaluate(current, fitted=True)

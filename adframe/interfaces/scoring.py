@@ -86,7 +86,7 @@ class Scorer(metaclass=_Constructed):
         """
         given, learned = vars(self).get(_GIVEN, {}), dict[str, Any]()
         for name, value in vars(self).items():
-            if name == _GIVEN:
+            if name == _GIVEN or value is None:
                 continue
             if given.get(name) is None:
                 learned[name] = value

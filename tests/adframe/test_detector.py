@@ -90,7 +90,7 @@ def test_a_model_of_another_config_is_named(folder, tmp_path):
     (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
     text = (folder / "config.yaml").read_text()
     (tmp_path / "config.yaml").write_text(text.replace("width: 0.0625", "width: 0.125"))
-    with pytest.raises(UserError, match="does not fit the network of config.yaml"):
+    with pytest.raises(UserError, match=r"another config: backbone.width: 0.0625 -> 0.125$"):
         adframe.load(tmp_path)
 
 
