@@ -50,13 +50,13 @@ def execute(grid: Grid, report: Callable[[str], None]) -> tuple[dict[str, Any], 
 def _run(cell: Cell) -> str:
     """Run a cell; returns the reason of a failure, or an empty text."""
     try:
-        run(cell.config, cell.folder, resume=True)
+        failed = run(cell.config, cell.folder, resume=True).failed
     except (UserError, TrainingError) as error:
         return " ".join(str(error).split())
     except Exception as error:  # one broken cell must not stop the others
         traceback.print_exc(file=sys.stderr)
         return f"{type(error).__name__}: {' '.join(str(error).split())}"
-    return ""
+    return "; ".join(f"{name}: {reason}" for name, reason in failed.items())
 
 
 def write(grid: Grid, failures: dict[str, str]) -> dict[str, Any]:

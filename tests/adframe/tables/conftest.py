@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from adframe.interfaces import Outcome, Report
 from adframe.tables import execute
 from adframe.tables.definition import read_table
 from adframe.tables.grid import Grid, make_grid
@@ -79,7 +80,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, bool]]:
     """Replaces training by ``auroc_of``; returns the folders of the runs as they are made."""
     calls: list[tuple[Path, bool]] = []
 
-    def run(config: Any, out: Path, resume: bool = False) -> None:
+    def run(config: Any, out: Path, resume: bool = False) -> Report:
         calls.append((out, resume))
         out.mkdir(parents=True, exist_ok=True)
         (out / "config.yaml").write_text(config.yaml())
@@ -93,6 +94,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, bool]]:
             "seconds": 1.0,
         }
         (out / "result.json").write_text(json.dumps(result))
+        return Report({"nearest": Outcome({"image_folder": value}, {})}, {}, 1.0, 1, out)
 
     monkeypatch.setattr(execute, "run", run)
     return calls

@@ -87,7 +87,7 @@ def test_a_failed_cell_is_named_and_the_others_run(
             raise TrainingError("epoch 1: loss is not finite")
         if config.seed == 0 and "positives" in config.yaml() and "normal: right" in config.yaml():
             raise ZeroDivisionError("division\nby zero")
-        good(config, out, resume)
+        return good(config, out, resume)
 
     monkeypatch.setattr(execute, "run", run)
     assert reproduce() == 1
@@ -116,7 +116,7 @@ def test_a_killed_table_goes_on_where_it_stopped(reproduce, pretend, tmp_path, c
     def run(config, out, resume=False):
         if len(pretend) == 3:
             raise KeyboardInterrupt
-        good(config, out, resume)
+        return good(config, out, resume)
 
     monkeypatch.setattr(execute, "run", run)
     assert reproduce() == 130
