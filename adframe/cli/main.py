@@ -12,8 +12,9 @@ from contextlib import suppress
 
 from adframe._version import __version__
 from adframe.cli.parser import Help, Parser, fill, nearest_option, percent
-from adframe.errors import PluginFault, UserError, did_you_mean
+from adframe.errors import PluginFault, TrainingError, UserError, did_you_mean
 from adframe.io.terminal import error_line, open_closed_streams, status_lines
+from adframe.registry.blame import blame, out_of_memory, show_traceback
 from adframe.registry.verbs import VerbEntry, find_verbs, only
 
 
@@ -34,17 +35,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         except UserError as error:
             error_line(error)
             return 2
-        except (MemoryError, RuntimeError) as error:
-            if not isinstance(error, MemoryError) and "allocate" not in str(error):
-                raise
-            error_line("out of memory; try a smaller network, batch or image size")
-            return 1
         except BrokenPipeError:  # the reader of a pipe has ended, as `head` does
             sys.stderr.close()
             return 1
         except KeyboardInterrupt as stopped:
             error_line(str(stopped) or "interrupted")
             return getattr(stopped, "status", 130)
+        except BaseException as error:
+            line = _failure(error)
+            if line is None:  # a fault of adframe, or the end of the process after --help
+                raise
+            error_line(line)
+            return 1
+
+
+def _failure(error: BaseException) -> object:
+    """The line for an error that is neither the user's nor adframe's; None for others."""
+    if out_of_memory(error):
+        return "out of memory; try a smaller network, batch or image size"
+    if isinstance(error, TrainingError):
+        return error
+    fault = blame(error)
+    if fault is not None:
+        show_traceback(fault)
+    return fault
 
 
 def _call(words: list[str]) -> int:

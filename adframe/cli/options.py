@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adframe.config.bundled import bundled_configs
+
+if TYPE_CHECKING:
+    from adframe.interfaces import Report
 
 
 def config(parser: argparse.ArgumentParser) -> None:
@@ -58,3 +61,12 @@ def of_plugins(arguments: argparse.Namespace) -> dict[str, Any]:
         "without": arguments.without,
         "allow_code": arguments.allow_code,
     }
+
+
+def show_failures(report: Report) -> int:
+    """Print each scorer of a report that failed; returns the exit status, 1 if there is one."""
+    from adframe.io.terminal import error_line
+
+    for name, problem in report.failed.items():
+        error_line(f"{name} failed: {problem}")
+    return 1 if report.failed else 0

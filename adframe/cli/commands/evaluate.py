@@ -18,12 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate a run from its saved model; returns 1 if ``--verify`` finds a difference."""
+    """Evaluate a run from its saved model; returns 1 if a scorer fails, or a score differs."""
     if not arguments.verify:
         from adframe.engine.runner import evaluate_folder
 
-        evaluate_folder(arguments.run, **options.of_plugins(arguments), verbose=True)
-        return 0
+        report = evaluate_folder(arguments.run, **options.of_plugins(arguments), verbose=True)
+        return options.show_failures(report)
 
     from adframe.engine.verify import verify
     from adframe.io.terminal import Screen, error_line

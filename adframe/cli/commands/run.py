@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train and evaluate; returns 1 if training fails, 130 or 143 if it is interrupted."""
+    """Train and evaluate; returns 1 if it or a scorer fails, 130 or 143 if it is interrupted."""
     from adframe.config.model import load_config
 
     config = load_config(arguments.config, arguments.set, **options.of_plugins(arguments))
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     keep_freed_memory()
     try:
-        train_and_evaluate(config, out, arguments.resume, verbose=True)
+        report = train_and_evaluate(config, out, arguments.resume, verbose=True)
     except TrainingError as error:
         error_line(error)
         return 1
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         how = f"; continue with: adframe run {saved} --out {out} --resume{trust}"
         error_line(f"{str(stopped) or 'interrupted'}{how if saved.exists() else ''}")
         return getattr(stopped, "status", 130)
-    return 0
+    return options.show_failures(report)
 
 
 def _next_folder(stem: str) -> Path:
