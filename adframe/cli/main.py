@@ -14,7 +14,7 @@ from adframe._version import __version__
 from adframe.cli.parser import Help, Parser, fill, nearest_option, percent
 from adframe.errors import PluginFault, TrainingError, UserError, did_you_mean
 from adframe.io.terminal import error_line, open_closed_streams, status_lines
-from adframe.registry.blame import blame, out_of_memory, show_traceback
+from adframe.registry.blame import blame, out_of_memory, show_traceback, thread_lines
 from adframe.registry.verbs import VerbEntry, find_verbs, only
 
 
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     open_closed_streams()
-    with status_lines():
+    with status_lines(), thread_lines(error_line):
         try:
             return _call(words)
         except UserError as error:

@@ -97,7 +97,7 @@ def _device(config: RunConfig) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device).item()
     except Exception as error:  # torch raises many kinds for devices that are not there
-        text = f"{name} cannot be used: {reason(error)}"
+        text = f"{name} cannot be used: {reason(error).partition('. ')[0]}"
         raise ConfigError([Problem(("train", "device"), text)]) from error
     return device
 

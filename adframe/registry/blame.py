@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from adframe.errors import PluginFault, TrainingError, UserError
@@ -36,14 +39,36 @@ def blame(error: BaseException) -> PluginFault | None:
     expected = (UserError, TrainingError, KeyboardInterrupt, GeneratorExit, BrokenPipeError)
     if isinstance(error, expected) or out_of_memory(error):
         return None
-    found = ""
+    found = module = ""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         found = _named(frame) or found
+        module = _plugin(frame) or module
+    found = found or (module and f"plugin '{module}'")
     if not found:
         return None
     fault = PluginFault(f"{found} raised {reason(error)}; {TRACEBACK}=1 shows where")
     fault.__cause__ = error
     return fault
+
+
+@contextmanager
+def thread_lines(show: Callable[[object], None]) -> Iterator[None]:
+    """Show an exception that ends a thread of a plugin as one line; other threads continue."""
+    before = threading.excepthook
+
+    def hook(arguments: threading.ExceptHookArgs) -> None:
+        fault = blame(arguments.exc_value) if arguments.exc_value else None
+        if fault is None:
+            before(arguments)
+            return
+        show_traceback(fault)
+        show(fault)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -63,16 +88,16 @@ def _named(frame: FrameType) -> str:
     """The component or hook whose code a frame runs; empty for any other frame."""
     code, module = frame.f_code, str(frame.f_globals.get("__name__", ""))
     if code.co_name in hookspecs.names():
-        return f"{code.co_name} of plugin '{_plugin(module)}'"
+        return f"{code.co_name} of plugin '{_plugin(frame) or module}'"
     if not code.co_argcount or module.partition(".")[0] == "torch":
         return ""
     entry = entry_of(frame.f_locals.get(code.co_varnames[0]))
     return f"{entry.who}: {code.co_name}" if entry else ""
 
 
-def _plugin(module: str) -> str:
-    """Name of the plugin that a module belongs to."""
-    name = module
+def _plugin(frame: FrameType) -> str:
+    """Name of the plugin whose code a frame runs; empty for any other frame."""
+    name = str(frame.f_globals.get("__name__", ""))
     while name not in _PLUGINS and "." in name:
         name = name.rpartition(".")[0]
-    return _PLUGINS.get(name, module)
+    return _PLUGINS.get(name, "")

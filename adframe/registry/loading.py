@@ -23,6 +23,7 @@ import pluggy
 
 from adframe.errors import PluginFault, UserError, did_you_mean
 from adframe.registry import blame, hookspecs
+from adframe.registry.process_state import unchanged
 from adframe.registry.registry import Entry, Plugin, Registry, reason
 
 GROUP = "adframe"
@@ -161,7 +162,8 @@ def _load(plugin: Plugin, load: Callable[[], Any], loaded: LoadedPlugins) -> Non
     manager = loaded.manager
     name = _id(plugin)
     try:
-        module = load()
+        with unchanged(f"plugin '{plugin.name}'"):
+            module = load()
         plugin.package = plugin.package or getattr(module, "__package__", None) or ""
         blame.remember(plugin.package or getattr(module, "__name__", ""), plugin.name)
         _check_api(module)

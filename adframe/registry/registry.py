@@ -21,6 +21,7 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from adframe.errors import PluginFault, UnknownComponent, UserError, did_you_mean
+from adframe.registry.process_state import unchanged
 
 #: Kind -> (name of its base class in ``adframe.interfaces``, description).
 KINDS: dict[str, tuple[str, str]] = {
@@ -95,7 +96,8 @@ class Entry:
         who, target = self.who, self.target
         if isinstance(target, str):
             try:
-                target = EntryPoint(self.name, target, self.kind).load()
+                with unchanged(who):
+                    target = EntryPoint(self.name, target, self.kind).load()
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
