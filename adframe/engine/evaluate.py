@@ -85,7 +85,7 @@ def _noting(failures: dict[int, str] | None, index: int) -> Iterator[None]:
         if failures is None:
             raise
         failures[index] = str(error)
-    except Exception as error:
+    except BaseException as error:
         if failures is None or out_of_memory(error):
             raise
         fault = blame(error)
