@@ -20,7 +20,7 @@ from adframe.interfaces import (
     Optimizer,
     RandomKeys,
 )
-from adframe.testing.fakes import TURN, SmallNet, Spread, Still, WholeNet
+from adframe.testing.fakes import TURN, SmallNet, SmallSteps, Spread, Still, WholeNet
 from adframe.testing.subject import Subject, close, devices
 
 LEVELS = 4
@@ -106,7 +106,7 @@ def _batch(device: torch.device | str = "cpu", count: int = 4) -> Batch:
 def _step(method: Method, batch: Batch) -> list[Tensor]:
     """Train on one batch like the training loop; returns the losses."""
     groups = trained_parameters(method)
-    optimizers = {name: torch.optim.SGD(group, 1e-3) for name, group in groups.items() if group}
+    optimizers = {name: SmallSteps(group) for name, group in groups.items() if group}
     losses = []
     torch.manual_seed(0)
     for update in method.train().step(batch, 0.0):

@@ -117,7 +117,7 @@ def test_statistics_of_batch_normalisation_follow_the_data(make):
     assert not torch.equal(norm.running_mean, before)
 
 
-def test_a_resumed_run_with_frozen_weights_is_the_uninterrupted_one(make, tmp_path, monkeypatch):
+def test_a_resumed_run_with_frozen_weights_is_the_uninterrupted_one(make, tmp_path):
     whole = adframe.run(make(), tmp_path / "whole")
     ends = iter([None, KeyboardInterrupt()])
 
