@@ -13,7 +13,7 @@ from contextlib import suppress
 from adframe._version import __version__
 from adframe.cli.parser import Help, Parser, fill, nearest_option, percent
 from adframe.errors import PluginFault, TrainingError, UserError, did_you_mean
-from adframe.io.terminal import error_line, open_closed_streams, status_lines
+from adframe.io.terminal import drop_output, error_line, prepare_streams, status_lines
 from adframe.registry.blame import blame, out_of_memory, show_traceback, thread_lines
 from adframe.registry.verbs import VerbEntry, find_verbs, only
 
@@ -28,15 +28,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         the exit status: 0 done, 2 the user's input is wrong, 130 or 143 interrupted, 1 all else.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    open_closed_streams()
+    prepare_streams()
     with status_lines(), thread_lines(error_line):
         try:
-            return _call(words)
+            return _call_and_flush(words)
         except UserError as error:
             error_line(error)
             return 2
         except BrokenPipeError:  # the reader of a pipe has ended, as `head` does
-            sys.stderr.close()
+            drop_output()
             return 1
         except KeyboardInterrupt as stopped:
             error_line(str(stopped) or "interrupted")
@@ -46,11 +46,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             if line is None:  # a fault of adframe, or the end of the process after --help
                 raise
             error_line(line)
-            return 1
+            if not isinstance(error, OSError):
+                return 1
+            drop_output()
+            return 1 if error.filename is None else 2
 
 
 def _failure(error: BaseException) -> object:
     """The line for an error that is neither the user's nor adframe's; None for others."""
+    if isinstance(error, OSError) and (error.errno is not None or blame(error) is None):
+        where = "standard output" if error.filename is None else os.fsdecode(error.filename)
+        return f"{where}: {error.strerror or error}"
     if out_of_memory(error):
         return "out of memory; try a smaller network, batch or image size"
     if isinstance(error, TrainingError):
@@ -59,6 +65,15 @@ def _failure(error: BaseException) -> object:
     if fault is not None:
         show_traceback(fault)
     return fault
+
+
+def _call_and_flush(words: list[str]) -> int:
+    """Run a verb; what it printed must have been written when it ends."""
+    try:
+        return _call(words)
+    finally:
+        if not sys.stdout.closed:
+            sys.stdout.flush()
 
 
 def _call(words: list[str]) -> int:

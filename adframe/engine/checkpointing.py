@@ -58,6 +58,7 @@ class CheckpointManager:
         sums = dict(self.metrics.sums)
         run.epoch_metrics = self.metrics.means(run.batches_per_epoch)
         run.epoch += 1
+        run.lock.check()  # hooks write into the folder
         try:
             run.hook.adframe_epoch_end(run=run, epoch=run.epoch)
         except KeyboardInterrupt:

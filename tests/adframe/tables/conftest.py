@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from adframe.interfaces import Outcome, Report
+from adframe.io.locks import FolderLock
 from adframe.tables import execute
 from adframe.tables.definition import read_table
 from adframe.tables.grid import Grid, make_grid
@@ -80,7 +81,9 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, bool]]:
     """Replaces training by ``auroc_of``; returns the folders of the runs as they are made."""
     calls: list[tuple[Path, bool]] = []
 
-    def run(config: Any, out: Path, resume: bool = False) -> Report:
+    def run(config: Any, lock: FolderLock, resume: bool = False) -> Report:
+        out = lock.folder
+        assert out is not None
         calls.append((out, resume))
         out.mkdir(parents=True, exist_ok=True)
         (out / "config.yaml").write_text(config.yaml())
@@ -96,5 +99,5 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, bool]]:
         (out / "result.json").write_text(json.dumps(result))
         return Report({"nearest": Outcome({"image_folder": value}, {})}, {}, 1.0, 1, out)
 
-    monkeypatch.setattr(execute, "run", run)
+    monkeypatch.setattr(execute, "run_locked", run)
     return calls
