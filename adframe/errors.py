@@ -1,7 +1,8 @@
 """Exceptions, and the format of their messages.
 
-``UserError`` and its subclasses end a command with exit status 2 and without a traceback. Any other
-exception is a fault of adframe or of a plugin: it keeps its traceback, and the status is 1.
+``UserError`` and its subclasses end a command with exit status 2 and without a traceback. A fault
+of a plugin is one line and status 1. Any other exception is a fault of adframe and keeps its
+traceback.
 """
 
 from __future__ import annotations

@@ -12,8 +12,9 @@ from contextlib import suppress
 
 from adframe._version import __version__
 from adframe.cli.parser import Help, Parser, fill, nearest_option, percent
-from adframe.errors import PluginFault, UserError, did_you_mean
+from adframe.errors import PluginFault, TrainingError, UserError, did_you_mean
 from adframe.io.terminal import drop_output, error_line, prepare_streams, status_lines
+from adframe.registry.blame import blame, out_of_memory, show_traceback, thread_lines
 from adframe.registry.verbs import VerbEntry, find_verbs, only
 
 
@@ -28,28 +29,42 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     prepare_streams()
-    with status_lines():
+    with status_lines(), thread_lines(error_line):
         try:
             return _call_and_flush(words)
         except UserError as error:
             error_line(error)
             return 2
-        except (MemoryError, RuntimeError) as error:
-            if not isinstance(error, MemoryError) and "allocate" not in str(error):
-                raise
-            error_line("out of memory; try a smaller network, batch or image size")
-            return 1
         except BrokenPipeError:  # the reader of a pipe has ended, as `head` does
             drop_output()
             return 1
-        except OSError as error:  # the ground is bad in a way that no other place reports
-            where = "standard output" if error.filename is None else os.fsdecode(error.filename)
-            error_line(f"{where}: {error.strerror or error}")
-            drop_output()
-            return 1 if error.filename is None else 2
         except KeyboardInterrupt as stopped:
             error_line(str(stopped) or "interrupted")
             return getattr(stopped, "status", 130)
+        except BaseException as error:
+            line = _failure(error)
+            if line is None:  # a fault of adframe, or the end of the process after --help
+                raise
+            error_line(line)
+            if not isinstance(error, OSError):
+                return 1
+            drop_output()
+            return 1 if error.filename is None else 2
+
+
+def _failure(error: BaseException) -> object:
+    """The line for an error that is neither the user's nor adframe's; None for others."""
+    if isinstance(error, OSError) and (error.errno is not None or blame(error) is None):
+        where = "standard output" if error.filename is None else os.fsdecode(error.filename)
+        return f"{where}: {error.strerror or error}"
+    if out_of_memory(error):
+        return "out of memory; try a smaller network, batch or image size"
+    if isinstance(error, TrainingError):
+        return error
+    fault = blame(error)
+    if fault is not None:
+        show_traceback(fault)
+    return fault
 
 
 def _call_and_flush(words: list[str]) -> int:

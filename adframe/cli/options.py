@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adframe.config.bundled import bundled_configs
 from adframe.io.paths import a_path
+
+if TYPE_CHECKING:
+    from adframe.interfaces import Report
 
 
 def config(parser: argparse.ArgumentParser) -> None:
@@ -63,3 +66,12 @@ def of_plugins(arguments: argparse.Namespace) -> dict[str, Any]:
         "without": arguments.without,
         "allow_code": arguments.allow_code,
     }
+
+
+def show_failures(report: Report) -> int:
+    """Print each scorer of a report that failed; returns the exit status, 1 if there is one."""
+    from adframe.io.terminal import error_line
+
+    for name, problem in report.failed.items():
+        error_line(f"{name} failed: {problem}")
+    return 1 if report.failed else 0

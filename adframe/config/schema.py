@@ -33,6 +33,7 @@ from adframe.config.messages import exactly, nested, problems_of
 from adframe.config.signature import parameters_of
 from adframe.config.yaml_tree import map_tree
 from adframe.errors import ConfigError, KeyPath, PluginFault, Problem, UserError, problem_at
+from adframe.registry.process_state import unchanged
 from adframe.registry.registry import KINDS, Entry, Registry
 
 #: Default of a component that the config does not set: the registry's default of its kind.
@@ -71,7 +72,7 @@ class ComponentSpec:
             return value.build(at) if isinstance(value, ComponentSpec) else value
 
         options = map_tree(self.options, built, path)
-        with problem_at(path, ValueError):
+        with problem_at(path, ValueError), unchanged(self.entry.who):
             return self.entry.load()(**options)
 
 

@@ -11,6 +11,8 @@ import torch
 
 from adframe.config.model import RunConfig
 from adframe.config.schema import ComponentSpec, resolve
+from adframe.engine import returned, returned_images
+from adframe.engine.returned import expect, requested
 from adframe.errors import ConfigError, Problem
 from adframe.interfaces import (
     Dataset,
@@ -112,8 +114,11 @@ def construct(config: RunConfig) -> Assembly:
     if not objective:
         problems.append(Problem(("objective",), "name at least one loss"))
     if schedule is not None and backbone is not None:
+        expect(backbone, returned_images.widths(getattr(backbone, "widths", None)))
         with _collecting(problems, "schedule"):
-            schedule.stages(len(backbone.widths), 0.0)
+            count = len(backbone.widths)
+            expect(schedule, returned.plan(schedule.stages(count, 0.0), count))
+            expect(schedule, returned.plans(schedule.levels(count), count))
     for index, scorer in enumerate(scorers):
         if exposed is None and scorer is not None and scorer.needs_exposed:
             name = config.scorer[index].entry.name
@@ -140,13 +145,15 @@ def set_up(config: RunConfig, assembly: Assembly, classes: int | None) -> None:
     problems: list[Problem] = []
     with _collecting(problems, "objective"):
         assembly.method.setup(replace(assembly.parts, classes=classes or 1))
-    offered = () if problems else assembly.method.outputs()
+    offered: Sequence[str] = () if problems else assembly.method.outputs()
+    if not problems:
+        expect(assembly.method, returned.outputs(offered))
     for index, scorer in enumerate(assembly.scorers if offered else ()):
         name = config.scorer[index].entry.name
         known = ", ".join(offered)
         texts = [
             f"{name} needs '{output}', which the method does not train; available: {known}"
-            for output in scorer.view_spec().outputs
+            for output in requested(scorer).outputs
             if output not in offered
         ]
         if scorer.needs_classes and classes == 1:
@@ -159,7 +166,13 @@ def set_up(config: RunConfig, assembly: Assembly, classes: int | None) -> None:
 def _loss_maker(spec: ComponentSpec, index: int, first: Loss) -> Callable[[], Loss]:
     """Function that returns the loss already built, then builds a new one at each call."""
     ready = [first]
-    return lambda: ready.pop() if ready else spec.build(("objective", index, "loss"))
+
+    def make() -> Loss:
+        loss: Loss = ready.pop() if ready else spec.build(("objective", index, "loss"))
+        returned.check_loss(loss)
+        return loss
+
+    return make
 
 
 def build(kind: str, table: str | Mapping[str, Any], loaded: LoadedPlugins | None = None) -> Any:

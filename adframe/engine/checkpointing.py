@@ -48,10 +48,26 @@ class CheckpointManager:
             at = f"step {self.run.step} of {self.run.total_steps}"
             raise Stopped(asked, f"interrupted after {at}, and saved")
 
-    def on_epoch_end(self) -> None:
-        """Check for collapse of the features; save if it is time. Called after each epoch."""
+    def end_epoch(self) -> None:
+        """Complete an epoch: call the hooks, check the features, save if it is time.
+
+        If a hook raises an exception, the state before it is saved: a resumed run calls it again.
+        """
         run = self.run
-        note = check_collapse(run.assembly.method, run.data.train.pixels, run.epoch)
+        self.metrics.flush()
+        sums = dict(self.metrics.sums)
+        run.epoch_metrics = self.metrics.means(run.batches_per_epoch)
+        run.epoch += 1
+        run.lock.check()  # hooks write into the folder
+        try:
+            run.hook.adframe_epoch_end(run=run, epoch=run.epoch)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            run.epoch, self.metrics.sums = run.epoch - 1, sums
+            self.save()
+            raise
+        note = check_collapse(run.assembly.method, run.data.train.pixels, run.epoch, run.step)
         if note is not None and not self._collapsed:
             logger.warning(note)
         self._collapsed = note is not None

@@ -7,7 +7,9 @@ from torch import Tensor
 
 from adframe.config.model import RunConfig
 from adframe.data.lazy import subset
+from adframe.engine import returned_images
 from adframe.engine.build import Assembly
+from adframe.engine.returned import expect
 from adframe.errors import ConfigError, Problem, UserError, problem_at
 from adframe.interfaces import Images, Splits
 
@@ -25,19 +27,23 @@ def load(config: RunConfig, assembly: Assembly) -> tuple[Splits, dict[str, Image
     """
     with problem_at(("dataset",), UserError, ValueError):
         splits = assembly.dataset.load(config.seed)
+        expect(assembly.dataset, returned_images.splits(splits))
     if len(splits.train) < 2:
         raise UserError(f"{len(splits.train)} training image(s); at least 2 are needed")
     title, outliers = config.dataset.entry.name, dict[str, Images]()
+    title = "outliers" if title == "inliers" else title  # which names the set of test inliers
     for index, dataset in enumerate(assembly.outliers):
         with problem_at(("outliers", index), UserError, ValueError):
             images = dataset.outliers(config.seed)
+            expect(dataset, returned_images.images(images, "outliers"))
         name = config.outliers[index].entry.name
-        name = name if name not in (*outliers, title) else f"{name}_{index}"
+        name = name if name not in (*outliers, title, "inliers") else f"{name}_{index}"
         outliers[name] = _same_size(images, splits.test, "outliers", index)
     exposed = None
     if assembly.exposure is not None:
         with problem_at(("exposure", "dataset"), UserError, ValueError):
             exposed = assembly.exposure.exposed(config.seed)
+            expect(assembly.exposure, returned_images.images(exposed, "exposed"))
         exposed = _same_size(exposed, splits.train, "exposure", "dataset")
     return splits, make_test_sets(title, splits.test, outliers), exposed
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor
 
 from adframe.data.lazy import iter_batches, to_device
+from adframe.engine import returned
+from adframe.engine.returned import expect
 from adframe.interfaces import Method, Pixels, Shift, ViewSpec, count_variants, every_variant
 from adframe.ops.image import to_float
 from adframe.random import RandomKeys, seed_of
@@ -34,7 +37,8 @@ def extract_features(
         Output name -> (n, views, shifts + 1 or 1, D) float32 on the CPU, in the order of
         ``pixels``.
     """
-    device = next(method.parameters()).device
+    tensor = next(chain(method.parameters(), method.buffers()), None)
+    device = torch.device("cpu") if tensor is None else tensor.device
     variants = count_variants(shifts) if spec.apply_shifts else 1
     chunk = max(2 * MIN_BATCH, MAX_ROWS_PER_PASS // (spec.views * variants))
     was_training = method.training
@@ -50,6 +54,8 @@ def extract_features(
                 for view in range(spec.views)
                 for images in _views(block, spec, shifts, keys and keys.fold_in(view))
             ]
+            for output in outputs:
+                expect(method, returned.embedding(output, spec.outputs, len(block)))
             yield {
                 name: torch.stack([output[name].float() for output in outputs], dim=1)
                 .view(len(block), spec.views, variants, -1)

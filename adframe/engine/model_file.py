@@ -29,12 +29,16 @@ def save_model(run: Run, folder: Path) -> None:
     method, scorers = run.assembly.method, run.assembly.scorers
     tensors = {f"method/{name}": tensor for name, tensor in method.state_dict().items()}
     names = [spec.entry.name for spec in run.config.scorer]
-    learned: dict[str, Any] = {}
+    learned: list[dict[str, Any] | None] = [None] * len(scorers)  # None: it failed
     for index, (name, scorer) in enumerate(zip(names, scorers, strict=True)):
-        found, values = pack(scorer, name)
+        try:
+            found, values = pack(scorer, name)
+        except UserError:  # the report says so
+            continue
+        if any(bool(tensor.isnan().any()) for tensor in found.values()):
+            continue
         tensors |= {f"scorer/{index}/{key}": tensor for key, tensor in found.items()}
-        if values:
-            learned[str(index)] = values
+        learned[index] = {"tensors": _shapes(found), "values": values}
     facts = {
         "format": FORMAT,
         "adframe": __version__,
@@ -44,9 +48,17 @@ def save_model(run: Run, folder: Path) -> None:
         "epochs": run.epoch,
         "config": identity(run.config),
         "images": run.fingerprint.get("images", ""),
-        **({"learned": learned} if learned else {}),
+        "learned": learned,
     }
     write_tensors(folder / "model.safetensors", tensors, facts)
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """Type and shape of each tensor, as text: ``float32 [3, 4]``."""
+    return {
+        name: f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
+        for name, tensor in tensors.items()
+    }
 
 
 def model_facts(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -109,8 +121,17 @@ def restore_model(
     for index, (name, scorer) in enumerate(zip(names, assembly.scorers, strict=True)):
         try:
             views = scorer.view_spec()
-            values = facts.get("learned", {}).get(str(index), {})
-            scorer.restore(unpack(part(f"scorer/{index}/"), values))
+            state, learned = part(f"scorer/{index}/"), facts["learned"][index]
+            if learned is None:
+                if not index:
+                    raise UserError(f"{path}: the scorer {name} failed in this run")
+                continue
+            scorer.restore(unpack(state, learned["values"]))
+            if odd := differences(learned["tensors"], _shapes(state)):
+                key, text = min(odd.items())
+                raise ValueError(f"{key} is {text.partition(' -> ')[2]}")
+            if bad := [key for key, tensor in state.items() if bool(tensor.isnan().any())]:
+                raise ValueError(f"{bad[0]} is not a number")
             if scorer.view_spec() != views:
                 raise ValueError("it changes the views")
         except (LookupError, ValueError, TypeError, RuntimeError, AttributeError) as error:

@@ -99,10 +99,17 @@ def feature_variance(method: Method, pixels: Pixels) -> float:
     return float((features - features.mean(0)).square().sum(1).mean())
 
 
-def check_collapse(method: Method, pixels: Pixels, epoch: int) -> str | None:
-    """Warning text if all images have the same features (collapse), else None."""
+def check_collapse(method: Method, pixels: Pixels, epoch: int, step: int = 0) -> str | None:
+    """Warning text if all images have the same features (collapse), else None.
+
+    Raises:
+        NonFiniteError: a feature is not finite.
+    """
     variance = feature_variance(method, pixels)
-    if not variance < COLLAPSED:  # nor where it is no number, which is found otherwise
+    if not math.isfinite(variance):
+        check_weights(method, step)
+        raise NonFiniteError(step, "a feature of the training images is not finite")
+    if variance >= COLLAPSED:
         return None
     return (
         f"epoch {epoch}: the representation has collapsed: the features of training images vary "

@@ -16,12 +16,13 @@ def result_json(report: Report) -> dict[str, Any]:
     """The content of ``result.json``."""
 
     def of(outcome: Outcome) -> dict[str, Any]:
-        return {"auroc": outcome.auroc, "mean_auroc": outcome.mean}
+        return {"auroc": outcome.auroc, "mean_auroc": outcome.mean if outcome.auroc else None}
 
     return {
         **of(next(iter(report.outcomes.values()))),
         "floor": {measure: of(outcome) for measure, outcome in report.floor.items()},
         "scorers": {name: of(outcome) for name, outcome in report.outcomes.items()},
+        **({"failed": report.failed} if report.failed else {}),
         "seconds": round(report.seconds, 1),
         "epochs": report.epochs,
     }

@@ -15,6 +15,7 @@ from adframe.engine import checkpoint, datasets, model_file
 from adframe.engine.build import construct, locating, set_up
 from adframe.engine.environment import environment
 from adframe.engine.evaluate import evaluate
+from adframe.engine.first_use import check_first_use
 from adframe.engine.report import write_report
 from adframe.engine.run_folder import check_config, write_config
 from adframe.engine.state import Run
@@ -23,6 +24,7 @@ from adframe.errors import ConfigError, Problem, UserError
 from adframe.interfaces import Report
 from adframe.io import atomic
 from adframe.io.locks import FolderLock, lock_folder
+from adframe.registry.registry import reason
 
 
 def run(
@@ -89,6 +91,7 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False, extend: b
         with torch.random.fork_rng(devices=[]):  # weights do not depend on what data sets draw
             splits, test_sets, exposed = datasets.load(config, assembly)
         set_up(config, assembly, len(splits.classes))
+    check_first_use(assembly, splits.train)
     assembly.method.to(device).to(memory_format=torch.channels_last)
     current = Run(config, out, splits, test_sets, assembly, device, exposed)
     if out is not None:
@@ -117,9 +120,9 @@ def _device(config: RunConfig) -> torch.device:
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ConfigError([Problem(("train", "device"), reason)]) from error
+    except Exception as error:  # torch raises many kinds for devices that are not there
+        text = f"{name} cannot be used: {reason(error).partition('. ')[0]}"
+        raise ConfigError([Problem(("train", "device"), text)]) from error
     return device
 
 

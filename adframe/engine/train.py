@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from adframe.data.lazy import iter_batches, to_device
+from adframe.engine import returned
 from adframe.engine.checkpointing import checkpointing
+from adframe.engine.returned import expect
 from adframe.engine.state import Run
-from adframe.interfaces import Backbone, Batch, Images, Update
+from adframe.interfaces import Backbone, Batch, Images, Method, Optimizer, Update
 from adframe.random import RandomKeys, seed_of
+
+logger = logging.getLogger("adframe")
 
 #: Number of steps from which ``train.compile: auto`` compiles on CUDA. A guess: compiling takes
 #: minutes and saves milliseconds a step. On a CPU it does not pay (docs/performance/notes.md).
@@ -25,9 +30,11 @@ COMPILE_FROM = 20_000
 def train(run: Run) -> None:
     """Train any method: each batch gives updates, each update is one optimiser step."""
     settings, method, policy = run.config.train, run.assembly.method, run.assembly.optimizer
-    groups = method.groups()
-    optimizers = {name: policy.build(parameters) for name, parameters in groups.items()}
+    groups = trained_parameters(method)
+    optimizers = {name: _optimizer(policy, group) for name, group in groups.items() if group}
     base = {name: [g["lr"] for g in o.param_groups] for name, o in optimizers.items()}
+    if not optimizers:
+        logger.warning("every parameter of the method is frozen: training changes no weight")
     with checkpointing(run, optimizers) as checkpoints:
         method.train()
         _compile(run)
@@ -36,24 +43,72 @@ def train(run: Run) -> None:
                 progress = run.step / run.total_steps
                 torch.manual_seed(seed_of(run.config.seed, "step", run.step))
                 for update in _under(_autocast(run), method.step(batch, progress)):
-                    optimizer, parameters = optimizers[update.group], groups[update.group]
-                    for group, lr in zip(optimizer.param_groups, base[update.group], strict=True):
-                        group["lr"] = lr * policy.rate(progress)
-                    optimizer.zero_grad(set_to_none=True)
-                    torch.autograd.backward(update.loss, inputs=parameters)
-                    if settings.clip is not None:
-                        torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
-                    optimizer.step()
+                    expect(method, returned.update(update, groups))
+                    if update.group in optimizers:
+                        optimizer, parameters = optimizers[update.group], groups[update.group]
+                        factor = policy.rate(progress)
+                        expect(policy, returned.rate(factor))
+                        for group, lr in zip(
+                            optimizer.param_groups, base[update.group], strict=True
+                        ):
+                            group["lr"] = lr * factor
+                        descend(update.loss, optimizer, parameters, settings.clip)
                     metrics = {"loss": update.loss.detach(), **update.metrics}
                     checkpoints.metrics.add(run.step, metrics)
                     run.hook.adframe_update(run=run, group=update.group, metrics=metrics)
                 run.step += 1
                 checkpoints.on_step_end()
-            run.epoch_metrics = checkpoints.metrics.means(run.batches_per_epoch)
-            run.epoch = epoch + 1
-            run.lock.check()  # hooks write into the folder
-            run.hook.adframe_epoch_end(run=run, epoch=run.epoch)
-            checkpoints.on_epoch_end()
+            _check_frozen(method, groups)
+            checkpoints.end_epoch()
+
+
+def trained_parameters(method: Method) -> dict[str, list[nn.Parameter]]:
+    """The parameters that training moves, by group: those that are not frozen at its start.
+
+    Raises:
+        PluginFault: the method returns no groups of parameters.
+    """
+    groups = method.groups()
+    expect(method, returned.groups(groups))
+    return {name: [p for p in group if p.requires_grad] for name, group in groups.items()}
+
+
+def _check_frozen(method: Method, trained: Mapping[str, Sequence[nn.Parameter]]) -> None:
+    """Refuse a method that unfreezes what its optimiser does not have."""
+    known = {id(parameter) for group in trained.values() for parameter in group}
+    late = sum(id(p) not in known for group in trained_parameters(method).values() for p in group)
+    text = f"unfreezes {late} parameters after training has started; freeze them in the first step"
+    expect(method, text if late else "")
+
+
+def _optimizer(policy: Optimizer, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    optimizer = policy.build(parameters)
+    expect(policy, returned.optimizer(optimizer))
+    return optimizer
+
+
+def descend(
+    loss: Tensor,
+    optimizer: torch.optim.Optimizer,
+    parameters: Sequence[nn.Parameter],
+    clip: float | None = None,
+) -> None:
+    """Take one optimiser step; parameters that are frozen at the moment stay as they are.
+
+    Args:
+        loss: a scalar.
+        optimizer: the optimiser of the parameters.
+        parameters: the parameters to move.
+        clip: upper bound of the norm of their gradient.
+    """
+    moved = [parameter for parameter in parameters if parameter.requires_grad]
+    if not moved:
+        return
+    optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss, inputs=moved)
+    if clip is not None:
+        torch.nn.utils.clip_grad_norm_(moved, clip)
+    optimizer.step()
 
 
 def _batches(run: Run, epoch: int) -> Iterator[Batch]:

@@ -48,8 +48,8 @@ def verify(folder: Path, **options: Any) -> str | None:
             f"the largest difference is {_difference(*worst):.3g}, for {worst[0][0]}"
         )
     stored_result, result = read_json(folder / "result.json"), result_json(report)
-    for key in ("auroc", "mean_auroc", "floor", "scorers"):
-        if not isinstance(stored_result, dict) or stored_result.get(key) != result[key]:
+    for key in ("auroc", "mean_auroc", "floor", "scorers", "failed"):
+        if not isinstance(stored_result, dict) or stored_result.get(key) != result.get(key):
             return f"{folder / 'result.json'}: {key} does not match the scores"
     return None
 

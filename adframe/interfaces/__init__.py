@@ -31,11 +31,13 @@ from adframe.interfaces.training import every_variant as every_variant
 from adframe.interfaces.types import Batch as Batch
 from adframe.interfaces.types import Count as Count
 from adframe.interfaces.types import Fraction as Fraction
+from adframe.interfaces.types import LayerWidth as LayerWidth
 from adframe.interfaces.types import NoEffect as NoEffect
 from adframe.interfaces.types import NonNegative as NonNegative
 from adframe.interfaces.types import Positive as Positive
 from adframe.interfaces.types import Stage as Stage
 from adframe.interfaces.types import Transform as Transform
 from adframe.interfaces.types import Update as Update
+from adframe.interfaces.types import ViewCount as ViewCount
 from adframe.interfaces.types import Views as Views
 from adframe.random import RandomKeys as RandomKeys

@@ -88,8 +88,8 @@ class Outcome:
 
     @property
     def mean(self) -> float:
-        """Mean AUROC over the outlier sets."""
-        return float(np.mean(list(self.auroc.values())))
+        """Mean AUROC over the outlier sets; NaN if there is none."""
+        return float(np.mean(list(self.auroc.values()))) if self.auroc else float("nan")
 
 
 @dataclass
@@ -102,6 +102,8 @@ class Report:
         seconds: seconds of training and evaluation, including the time before a resume.
         epochs: number of epochs trained.
         out: the run folder; None if nothing was written.
+        failed: scorer name -> why its scores cannot be used. Its outcome has no AUROC, and its
+            scores are those that it gave, or NaN. ``pixel floor`` stands for the floor.
     """
 
     outcomes: dict[str, Outcome]
@@ -109,13 +111,15 @@ class Report:
     seconds: float
     epochs: int
     out: Path | None = None
+    failed: dict[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         scorer, count = next(iter(self.outcomes)), len(self.auroc)
         sets = f"{count} outlier set{'s' if count > 1 else ''}"
+        failed = f", failed: {', '.join(self.failed)}" if self.failed else ""
         return (
             f"Report(AUROC {self.mean_auroc:.4f} by {scorer} on {sets}, {self.epochs} epochs, "
-            f"{self.seconds:.0f} s)"
+            f"{self.seconds:.0f} s{failed})"
         )
 
     @property

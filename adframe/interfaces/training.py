@@ -145,8 +145,13 @@ class Method(nn.Module, ABC):
         return ("features",)
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
-        """Trainable parameters by group. An update moves the parameters of one group."""
-        return {"main": list(self.parameters())}
+        """Trainable parameters by group. An update moves the parameters of one group.
+
+        Parameters that are frozen (``requires_grad`` is False) when training starts are not
+        trained and keep their values; a method must not unfreeze them later. It may freeze and
+        unfreeze others.
+        """
+        return {"main": [p for p in self.parameters() if p.requires_grad]}
 
 
 class Optimizer(ABC):

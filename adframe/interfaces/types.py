@@ -19,6 +19,8 @@ Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
 Fraction = Annotated[float, Interval(ge=0, le=1)]
 Count = Annotated[int, Interval(ge=1, le=1_000_000)]
+ViewCount = Annotated[int, Interval(ge=1, le=1000)]  # each view is one more forward pass
+LayerWidth = Annotated[int, Interval(ge=1, le=65_536)]
 
 
 @dataclass(frozen=True)

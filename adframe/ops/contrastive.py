@@ -41,7 +41,7 @@ def group_contrast(
     where it is a class. Computed in float32 or better, also under autocast.
 
     Args:
-        embeddings: (N, D) floating point, need not be normalised; N at least 2.
+        embeddings: (N, D) floating point, need not be normalised.
         group: (N,) integers, the group ids.
         temperature: t, above 0.
         weight: (N,) w, at least 0: the weight of each row as a positive of others. It carries no
@@ -59,6 +59,8 @@ def group_contrast(
         blocked = len(embeddings) >= BLOCKED_FROM
     with torch.autocast(embeddings.device.type, enabled=False):
         z = F.normalize(at_least_float32(embeddings))
+        if len(z) < 2:  # there is nothing to contrast with
+            return 0 * z.sum(1)
         even = weight is None
         w = z.new_ones(len(z)) if weight is None else weight.detach().to(z.dtype)
         if blocked and temperature > 1 / 600:  # e^(2 * 600) is about what float64 spans

@@ -22,7 +22,8 @@ from typing import Any
 import pluggy
 
 from adframe.errors import PluginFault, UserError, did_you_mean
-from adframe.registry import hookspecs
+from adframe.registry import blame, hookspecs
+from adframe.registry.process_state import unchanged
 from adframe.registry.registry import Entry, Plugin, Registry, reason
 
 GROUP = "adframe"
@@ -161,15 +162,19 @@ def _load(plugin: Plugin, load: Callable[[], Any], loaded: LoadedPlugins) -> Non
     manager = loaded.manager
     name = _id(plugin)
     try:
-        module = load()
+        with unchanged(f"plugin '{plugin.name}'"):
+            module = load()
         plugin.package = plugin.package or getattr(module, "__package__", None) or ""
+        blame.remember(plugin.package or getattr(module, "__name__", ""), plugin.name)
         _check_api(module)
         _check_hooks(module, manager)
         manager.register(module, name)
         others = [other for other in manager.get_plugins() if other is not module]
         register = manager.subset_hook_caller("adframe_register", others)
         register(add=_adder(plugin, loaded.registry))
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         plugin.error = str(error) if isinstance(error, PluginFault) else reason(error)
         loaded.registry.remove(plugin)
         if manager.has_plugin(name):

@@ -18,8 +18,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from adframe.errors import PluginFault, UnknownComponent, UserError, did_you_mean
+from adframe.registry.process_state import unchanged
 
 #: Kind -> (name of its base class in ``adframe.interfaces``, description).
 KINDS: dict[str, tuple[str, str]] = {
@@ -80,18 +82,25 @@ class Entry:
     plugin: Plugin = field(compare=False)
     default: bool = False
 
+    @property
+    def who(self) -> str:
+        """Kind, name and plugin, for messages."""
+        return f"{self.kind} '{self.name}' of plugin '{self.plugin.name}'"
+
     def load(self) -> type:
         """Import the class.
 
         Raises:
             PluginFault: the import failed, or the target is not a class of this kind.
         """
-        who = f"{self.kind} '{self.name}' of plugin '{self.plugin.name}'"
-        target = self.target
+        who, target = self.who, self.target
         if isinstance(target, str):
             try:
-                target = EntryPoint(self.name, target, self.kind).load()
-            except (Exception, SystemExit) as error:
+                with unchanged(who):
+                    target = EntryPoint(self.name, target, self.kind).load()
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 text = f"{who} cannot be imported from {self.target}: {reason(error)}"
                 raise PluginFault(text) from error
         base = getattr(importlib.import_module("adframe.interfaces"), KINDS[self.kind][0])
@@ -100,6 +109,9 @@ class Entry:
         if inspect.isabstract(target):
             lacking = ", ".join(sorted(target.__abstractmethods__))  # type: ignore[attr-defined]
             raise PluginFault(f"{who} does not implement {lacking}")
+        if target.__hash__ is None:  # as of a dataclass; torch and the core compare by identity
+            target.__hash__ = object.__hash__
+        _ENTRIES[target] = self
         return target
 
     def summary(self) -> str:
@@ -108,6 +120,20 @@ class Entry:
             return (self.target.__doc__ or "").strip().partition("\n")[0]
         module, _, attribute = self.target.partition(":")
         return _summaries(module).get(attribute, "")
+
+
+_ENTRIES: WeakKeyDictionary[type, Entry] = WeakKeyDictionary()  # of the classes loaded so far
+
+
+def entry_of(component: object) -> Entry | None:
+    """The entry that the class of a component was last loaded from."""
+    return _ENTRIES.get(type(component))
+
+
+def name_of(component: object) -> str:
+    """Kind, name and plugin of a component; the name of its class if it is not registered."""
+    entry = entry_of(component)
+    return type(component).__qualname__ if entry is None else entry.who
 
 
 @cache
@@ -133,7 +159,15 @@ def module_source(module: str) -> bytes:
 
 def reason(error: BaseException) -> str:
     """Type of an exception and first line of its message."""
-    return f"{type(error).__name__}: {str(error).strip()}".partition("\n")[0].rstrip(": ")
+    return f"{type(error).__name__}: {message(error).strip()}".partition("\n")[0].rstrip(": ")
+
+
+def message(error: BaseException) -> str:
+    """Message of an exception; of a plugin's exception that has none that can be shown, a note."""
+    try:
+        return str(error)
+    except Exception:
+        return "its message cannot be shown"
 
 
 class Registry:

@@ -13,6 +13,7 @@ from adframe.engine.runner import run_locked
 from adframe.errors import TrainingError, UserError
 from adframe.io import atomic
 from adframe.io.locks import FolderInUse, lock_folder
+from adframe.registry.blame import blame, show_traceback
 from adframe.tables.grid import Cell, Grid
 from adframe.tables.markdown import markdown
 from adframe.tables.results import read_result
@@ -85,16 +86,20 @@ def _run(cell: Cell) -> str:
     """
     try:
         with lock_folder(cell.folder) as lock:
-            if read_result(cell).status != "done":  # another process may have just ended
-                run_locked(cell.config, lock, resume=True)
+            if read_result(cell).status == "done":  # another process has just ended
+                return ""
+            failed = run_locked(cell.config, lock, resume=True).failed
     except FolderInUse:
         raise
     except (UserError, TrainingError) as error:
         return " ".join(str(error).split())
     except Exception as error:  # one broken cell must not stop the others
+        if fault := blame(error):
+            show_traceback(fault)
+            return " ".join(str(fault).split())
         traceback.print_exc(file=sys.stderr)
         return f"{type(error).__name__}: {' '.join(str(error).split())}"
-    return ""
+    return "; ".join(f"{name}: {reason}" for name, reason in failed.items())
 
 
 def write(grid: Grid, failures: dict[str, str]) -> dict[str, Any]:

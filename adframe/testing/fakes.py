@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -33,6 +35,20 @@ class SmallNet(Backbone):
         if depth != 1:
             maps.append(F.relu(self.second(maps[0])))
         return maps
+
+
+class SmallSteps(torch.optim.Optimizer):
+    """Plain gradient descent with a small step."""
+
+    def __init__(self, parameters: list[nn.Parameter]) -> None:
+        super().__init__(parameters, {"lr": 1e-3})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Moves each parameter that has a gradient."""
+        for parameter in self.param_groups[0]["params"]:
+            if parameter.grad is not None:
+                parameter.sub_(self.param_groups[0]["lr"] * parameter.grad)
 
 
 class Spread(Loss):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from adframe.engine import returned_images
 from adframe.interfaces import Augmentation, Backbone, RandomKeys, Shift
 from adframe.testing.subject import Subject, close, devices
 
@@ -14,13 +15,6 @@ SIZE = 16
 def _noise(count: int = 6, height: int = SIZE, width: int = SIZE) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     return torch.randint(256, (count, 3, height, width), generator=generator).byte()
-
-
-def _in_range(images: Tensor, what: str) -> None:
-    assert images.isfinite().all(), f"{what}: values are not finite"
-    top = 255 if images.dtype == torch.uint8 else 1
-    low, high = images.min().item(), images.max().item()
-    assert low >= 0 and high <= top, f"{what}: values {low}..{high} are not within 0..{top}"  # noqa: PT018
 
 
 # --- shifts --------------------------------------------------------------------------------------
@@ -46,10 +40,8 @@ def shift_keeps_shape_type_and_range(subject: Subject) -> None:
             before = images.clone()
             for variant, made in enumerate(_under(subject, images)):
                 what = f"variant {variant} of {images.dtype}"
-                assert made.shape == images.shape, f"{what}: returns shape {tuple(made.shape)}"
-                assert made.dtype == images.dtype, f"{what}: returns {made.dtype}"
-                assert made.device == images.device, f"{what}: returns a tensor on {made.device}"
-                _in_range(made, what)
+                problem = returned_images.of_shift(made, images, what, slack=0)
+                assert not problem, problem
             assert torch.equal(images, before), "the input was changed"
 
 
@@ -91,10 +83,9 @@ def augmentation_keeps_shape_type_and_range(subject: Subject) -> None:
                 made = augment(images, _keys(device=device), strength)
                 what = f"{images.dtype} at strength {strength}"
                 kind = torch.float32 if images.dtype == torch.uint8 else images.dtype
-                assert made.shape == images.shape, f"{what}: returns shape {tuple(made.shape)}"
+                problem = returned_images.of_augmentation(made, images, what, 0, resized=False)
+                assert not problem, problem
                 assert made.dtype == kind, f"{what}: returns {made.dtype}"
-                assert made.device == images.device, f"{what}: returns a tensor on {made.device}"
-                _in_range(made, what)
             assert torch.equal(images, before), "the input was changed"
 
 
@@ -138,16 +129,14 @@ def _net(subject: Subject, seed: int = 0) -> Backbone:
 def backbone_maps_are_as_wide_as_it_says(subject: Subject) -> None:
     """The maps of (2, 3, 32, 32) images have ``widths`` channels, on every device."""
     net = _net(subject)
-    assert net.widths, "widths is empty"
+    problem = returned_images.widths(net.widths)
+    assert not problem, problem
     for device in devices():
         with torch.no_grad():
             maps = net.to(device)(_photos().to(device))
         assert isinstance(maps, list), f"forward returns {type(maps).__name__}, not a list of maps"
-        shapes = [tuple(m.shape) for m in maps]
-        assert [s[:2] for s in shapes] == [(2, width) for width in net.widths], (
-            f"maps have shapes {shapes}"
-        )
-        assert all(len(s) == 4 for s in shapes), f"maps have shapes {shapes}"
+        problem = returned_images.of_backbone(maps, net.widths, 2)
+        assert not problem, problem
         assert all(m.isfinite().all() for m in maps), "maps are not finite"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from adframe.engine import returned
 from adframe.interfaces import Loss, LossDims, Views
 from adframe.testing.subject import Subject, close, devices
 
@@ -81,9 +82,8 @@ def is_a_finite_scalar_on_the_embeddings_device(subject: Subject) -> None:
     for device in devices():
         for scene in _scenes(subject, device):
             value = scene.value()
-            assert value.shape == (), f"{scene.name}: the loss has shape {tuple(value.shape)}"
-            assert value.is_floating_point(), f"{scene.name}: the loss is {value.dtype}"
-            assert value.device.type == device.type, f"{scene.name}: the loss is on {value.device}"
+            problem = returned.loss_value(value, scene.embeddings)
+            assert not problem, f"{scene.name}: {problem}"
             assert value.isfinite(), f"{scene.name}: the loss is {value.item()}"
 
 

@@ -9,6 +9,7 @@ from unittest import SkipTest
 import torch
 from torch import Tensor
 
+from adframe.engine import returned
 from adframe.engine.metrics import auroc
 from adframe.errors import UserError
 from adframe.interfaces import Features, Scorer, ViewSpec
@@ -79,8 +80,8 @@ def _rows(features: Features, rows: Tensor | slice) -> dict[str, Tensor]:
 def requests_views_and_outputs(subject: Subject) -> None:
     """``view_spec`` requests at least one view and one output, no output twice."""
     spec = subject.make().view_spec()
-    assert spec.views >= 1, f"view_spec requests {spec.views} views"
-    assert spec.outputs, "view_spec requests no outputs"
+    problem = returned.view_spec(spec)
+    assert not problem, problem
     assert len(set(spec.outputs)) == len(spec.outputs), (
         f"view_spec requests an output twice: {spec.outputs}"
     )
@@ -93,7 +94,8 @@ def scores_each_image_once(subject: Subject) -> None:
         features = fitted.features(seed=1)
         before = {name: value.clone() for name, value in features.items()}
         scores = fitted.scorer.score(features)
-        assert scores.shape == (TEST,), f"scores have shape {tuple(scores.shape)} for {TEST} images"
+        problem = returned.scores(scores, TEST)
+        assert not problem, problem
         assert scores.dtype == torch.float32, f"scores are {scores.dtype}"
         assert scores.isfinite().all(), "scores are not finite"
         for name, value in before.items():

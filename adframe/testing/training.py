@@ -9,6 +9,8 @@ from unittest import SkipTest
 import torch
 from torch import Tensor, nn
 
+from adframe.engine import returned
+from adframe.engine.train import descend, trained_parameters
 from adframe.interfaces import (
     Augmentation,
     Batch,
@@ -18,7 +20,7 @@ from adframe.interfaces import (
     Optimizer,
     RandomKeys,
 )
-from adframe.testing.fakes import TURN, SmallNet, Spread, Still, WholeNet
+from adframe.testing.fakes import TURN, SmallNet, SmallSteps, Spread, Still, WholeNet
 from adframe.testing.subject import Subject, close, devices
 
 LEVELS = 4
@@ -81,12 +83,12 @@ def schedule_augments_each_image_separately(subject: Subject) -> None:
 # --- methods -------------------------------------------------------------------------------------
 
 
-def _method(subject: Subject, seed: int = 0) -> Method:
+def _method(subject: Subject, seed: int = 0, net: SmallNet | None = None) -> Method:
     method: Method = subject.make(seed)
     augmentation: Augmentation = Still()
     torch.manual_seed(seed)
     objective = [LossTerm(Spread, None, 1.0)]
-    parts = MethodParts(SmallNet(), [TURN], WholeNet(augmentation), objective, classes=1)
+    parts = MethodParts(net or SmallNet(), [TURN], WholeNet(augmentation), objective, classes=1)
     try:
         method.setup(parts)
     except ValueError as error:
@@ -103,22 +105,20 @@ def _batch(device: torch.device | str = "cpu", count: int = 4) -> Batch:
 
 def _step(method: Method, batch: Batch) -> list[Tensor]:
     """Train on one batch like the training loop; returns the losses."""
-    groups = method.groups()
+    groups = trained_parameters(method)
+    optimizers = {name: SmallSteps(group) for name, group in groups.items() if group}
     losses = []
     torch.manual_seed(0)
     for update in method.train().step(batch, 0.0):
-        assert update.group in groups, f"no group '{update.group}' among {sorted(groups)}"
-        assert update.loss.shape == (), f"a loss has shape {tuple(update.loss.shape)}"
+        problem = returned.update(update, groups)
+        assert not problem, problem
         assert update.loss.isfinite(), "a loss is not finite"
         for name, metric in update.metrics.items():
-            assert metric.shape == (), f"metric '{name}' has shape {tuple(metric.shape)}"
             assert not metric.requires_grad, f"metric '{name}' is not detached"
-        pulls = torch.autograd.grad(update.loss, groups[update.group], allow_unused=True)
-        with torch.no_grad():
-            for parameter, pull in zip(groups[update.group], pulls, strict=True):
-                if pull is not None:
-                    assert pull.isfinite().all(), "a gradient is not finite"
-                    parameter.sub_(1e-3 * pull)
+        if optimizer := optimizers.get(update.group):
+            descend(update.loss, optimizer, groups[update.group])
+            pulls = [p.grad for p in groups[update.group] if p.grad is not None]
+            assert all(pull.isfinite().all() for pull in pulls), "a gradient is not finite"
         losses.append(update.loss.detach())
     assert losses, "no update is yielded"
     return losses
@@ -128,6 +128,19 @@ def method_trains(subject: Subject) -> None:
     """Each update is a finite scalar of a known group; gradients are finite, metrics detached."""
     for device in devices():
         _step(_method(subject).to(device), _batch(device))
+
+
+def method_leaves_frozen_weights(subject: Subject) -> None:
+    """A step with frozen weights in the backbone trains the others and keeps these bit for bit."""
+    for everything in (False, True):
+        net = SmallNet()
+        (net if everything else net.first).requires_grad_(False)
+        method = _method(subject, net=net)
+        frozen = {name: p for name, p in method.named_parameters() if not p.requires_grad}
+        before = {name: parameter.detach().clone() for name, parameter in frozen.items()}
+        _step(method, _batch())
+        for name, parameter in frozen.items():
+            assert torch.equal(parameter, before[name]), f"the frozen weight {name} was changed"
 
 
 def method_is_deterministic_for_a_seed(subject: Subject) -> None:

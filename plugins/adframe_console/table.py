@@ -16,14 +16,15 @@ def show(report: Report) -> None:
     """Print the AUROC of each scorer on each outlier set, next to the raw-pixel floor.
 
     Names are never broken: where sets or scorers are too many for the width, each figure has a
-    line.
+    line. A scorer that failed has no figures.
     """
     floor = {f"pixels, {measure}": outcome for measure, outcome in report.floor.items()}
     scorers = {**report.outcomes, **floor}
     lines = [["outliers", *scorers]]
-    lines += [[part, *(f"{s.auroc[part]:.4f}" for s in scorers.values())] for part in report.auroc]
-    if len(report.auroc) > 1:
-        lines.append(["mean", *(f"{scorer.mean:.4f}" for scorer in scorers.values())])
+    parts = list(dict.fromkeys(part for scorer in scorers.values() for part in scorer.auroc))
+    lines += [[part, *(_figure(s.auroc.get(part)) for s in scorers.values())] for part in parts]
+    if len(parts) > 1:
+        lines.append(["mean", *(_figure(s.mean if s.auroc else None) for s in scorers.values())])
     turned = [list(line) for line in zip(*lines, strict=True)]
     turned[0][0] = "scorer"
     console = Console(markup=False, emoji=False, highlight=False)
@@ -35,6 +36,10 @@ def show(report: Report) -> None:
     console.print((fitting or tables)[0 if fitting else -1])
     if report.out is not None:
         console.print(f"run folder: {_printable(str(report.out))}", soft_wrap=True)
+
+
+def _figure(auroc: float | None) -> str:
+    return "failed" if auroc is None else f"{auroc:.4f}"
 
 
 def _long(lines: Lines) -> Lines:
@@ -49,7 +54,8 @@ def _long(lines: Lines) -> Lines:
 def _table(lines: Lines, title: str, floor: Container[str]) -> Table:
     table = Table(title=title)
     for index, name in enumerate(lines[0]):
-        figures = all(line[index].replace(".", "").isdigit() for line in lines[1:])
+        cells = [line[index].replace(".", "") for line in lines[1:]]
+        figures = all(cell.isdigit() or cell == "failed" for cell in cells)
         table.add_column(name, justify="right" if figures else "left", no_wrap=True)
     parted = next((line[0] for line in lines[1:] if line[0] in floor or line[0] == "mean"), None)
     for line in lines[1:]:

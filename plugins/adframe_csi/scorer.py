@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adframe.interfaces import Augmentation, Count, Features, Scorer, ViewSpec
+from adframe.interfaces import Augmentation, Features, Scorer, ViewCount, ViewSpec
 from adframe.ops import topk_cosine
 
 
@@ -36,7 +36,7 @@ class CSI(Scorer):
     def __init__(
         self,
         augmentation: Augmentation | None = None,
-        views: Count = 10,
+        views: ViewCount = 10,
         pre_shift: Augmentation | None = None,
         form: Literal["both", "con", "cls"] = "both",
         length: bool = True,

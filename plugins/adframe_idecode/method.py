@@ -14,13 +14,14 @@ from torch.nn import functional as F
 from adframe.interfaces import (
     Augmentation,
     Batch,
-    Count,
+    LayerWidth,
     Loss,
     LossDims,
     Method,
     MethodParts,
     RandomKeys,
     Update,
+    ViewCount,
     Views,
     count_variants,
     every_variant,
@@ -62,9 +63,9 @@ class Equivariance(Method):
 
     def __init__(
         self,
-        hidden: Count = 256,
+        hidden: LayerWidth = 256,
         jitter: Augmentation | None = None,
-        draws: Count = 5,
+        draws: ViewCount = 5,
         held_out: Annotated[float, Interval(ge=0, lt=1)] = 0.1,
         official_code: bool = False,
     ) -> None:

@@ -9,7 +9,7 @@ from annotated_types import Interval
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adframe.interfaces import Count, Loss, LossDims, Views
+from adframe.interfaces import LayerWidth, Loss, LossDims, Views
 
 Depth = Annotated[int, Interval(ge=0, le=64)]
 
@@ -30,7 +30,7 @@ class ShiftClassification(Loss):
     reads = "features"
     outputs = ("shift_logits",)
 
-    def __init__(self, depth: Depth = 0, hidden: Count = 512) -> None:
+    def __init__(self, depth: Depth = 0, hidden: LayerWidth = 512) -> None:
         super().__init__()
         self.depth = depth
         self.hidden = hidden

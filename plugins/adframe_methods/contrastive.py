@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Annotated, cast
 
 import torch
+from annotated_types import Interval
 from torch import Tensor, nn
 
 from adframe import UserError
 from adframe.interfaces import (
     Augmentation,
     Batch,
-    Count,
+    LayerWidth,
     Loss,
     LossDims,
     Method,
     MethodParts,
     RandomKeys,
     Update,
+    ViewCount,
     Views,
     count_variants,
     every_variant,
@@ -55,10 +57,10 @@ class Contrastive(Method):
 
     def __init__(
         self,
-        projection: Count = 128,
-        hidden: Count | None = None,
-        depth: Count = 1,
-        views: Count = 2,
+        projection: LayerWidth = 128,
+        hidden: LayerWidth | None = None,
+        depth: Annotated[int, Interval(ge=1, le=64)] = 1,
+        views: ViewCount = 2,
         pre_shift: Augmentation | None = None,
     ) -> None:
         super().__init__()

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from adframe import UserError
 from adframe.interfaces import Count, Features, NonNegative, Positive
 
 from .vectors import Covariance, Output, VectorScorer, covariance, thinned, unit_rows
@@ -67,7 +68,12 @@ class GaussianDensity(VectorScorer):
         spread = covariance(rows, self.estimate)
         spread.diagonal().add_(self.ridge)
         self.mean = rows.double().mean(0)
-        self.factor: Tensor = torch.linalg.cholesky(spread)
+        try:
+            self.factor: Tensor = torch.linalg.cholesky(spread)
+        except RuntimeError as error:
+            raise UserError(
+                "the covariance of the features is singular; try a larger ridge"
+            ) from error
 
     def score(self, features: Features) -> Tensor:
         centred = unit_rows(features, self.output).double() - self.mean

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from adframe.interfaces import Augmentation, Count, Features, ViewSpec
+from adframe.interfaces import Augmentation, Count, Features, ViewCount, ViewSpec
 
 from .search import Neighbours, Search, Searching
 from .vectors import Output, VectorScorer, unit_rows
@@ -30,7 +30,7 @@ class NearestCosine(Searching):
     def __init__(
         self,
         augmentation: Augmentation | None = None,
-        views: Count = 10,
+        views: ViewCount = 10,
         apply_shifts: bool = False,
         search: Search = "exact",
         probes: Count = 32,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from adframe import UserError
-from adframe.interfaces import Augmentation, Count, Features, Positive, Scorer, ViewSpec
+from adframe.interfaces import Augmentation, Features, Positive, Scorer, ViewCount, ViewSpec
 
 from .vectors import Output, spread_of
 
@@ -34,7 +34,7 @@ class MaxSoftmax(Scorer):
         output: Literal["class_logits", "joint_logits"] = "class_logits",
         apply_shifts: bool = False,
         augmentation: Augmentation | None = None,
-        views: Count = 10,
+        views: ViewCount = 10,
     ) -> None:
         self.output = output
         self.apply_shifts = apply_shifts or output == "joint_logits"
@@ -78,7 +78,7 @@ class LinearProbe(Scorer):
         apply_shifts: bool = False,
         penalty: Positive = 1.0,
         augmentation: Augmentation | None = None,
-        views: Count = 10,
+        views: ViewCount = 10,
     ) -> None:
         self.output = output
         self.apply_shifts = apply_shifts

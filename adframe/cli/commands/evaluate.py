@@ -19,13 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate a run from its saved model; returns 1 if ``--verify`` finds a difference."""
+    """Evaluate a run from its saved model; returns 1 if a scorer fails, or a score differs."""
     known = {"settings": arguments.set, **options.of_plugins(arguments)}
     if not arguments.verify:
         from adframe.engine.runner import evaluate_folder
 
-        evaluate_folder(arguments.run, **known, verbose=True)
-        return 0
+        report = evaluate_folder(arguments.run, **known, verbose=True)
+        return options.show_failures(report)
 
     from adframe.engine.verify import verify
     from adframe.io.terminal import Screen, error_line

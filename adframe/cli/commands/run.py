@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train and evaluate; returns 1 if training fails, 130 or 143 if it is interrupted."""
+    """Train and evaluate; returns 1 if it or a scorer fails, 130 or 143 if it is interrupted."""
     from adframe.config.model import load_config
 
     config = load_config(arguments.config, arguments.set, **options.of_plugins(arguments))
@@ -40,7 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
     keep_freed_memory()
     out = arguments.out or next_folder(arguments.config.stem)
     try:
-        train_and_evaluate(config, out, arguments.resume, verbose=True, extend=arguments.extend)
+        report = train_and_evaluate(
+            config, out, arguments.resume, verbose=True, extend=arguments.extend
+        )
     except TrainingError as error:
         error_line(error)
         return 1
@@ -53,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.out is None:
             with suppress(OSError):
                 out.rmdir()  # of a run that never began
-    return 0
+    return options.show_failures(report)
 
 
 def next_folder(stem: str) -> Path:

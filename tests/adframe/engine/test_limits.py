@@ -12,12 +12,12 @@ from adframe.cli.main import main
 
 
 @pytest.mark.parametrize(("setting", "said"), [
-    ("method={projection: 1000000000000000}", "method.projection: must be 1000000 or less"),
-    ("method={projection: " + "9" * 98 + "}", "method.projection: must be 1000000 or less"),
+    ("method={projection: 1000000000000000}", "method.projection: must be 65536 or less"),
+    ("method={projection: " + "9" * 98 + "}", "method.projection: must be 65536 or less"),
     ("method={projection: " + "9" * 200 + "}", "not a number: 999"),
     ("backbone.width=1e300", "backbone.width: must be 8 or less"),
     ("optimizer.lr=1e999", "optimizer.lr: must be a finite number"),
-    ("scorer.views=99999999999999999999", "scorer.views: must be 1000000 or less"),
+    ("scorer.views=99999999999999999999", "scorer.views: must be 1000 or less"),
     ("seed=9223372036854775808", "seed: must be below 9223372036854775808"),
     ("train.epochs=1e3", "train.epochs: must be a whole number"),
     ("train.batch_size=true", "train.batch_size: must be a whole number"),

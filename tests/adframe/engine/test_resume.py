@@ -285,9 +285,7 @@ def test_resume_refuses_other_images(toy, toy_file, shapes, tmp_path):
     adframe.run(config(), tmp_path / "run")
     for image in (own / "left").iterdir():
         shutil.copy(shapes / "dark/00.png", image)
-    with pytest.raises(
-        UserError, match=r"state\.safetensors: the run was trained on other images"
-    ):
+    with pytest.raises(UserError, match=r"state\.safetensors: the run was trained on other images"):
         adframe.run(config(), tmp_path / "run", resume=True)
 
 

@@ -197,3 +197,12 @@ def test_any_number_of_rows_is_covered_by_tiles(count: int) -> None:
     z, group = rows(count), torch.zeros(count, dtype=torch.long)
     dense = group_contrast(z, group, 0.5, blocked=False)
     same(group_contrast(z, group, 0.5, blocked=True), dense)
+
+
+@pytest.mark.parametrize("blocked", [None, False, True])
+def test_a_single_row_has_nothing_to_contrast_with(blocked):
+    z = rows(1).requires_grad_()
+    loss = group_contrast(z, torch.tensor([0]), 0.5, blocked=blocked)
+    assert loss.tolist() == [0]
+    loss.sum().backward()
+    assert z.grad.eq(0).all()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from adframe.interfaces import Outcome, Report
 from adframe.io.locks import FolderLock
 from adframe.tables import execute
 from adframe.tables.definition import read_table
@@ -80,7 +81,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, bool]]:
     """Replaces training by ``auroc_of``; returns the folders of the runs as they are made."""
     calls: list[tuple[Path, bool]] = []
 
-    def run(config: Any, lock: FolderLock, resume: bool = False) -> None:
+    def run(config: Any, lock: FolderLock, resume: bool = False) -> Report:
         out = lock.folder
         assert out is not None
         calls.append((out, resume))
@@ -96,6 +97,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, bool]]:
             "seconds": 1.0,
         }
         (out / "result.json").write_text(json.dumps(result))
+        return Report({"nearest": Outcome({"image_folder": value}, {})}, {}, 1.0, 1, out)
 
     monkeypatch.setattr(execute, "run_locked", run)
     return calls

@@ -90,7 +90,7 @@ def test_a_failed_cell_is_named_and_the_others_run(
             raise TrainingError("epoch 1: loss is not finite")
         if config.seed == 0 and "positives" in config.yaml() and "normal: right" in config.yaml():
             raise ZeroDivisionError("division\nby zero")
-        good(config, lock, resume)
+        return good(config, lock, resume)
 
     monkeypatch.setattr(execute, "run_locked", run)
     assert reproduce() == 1
@@ -119,7 +119,7 @@ def test_a_killed_table_goes_on_where_it_stopped(reproduce, pretend, tmp_path, c
     def run(config, lock, resume=False):
         if len(pretend) == 3:
             raise KeyboardInterrupt
-        good(config, lock, resume)
+        return good(config, lock, resume)
 
     monkeypatch.setattr(execute, "run_locked", run)
     assert reproduce() == 130
@@ -227,7 +227,7 @@ def test_two_processes_share_a_table_without_a_word_about_cells(
     def run(config, lock, resume=False):
         with suppress(threading.BrokenBarrierError):
             begun.wait(0.05)  # both are in the table at once
-        good(config, lock, resume)
+        return good(config, lock, resume)
 
     write = execute.write
 
@@ -253,7 +253,7 @@ def test_a_cell_that_another_process_finished_after_it_failed_here_is_done(
     good = execute.run_locked
 
     def run(config, lock, resume=False):
-        good(config, lock, resume)
+        return good(config, lock, resume)
         if len(pretend) == 1:
             raise TrainingError("out of luck, but another process was not")
 

@@ -414,6 +414,16 @@ class Ungrouped(GoodMethod):
             yield Update(update.loss, "other")
 
 
+class Stepping(GoodMethod):
+    """Moves weights itself, frozen ones too."""
+
+    def step(self, batch, progress):
+        yield from super().step(batch, progress)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.mul_(0.9)
+
+
 class Promising(GoodMethod):
     """Names an output that never comes."""
 
@@ -527,7 +537,9 @@ BROKEN = {
     Normed: {"backbone_treats_each_image_separately"},
     Beyond: {"schedule_trains_stages_that_exist"},
     Loud: {"schedule_augments_each_image_separately"},
-    Ungrouped: {"method_trains", "method_is_deterministic_for_a_seed", "method_reloads"},
+    Ungrouped: {"method_trains", "method_is_deterministic_for_a_seed", "method_reloads",
+                "method_leaves_frozen_weights"},
+    Stepping: {"method_leaves_frozen_weights"},
     Promising: {"method_embeds_each_image_separately"},
     Random: {"method_is_deterministic_for_a_seed"},
     Hidden: {"method_reloads"},

@@ -30,6 +30,16 @@ def test_the_table_shows_every_set_the_mean_and_the_budget(capsys):
         assert text in printed
 
 
+def test_a_scorer_that_failed_has_no_figure(capsys):
+    report = _report(svhn=0.5, textures=0.75)
+    report.outcomes = {"svm": Outcome({}, {}), **report.outcomes}
+    report.failed = {"svm": "raised ValueError"}
+    show(report)
+    rows = [re.findall(r"[\w.]+", line) for line in capsys.readouterr().out.splitlines()]
+    for name, figure in {"svhn": "0.5000", "textures": "0.7500", "mean": "0.6250"}.items():
+        assert [name, "failed", figure, "0.2500"] in rows
+
+
 def test_many_scorers_have_a_row_each_and_their_whole_name(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     scorers = [f"nearest_cosine_{index}" for index in range(5)]

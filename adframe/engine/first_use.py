@@ -1,0 +1,106 @@
+"""Calls the components of a run once before training, and checks what they return.
+
+What a loss, a method or a scorer returns is checked where it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adframe.engine import returned, returned_images
+from adframe.engine.build import Assembly
+from adframe.engine.returned import expect
+from adframe.interfaces import (
+    Augmentation,
+    Backbone,
+    Dataset,
+    Images,
+    Loss,
+    Method,
+    Optimizer,
+    RandomKeys,
+    Schedule,
+    Scorer,
+    Shift,
+)
+from adframe.ops.image import to_float
+
+SAMPLE = 2  # training images that components are called with
+TIMES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the run, at which the schedule is asked
+_KINDS = (Augmentation, Backbone, Dataset, Loss, Method, Optimizer, Schedule, Scorer, Shift)
+
+
+@torch.no_grad()
+def check_first_use(assembly: Assembly, train: Images) -> None:
+    """Call shifts, augmentations, schedule and backbone on two training images.
+
+    Weights, statistics and random state are as before.
+
+    Raises:
+        PluginFault: a component returned something else than its kind promises.
+    """
+    pixels = train.pixels[:SAMPLE]
+    with torch.random.fork_rng(devices=[]):
+        parts = assembly.parts
+        for component in _nested([assembly.shifts, parts.schedule, assembly.method]):
+            if isinstance(component, Shift):
+                _shift(component, pixels)
+            elif isinstance(component, Augmentation):
+                expect(component, _augmented(component, component, pixels))
+        _schedule(parts.schedule, len(parts.backbone.widths), pixels)
+        _backbone(parts.backbone, pixels)
+
+
+def _nested(value: Any, depth: int = 0) -> Iterator[Any]:
+    """The components in a value, the innermost first."""
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _nested(item, depth)
+    elif isinstance(value, Mapping):
+        yield from _nested(list(value.values()), depth)
+    elif isinstance(value, _KINDS) and depth < 10:
+        yield from _nested(getattr(value, "__dict__", {}), depth + 1)
+        yield value
+
+
+def _shift(shift: Shift, pixels: Tensor) -> None:
+    count = getattr(shift, "variants", None)
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        expect(shift, f"variants is {returned.shown(count)}, not a number of 1 or more")
+    for images in (pixels, to_float(pixels)):
+        for variant in range(min(shift.variants, 16) + 1):
+            expect(
+                shift,
+                returned_images.of_shift(shift(images, variant), images, f"variant {variant}"),
+            )
+
+
+def _augmented(component: object, augment: Any, pixels: Tensor) -> str:
+    keys = RandomKeys.from_index(0, torch.arange(len(pixels)))
+    return returned_images.of_augmentation(augment(pixels, keys), pixels, "the augmentation")
+
+
+def _schedule(schedule: Schedule, levels: int, pixels: Tensor) -> None:
+    for progress in TIMES:
+        stages = schedule.stages(levels, progress)
+        expect(schedule, returned.plan(stages, levels))
+        for stage in stages:
+            expect(schedule, _augmented(schedule, stage.augmentation, pixels))
+
+
+def _backbone(backbone: Backbone, pixels: Tensor) -> None:
+    tensors = [*backbone.parameters(), *backbone.buffers()]
+    device = tensors[0].device if tensors else torch.device("cpu")
+    modes = {module: module.training for module in backbone.modules()}
+    images = to_float(pixels).to(device).contiguous(memory_format=torch.channels_last)
+    backbone.eval()
+    try:
+        made = backbone(images)
+    finally:
+        for module, training in modes.items():
+            module.training = training
+    expect(backbone, returned_images.of_backbone(made, backbone.widths, len(images)))
