@@ -17,9 +17,9 @@ from adframe.interfaces import NoEffect
 
 
 def identity(config: RunConfig) -> dict[str, Any]:
-    """The config as plain values, without what may differ from machine to machine.
+    """The config as plain values, without what may differ between two machines.
 
-    Left out are paths (options of type ``Path``), plugin files, and what is marked ``NoEffect``,
+    Not in it are paths (options of type ``Path``), plugin files, and what is marked ``NoEffect``,
     such as the device or the number of workers. Images are compared by their digests, not by their
     paths.
     """

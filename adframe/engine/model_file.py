@@ -33,7 +33,7 @@ def save_model(run: Run, folder: Path) -> None:
     for index, (name, scorer) in enumerate(zip(names, scorers, strict=True)):
         try:
             found, values = pack(scorer, name)
-        except UserError:  # the report says so
+        except UserError:  # the report names it
             continue
         if any(bool(tensor.isnan().any()) for tensor in found.values()):
             continue
