@@ -14,15 +14,9 @@ from adframe.config.bundled import find_config, shown
 from adframe.config.compose import compose, set_value
 from adframe.config.messages import as_written, located, nested, once
 from adframe.config.scalars import scalar_of
-from adframe.config.schema import (
-    USE_KIND_DEFAULT,
-    Component,
-    ComponentSpec,
-    plain,
-    resolve,
-    validate,
-)
+from adframe.config.schema import Component, resolve, validate
 from adframe.config.sections import Exposure, Section, Term, Train
+from adframe.config.specs import USE_KIND_DEFAULT, ComponentSpec, plain
 from adframe.config.yaml_tree import ConfigNode, escaped, to_yaml
 from adframe.errors import ConfigError, KeyPath, Problem
 from adframe.io.paths import AnyPath, as_list

@@ -46,6 +46,8 @@ def map_tree(
         return {key: map_tree(v, leaf, (*path, key), sequence) for key, v in value.items()}
     if isinstance(value, list | tuple):
         items = (map_tree(v, leaf, (*path, index), sequence) for index, v in enumerate(value))
+        if sequence is None and hasattr(value, "_make"):  # a named tuple
+            return value._make(items)
         return (sequence or type(value))(items)
     return leaf(value, path)
 

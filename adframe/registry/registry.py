@@ -80,14 +80,18 @@ class Entry:
     plugin: Plugin = field(compare=False)
     default: bool = False
 
+    @property
+    def who(self) -> str:
+        """The component and its plugin, for messages."""
+        return f"{self.kind} '{self.name}' of plugin '{self.plugin.name}'"
+
     def load(self) -> type:
         """Import the class.
 
         Raises:
             PluginFault: the import failed, or the target is not a class of this kind.
         """
-        who = f"{self.kind} '{self.name}' of plugin '{self.plugin.name}'"
-        target = self.target
+        who, target = self.who, self.target
         if isinstance(target, str):
             try:
                 target = EntryPoint(self.name, target, self.kind).load()
