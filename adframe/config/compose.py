@@ -7,10 +7,11 @@ from functools import reduce
 from pathlib import Path
 
 from adframe.config.bundled import find_config, shown
-from adframe.config.yaml_tree import ConfigNode, parse, read_file
+from adframe.config.yaml_tree import MAX_DEPTH, ConfigNode, has_comment, parse, read_file
 from adframe.errors import UserError, one_line
 
 MAX_FILES = 100  # per config; a file that is read twice counts twice
+_SHOWN = 300  # characters of a setting in a message
 
 
 def compose(path: Path, above: tuple[Path, ...] = (), read: list[Path] | None = None) -> ConfigNode:
@@ -94,13 +95,21 @@ def set_value(tree: ConfigNode, setting: str) -> ConfigNode:
     List items are counted from 0, or from the end (``-1``); ``a.+=VALUE`` appends an item.
 
     Raises:
-        UserError: the setting has no ``=``, VALUE is not YAML, or KEY leads nowhere.
+        UserError: the setting has no ``=``, VALUE is not YAML or would lose a part as a comment,
+            or KEY leads nowhere.
     """
     key, equals, text = setting.partition("=")
-    origin = one_line(f"--set {setting}")
-    if not equals or not all(key.strip().split(".")):
+    keys = key.strip().split(".")
+    origin = one_line(f"--set {setting if len(setting) <= _SHOWN else setting[:_SHOWN] + '...'}")
+    if not equals or not all(keys) or keys[0] == "+":
         raise UserError(f"{origin}: write KEY=VALUE")
-    return set_node(tree, key.strip().split("."), parse(text, origin, folder=Path()))
+    if len(keys) > MAX_DEPTH:
+        raise UserError(f"{origin}: nested too deeply")
+    value = parse(text, origin, folder=Path())
+    if has_comment(text):
+        quoted = "'" + text.strip().replace("'", "''") + "'"
+        raise UserError(f"{origin}: YAML ends a value at ' #'; quote it: --set \"{key}={quoted}\"")
+    return set_node(tree, keys, value)
 
 
 def set_node(node: ConfigNode, keys: list[str], value: ConfigNode, depth: int = 0) -> ConfigNode:
@@ -127,7 +136,7 @@ def set_node(node: ConfigNode, keys: list[str], value: ConfigNode, depth: int = 
         index = int(key) if re.fullmatch(r"-?[0-9]{1,9}", key) else len(items)
         if not -len(items) <= index < len(items):
             at = ".".join(keys[:depth])
-            text = f"'{at}' is a list of {len(items)}; no item '{key}' ('+' appends one)"
+            text = f"'{at}' is a list of {len(items)}; no item '{key[:40]}' ('+' appends one)"
             raise UserError(one_line(f"{value.origin}: {text}"))
         items[index] = set_node(items[index], keys, value, depth + 1)
         return ConfigNode(items, node.origin)

@@ -12,8 +12,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from adframe.config.model import RunConfig, load_config
-from adframe.config.schema import USE_KIND_DEFAULT, Component, ComponentSpec, model_of, plain
+from adframe.config.schema import Component, options_of
 from adframe.config.sections import Exposure, Term, Train
+from adframe.config.specs import USE_KIND_DEFAULT, ComponentSpec, plain
 from adframe.config.yaml_tree import leaves, to_yaml
 from adframe.errors import UserError, did_you_mean
 from adframe.registry.loading import LoadedPlugins
@@ -52,10 +53,10 @@ def describe(entry: Entry, registry: Registry | None = None) -> dict[str, Any]:
         PluginFault: it cannot be imported, or its constructor cannot be a schema.
     """
     component = entry.load()
-    model, docs = model_of(component), argument_docs(component)
+    model, docs = options_of(entry), argument_docs(component)
     text = inspect.getdoc(component) or ""
     summary, _, rest = text.partition("\n")
-    schema = schema_of(model)["properties"]
+    schema = component_schema(model)["properties"]
     options = []
     for name, field in model.model_fields.items():
         provenance, doc = docs.get(name, ("", ""))
@@ -176,7 +177,7 @@ def _uses(value: Any, entry: Entry) -> bool:
     for _, leaf in leaves(value):
         if isinstance(leaf, ComponentSpec) and (leaf.entry == entry or _uses(leaf.options, entry)):
             return True
-        if isinstance(leaf, BaseModel) and _uses(dict(leaf), entry):
+        if isinstance(leaf, BaseModel) and _uses(vars(leaf), entry):
             return True
     return False
 
@@ -184,7 +185,7 @@ def _uses(value: Any, entry: Entry) -> bool:
 _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 
 
-def _words(schema: dict[str, Any]) -> str:
+def _words(schema: dict[str, Any]) -> str:  # noqa: PLR0911 - a table
     """A JSON Schema type in a few words: ``number > 0``, ``list of path``."""
     if named := schema.get("x-adframe-kind") or schema.get("$ref"):  # a kind; a section
         return str(named).rpartition("/")[2].lower()
@@ -197,12 +198,35 @@ def _words(schema: dict[str, Any]) -> str:
         if "prefixItems" in schema:
             return "[" + ", ".join(_words(item) for item in schema["prefixItems"]) + "]"
         return "list of " + _words(schema.get("items", {}))
+    if "properties" in schema:
+        return "mapping of " + ", ".join(schema["properties"])
     name = {"null": "null", "string": "text", "boolean": "true or false"}.get(
         schema.get("type", ""), schema.get("type", "anything")
     )
     name = schema.get("format", name)
     bounds = [f"{sign} {schema[key]}" for key, sign in _BOUNDS.items() if key in schema]
     return " ".join([name, *bounds])
+
+
+def component_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """``schema_of`` without ``$defs``, and with each default as a config has it."""
+    schema = schema_of(model)
+    definitions = schema.pop("$defs", {})
+
+    def inlined(value: Any) -> Any:
+        if isinstance(value, list):
+            return [inlined(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        whole = {**definitions.get(str(value.get("$ref")).rpartition("/")[2], {}), **value}
+        return {key: inlined(item) for key, item in whole.items() if key != "$ref"}
+
+    schema["properties"] = inlined(schema["properties"])
+    for name, field in model.model_fields.items():
+        if not field.is_required() and field.default is not USE_KIND_DEFAULT:
+            default = plain(field.get_default(call_default_factory=True))
+            schema["properties"][name]["default"] = default
+    return schema
 
 
 def schema_of(model: type[BaseModel]) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from adframe.config.describe import schema_of
+from adframe.config.describe import component_schema, schema_of
 from adframe.config.model import RunConfig
-from adframe.config.schema import model_of
+from adframe.config.schema import options_of
 from adframe.errors import PluginFault
 from adframe.registry.registry import KINDS, Registry
 
@@ -40,11 +40,11 @@ def _kind_schema(kind: str, registry: Registry) -> dict[str, Any]:
         if entry.kind != kind or entry.name in names:
             continue
         try:
-            model = model_of(entry.load())
+            model = options_of(entry)
         except PluginFault:
             continue
         names.append(entry.name)
-        options = schema_of(model)
+        options = component_schema(model)
         options["properties"] = {"name": {"const": entry.name}, **options["properties"]}
         options.pop("required", None)  # they may come from a base config
         options.pop("title", None)

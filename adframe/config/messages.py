@@ -23,10 +23,15 @@ def nested(problems: list[Problem]) -> PydanticCustomError:
 def exactly(choices: tuple[Any, ...], value: Any) -> Any:
     """Validate a choice strictly: pydantic accepts true for 1 and 1.0 for 1, this does not."""
     if value in choices and not any(type(c) is type(value) and c == value for c in choices):
-        *most, last = map(repr, choices)
-        expected = f"{', '.join(most)} or {last}" if most else last
-        raise PydanticKnownError("literal_error", {"expected": expected})
+        raise literal_error(choices)
     return value
+
+
+def literal_error(choices: tuple[Any, ...]) -> PydanticKnownError:
+    """Error to raise in a pydantic validator for what is none of the choices."""
+    *most, last = map(repr, choices)
+    expected = f"{', '.join(most)} or {last}" if most else last
+    return PydanticKnownError("literal_error", {"expected": expected})
 
 
 def problems_of(error: ValidationError, model: type[BaseModel], table: Any) -> list[Problem]:

@@ -13,15 +13,10 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJs
 from adframe.config.bundled import find_config, shown
 from adframe.config.compose import compose, set_value
 from adframe.config.messages import as_written, located, nested, once
-from adframe.config.schema import (
-    USE_KIND_DEFAULT,
-    Component,
-    ComponentSpec,
-    plain,
-    resolve,
-    validate,
-)
+from adframe.config.scalars import scalar_of
+from adframe.config.schema import Component, resolve, validate
 from adframe.config.sections import Exposure, Section, Term, Train
+from adframe.config.specs import USE_KIND_DEFAULT, ComponentSpec, plain
 from adframe.config.yaml_tree import ConfigNode, escaped, to_yaml
 from adframe.errors import ConfigError, KeyPath, Problem
 from adframe.io.paths import AnyPath, as_list
@@ -184,13 +179,40 @@ def validate_tree(
         if problems:
             raise located(problems, node)
         loaded = load_plugins(files, without)
-    try:
-        fields = validate(RunConfig, table, loaded.registry)
-    except ConfigError as error:
-        raise located(once(error.problems, loaded.registry.plugins), node) from None
+    while True:
+        try:
+            fields = validate(RunConfig, table, loaded.registry)
+            break
+        except ConfigError as error:
+            read = [_read_variable(node, table, problem.path) for problem in error.problems]
+            if not any(read):
+                raise located(once(error.problems, loaded.registry.plugins), node) from None
     config = RunConfig.model_construct(**{**fields, "plugins": files})
     config._loaded, config._tree, config._source = loaded, node, source
     return config
+
+
+def _read_variable(node: ConfigNode, table: Any, path: KeyPath) -> bool:
+    """Put the number, boolean or null in place of a variable's text that an option refuses.
+
+    Args:
+        node: the config, which knows what came from variables.
+        table: the same as plain values; changed in place.
+        path: where the problem is.
+
+    Returns:
+        whether the value has changed, so that it must be validated again.
+    """
+    path = as_written(path, node)
+    found = node.find(path)
+    if not path or found is None or not found.expanded:
+        return False
+    for part in path[:-1]:
+        table = table[part]
+    if not isinstance(table[path[-1]], str):  # read already, and still refused
+        return False
+    table[path[-1]] = scalar_of(found.value)
+    return not isinstance(table[path[-1]], str)
 
 
 def _plugin_files(node: ConfigNode) -> dict[KeyPath, str]:

@@ -7,86 +7,34 @@ breaks only the configs that use it.
 
 from __future__ import annotations
 
-import inspect
 import types
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
-from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
-    Strict,
     ValidationError,
     create_model,
 )
-from pydantic.errors import PydanticUserError
+from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
 from adframe import interfaces
-from adframe.config.messages import exactly, nested, problems_of
+from adframe.config.defaults import check_defaults
+from adframe.config.messages import nested, problems_of
+from adframe.config.option_types import Record, Settings, keys_of, translate, unpacked
 from adframe.config.signature import parameters_of
-from adframe.config.yaml_tree import map_tree
-from adframe.errors import ConfigError, KeyPath, PluginFault, Problem, UserError, problem_at
-from adframe.registry.process_state import unchanged
-from adframe.registry.registry import KINDS, Entry, Registry
-
-#: Default of a component that the config does not set: the registry's default of its kind.
-USE_KIND_DEFAULT: Any = object()
+from adframe.config.specs import USE_KIND_DEFAULT, ComponentSpec
+from adframe.errors import ConfigError, PluginFault, Problem, UserError, problem_at
+from adframe.registry.registry import KINDS, Entry, Registry, reason
 
 _KIND_OF = {getattr(interfaces, base): kind for kind, (base, _) in KINDS.items()}
-
-
-class Settings(BaseModel):
-    """Base model of config mappings: refuses unknown keys, does not convert values."""
-
-    model_config = ConfigDict(
-        extra="forbid", strict=True, validate_default=True, frozen=True, allow_inf_nan=False
-    )
-
-
-@dataclass(frozen=True)
-class ComponentSpec:
-    """A component with validated options, not yet built."""
-
-    entry: Entry
-    options: dict[str, Any]
-
-    def dump(self) -> dict[str, Any]:
-        """The component as a config mapping, with defaults."""
-        return {"name": self.entry.name, **plain(self.options)}
-
-    def build(self, path: KeyPath = ()) -> Any:
-        """A new instance.
-
-        Raises:
-            ConfigError: the constructor refuses the options (ValueError), located at ``path``.
-        """
-
-        def built(value: Any, at: KeyPath) -> Any:
-            return value.build(at) if isinstance(value, ComponentSpec) else value
-
-        options = map_tree(self.options, built, path)
-        with problem_at(path, ValueError), unchanged(self.entry.who):
-            return self.entry.load()(**options)
-
-
-def plain(value: Any) -> Any:
-    """Convert a validated value to plain dicts, lists and values for YAML and JSON."""
-
-    def leaf(value: Any, _: KeyPath) -> Any:
-        if isinstance(value, ComponentSpec):
-            return value.dump()
-        if isinstance(value, BaseModel):
-            return {name: plain(item) for name, item in value}
-        return value if isinstance(value, bool | int | float | str | None) else str(value)
-
-    return map_tree(value, leaf, sequence=list)
 
 
 @dataclass(frozen=True)
@@ -109,9 +57,11 @@ class Component:
         reference = {"x-adframe-kind": self.kind}  # the exporter turns it into a $ref
         return {"anyOf": [reference, {"type": "null"}]} if self.optional else reference
 
-    def _validate(self, value: Any, registry: Registry) -> ComponentSpec | None:
+    def _validate(self, value: Any, registry: Registry | None) -> Any:
         if value is None and self.optional:
             return None
+        if registry is None:  # a default, looked at before there is a run: it is resolved in one
+            return value
         try:
             return resolve(self.kind, value, registry)
         except ConfigError as error:
@@ -138,9 +88,15 @@ def resolve(kind: str, value: Any, registry: Registry) -> ComponentSpec:
     name = table["name"]
     with problem_at(("name",) if isinstance(value, Mapping) else (), UserError, PluginFault):
         entry = registry.get(kind, name)
-        model = model_of(entry.load())
+        model = options_of(entry)
     options = {key: item for key, item in table.items() if key != "name"}
-    return ComponentSpec(entry, validate(model, options, registry))
+    try:
+        return ComponentSpec(entry, validate(model, options, registry))
+    except (ConfigError, RecursionError):
+        raise
+    except Exception as error:  # a validator of the plugin may do anything
+        text = f"{entry.who} cannot check its options: {reason(error)}"
+        raise ConfigError([Problem((), text)]) from error
 
 
 def _default(kind: str, registry: Registry) -> dict[str, str]:
@@ -167,62 +123,95 @@ def validate(model: type[BaseModel], table: Any, registry: Registry) -> dict[str
     return {name: getattr(valid, name) for name in model.model_fields}
 
 
+def options_of(entry: Entry) -> type[BaseModel]:
+    """The pydantic model of the options of a component.
+
+    Raises:
+        PluginFault: the component cannot be imported, or its constructor cannot be a schema; the
+            message names plugin, component and option.
+    """
+    component = entry.load()
+    try:
+        return model_of(component)
+    except PluginFault as error:
+        raise PluginFault(f"{entry.who}: {error}") from error
+
+
 @cache
 def model_of(component: type) -> type[BaseModel]:
     """The pydantic model of a component's constructor.
 
     Raises:
         PluginFault: a parameter has no annotation or none that a config can hold, is ``*args``,
-            or has a name pydantic uses.
+            or has a name pydantic uses; or a default is not valid or does not come back from YAML.
     """
     who = f"{component.__module__}.{component.__qualname__}: constructor"
-    fields: dict[str, Any] = {
-        name: _field(parameter, hint, f"{who} parameter '{name}'")
-        for name, (parameter, hint) in parameters_of(component).items()
-    }
+    fields: dict[str, Any] = {}
+    for name, (parameter, hint) in parameters_of(component).items():
+        which = f"{who} parameter '{name}'"
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise PluginFault(f"{which} is not passed by name; name every option")
+        if parameter.annotation is parameter.empty:
+            raise PluginFault(f"{which} has no annotation")
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[name] = _field(name, hint, default, which)
+    return _model(component.__name__, fields, who, Settings)
+
+
+def _model(name: str, fields: dict[str, Any], who: str, base: type[BaseModel]) -> type[BaseModel]:
+    """A model of these fields, whose defaults are valid and can be written to a config."""
     try:
-        return create_model(component.__name__, __base__=Settings, **fields)
-    except PydanticUserError as error:
-        reason = str(error).partition("\n")[0]
-        raise PluginFault(f"{who}: a type that no config can hold: {reason}") from error
+        without: Any = (..., USE_KIND_DEFAULT)
+        held = {key: (hint, default) for key, (hint, default) in fields.items()
+                if not any(default is none for none in without)}  # fmt: skip
+        valid = check_defaults(create_model(name, __base__=Settings, **held), who)
+        for key, value in valid.items():
+            if not isinstance(fields[key][1], FieldInfo):
+                fields[key] = fields[key][0], value
+        model: type[BaseModel] = create_model(name, __base__=base, **fields)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.model_json_schema()
+    except PluginFault:
+        raise
+    except Exception as error:  # annotations and defaults may do anything
+        raise PluginFault(f"{who}: a type that no config can hold: {reason(error)}") from error
+    return model
 
 
-def _field(parameter: inspect.Parameter, hint: Any, who: str) -> tuple[Any, Any]:
-    if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-        raise PluginFault(f"{who} is not passed by name; name every option")
-    name, default = parameter.name, parameter.default
-    if parameter.annotation is parameter.empty:
-        raise PluginFault(f"{who} has no annotation")
-    if name == "name" or name.startswith("_") or hasattr(BaseModel, name):
+def _field(name: str, hint: Any, default: Any, who: str) -> tuple[Any, Any]:
+    """Annotation and default of a key, for pydantic."""
+    if name == "name" or name.startswith("_") or hasattr(Record, name):
         raise PluginFault(f"{who} has a name that adframe or pydantic uses")
-    hint = _translate(hint)
-    if default is parameter.empty:
-        is_component = any(isinstance(mark, Component) for mark in get_args(hint)[1:])
-        default = USE_KIND_DEFAULT if is_component else ...
+    try:
+        hint = translate(hint, partial(_special, who=who))
+    except PluginFault as error:
+        text = str(error)
+        raise PluginFault(text if text.startswith(who) else f"{who}: {text}") from error
+    except Exception as error:  # resolving an annotation may do anything
+        raise PluginFault(f"{who}: a type that no config can hold: {reason(error)}") from error
+    if default is ... and any(isinstance(mark, Component) for mark in get_args(hint)[1:]):
+        default = USE_KIND_DEFAULT
     return hint, default
 
 
-def _translate(hint: Any) -> Any:
-    """Translate an annotation of a constructor to one for pydantic.
-
-    A base class of components becomes ``Component``. Paths are read from text, tuples from lists.
-    """
+def _special(hint: Any, who: str) -> Any:
+    """Annotation of a component, or of a class whose objects are mappings in a config."""
     if isinstance(hint, type) and hint in _KIND_OF:
         return Annotated[ComponentSpec, Component(_KIND_OF[hint])]
-    origin, args = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        return Annotated[(_translate(args[0]), *hint.__metadata__)]
-    if origin in (Union, types.UnionType):
-        return _translate_union(args)
-    if origin is Literal:
-        return Annotated[hint, BeforeValidator(partial(exactly, args))]
-    inner = tuple(_translate(arg) for arg in args)
-    result = hint if origin is None else origin[inner]
-    return Annotated[result, Strict(False)] if hint is Path or tuple in (hint, origin) else result
-
-
-def _translate_union(args: tuple[Any, ...]) -> Any:
-    kinds = [arg for arg in args if isinstance(arg, type) and arg in _KIND_OF]
-    if len(kinds) == 1 and len(args) == 2 and types.NoneType in args:
-        return Annotated[Any, Component(_KIND_OF[kinds[0]], optional=True)]
-    return Union[tuple(_translate(arg) for arg in args)]  # noqa: UP007
+    if get_origin(hint) in (Union, types.UnionType):
+        args = get_args(hint)
+        kinds = [arg for arg in args if isinstance(arg, type) and arg in _KIND_OF]
+        if len(kinds) == 1 and len(args) == 2 and types.NoneType in args:
+            return Annotated[Any, Component(_KIND_OF[kinds[0]], optional=True)]
+        return None
+    keys = keys_of(hint)
+    if keys is None:
+        return None
+    fields = {
+        name: _field(name, inner, default, f"{who}: key '{name}'")
+        for name, (inner, default) in keys.items()
+    }
+    base = type("Record", (Record,), {"adframe_target": hint, "__module__": __name__})
+    model = _model(hint.__name__, fields, who, base)
+    return Annotated[model, BeforeValidator(partial(unpacked, hint, keys))]

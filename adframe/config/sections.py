@@ -8,7 +8,9 @@ from annotated_types import Ge, Gt, Interval
 from pydantic import ConfigDict
 
 from adframe.config.durations import EpochsOrTime
-from adframe.config.schema import Component, ComponentSpec, Settings
+from adframe.config.option_types import Settings
+from adframe.config.schema import Component
+from adframe.config.specs import ComponentSpec
 from adframe.interfaces import NoEffect
 
 Weight = Annotated[float, Ge(0)]

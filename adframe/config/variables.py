@@ -16,6 +16,8 @@ _NAME = re.compile(r"([A-Za-z_]\w*)(?::-(.*))?", re.DOTALL)
 def expand(text: str, origin: str, folder: Path) -> str:
     """Replace each ``${NAME}`` or ``${NAME:-default}`` in a text; ``$${`` becomes ``${``.
 
+    The default stands for a variable that is not set, and for an empty one.
+
     Raises:
         UserError: a variable is not set and has no ``otherwise``, or its name is not valid.
     """
@@ -34,15 +36,9 @@ def expand(text: str, origin: str, folder: Path) -> str:
                 f"{origin}: environment variable '{name}' is not set; "
                 f"set it, or write ${{{name}:-VALUE}}"
             )
-        return os.environ.get(name, otherwise or "")
+        return os.environ.get(name) or otherwise or ""
 
     return _VARIABLE.sub(value, text)
-
-
-def is_variable(text: str) -> bool:
-    """Whether a value is only one variable; its text is then parsed as YAML."""
-    match = _VARIABLE.fullmatch(text)
-    return match is not None and not match[1]
 
 
 def escape(text: str) -> str:

@@ -19,15 +19,14 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import ScalarNode, SequenceNode
 
 from adframe.config.bundled import shown
-from adframe.config.variables import escape, expand, is_variable
+from adframe.config.scalars import TAG, scalar
+from adframe.config.variables import escape, expand
 from adframe.errors import ConfigError, KeyPath, Problem, UserError
 from adframe.io.read import read_bytes
 
 MAX_NODES = 20_000
 MAX_BYTES = 1 << 18
 MAX_DEPTH = 64
-_TAG = "tag:yaml.org,2002:"
-_TEXT = ("str", "bool", "timestamp", "value", "merge")  # tags of values that stay text
 
 
 def map_tree(
@@ -48,6 +47,8 @@ def map_tree(
         return {key: map_tree(v, leaf, (*path, key), sequence) for key, v in value.items()}
     if isinstance(value, list | tuple):
         items = (map_tree(v, leaf, (*path, index), sequence) for index, v in enumerate(value))
+        if sequence is None and hasattr(value, "_make"):  # a named tuple
+            return value._make(items)
         return (sequence or type(value))(items)
     return leaf(value, path)
 
@@ -95,10 +96,15 @@ def has_part(value: Any, part: str | int) -> bool:
 
 @dataclass(frozen=True)
 class ConfigNode:
-    """A mapping (dict of nodes), a list (of nodes) or a plain value, with its origin."""
+    """A mapping (dict of nodes), a list (of nodes) or a plain value, with its origin.
+
+    ``expanded`` marks a text with variables replaced: an option that takes no text reads the
+    number, boolean or null in it.
+    """
 
     value: Any
     origin: str
+    expanded: bool = False
 
     def plain(self) -> Any:
         """The tree as plain dicts, lists and values."""
@@ -165,6 +171,15 @@ def parse(text: str, name: str, lines: bool = False, folder: Path | None = None)
         raise UserError(f"{name}: nested too deeply") from error
 
 
+def has_comment(text: str) -> bool:
+    """Whether a valid YAML text has a comment: a ``#`` that is in none of its tokens."""
+    left = list(text)
+    for token in YAML(typ="safe", pure=True).scan(text):
+        start, end = token.start_mark.index, token.end_mark.index
+        left[start:end] = " " * (end - start)
+    return "#" in left
+
+
 def _check_depth(text: str, name: str) -> None:
     """Refuse deep nesting early; the parser needs many seconds until its stack is full."""
     depth = 0
@@ -186,8 +201,11 @@ class _Reader:
         if self.count > MAX_NODES:
             raise UserError(f"{origin}: more than {MAX_NODES} values, aliases expanded")
         if isinstance(raw, ScalarNode):
-            return ConfigNode(self._value(raw, origin), origin)
-        if str(raw.tag) not in (_TAG + "map", _TAG + "seq"):
+            value = scalar(raw, origin)
+            if self.folder is None or not isinstance(value, str) or "${" not in value:
+                return ConfigNode(value, origin)
+            return ConfigNode(expand(value, origin, self.folder), origin, expanded=True)
+        if str(raw.tag) not in (TAG + "map", TAG + "seq"):
             raise UserError(
                 f"{origin}: tag '{raw.tag}' is not allowed; a config holds plain values"
             )
@@ -204,35 +222,3 @@ class _Reader:
                 raise ConfigError([Problem(inner, "written twice", item.origin)])
             mapping[name.value] = item
         return ConfigNode(mapping, origin)
-
-    def _value(self, raw: ScalarNode, origin: str) -> Any:
-        value = _scalar(raw, origin)
-        if self.folder is None or not isinstance(value, str) or "${" not in value:
-            return value
-        text = expand(value, origin, self.folder)
-        if not is_variable(value):
-            return text
-        alone = parse(text, origin).value if text.strip() else text
-        return text if isinstance(alone, dict | list) else alone
-
-
-def _scalar(raw: ScalarNode, origin: str) -> Any:
-    tag, text = str(raw.tag), raw.value
-    try:
-        if tag in (_TAG + "int", _TAG + "float") and len(text) > 99:
-            raise ValueError
-        if tag == _TAG + "int":
-            return int(text, 0 if text.lstrip("+-")[:2] in ("0x", "0o", "0b") else 10)
-        if tag == _TAG + "float":
-            return float(re.sub(r"\.(?=inf|nan)", "", text.lower()))
-    except ValueError as error:
-        raise UserError(f"{origin}: not a number: {text[:40]}") from error
-    if tag == _TAG + "null":
-        return None
-    if tag == _TAG + "bool" and text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    if not tag.startswith(_TAG) or tag[len(_TAG) :] not in _TEXT:
-        raise UserError(f"{origin}: tag '{tag}' is not allowed; a config holds plain values")
-    if "\0" in text:
-        raise UserError(f"{origin}: text may not hold a null character")
-    return text

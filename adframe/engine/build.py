@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from adframe.config.model import RunConfig
-from adframe.config.schema import ComponentSpec, resolve
+from adframe.config.schema import resolve
+from adframe.config.specs import ComponentSpec
 from adframe.engine import returned, returned_images
 from adframe.engine.returned import expect, requested
 from adframe.errors import ConfigError, Problem

@@ -7,7 +7,6 @@ and the others still work. Bundled plugins are loaded in the same way as third-p
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import importlib.util
 import inspect
 import os
@@ -23,6 +22,7 @@ import pluggy
 
 from adframe.errors import PluginFault, UserError, did_you_mean
 from adframe.registry import blame, hookspecs
+from adframe.registry.entry_points import entry_points, prints_to_stderr, stops
 from adframe.registry.process_state import unchanged
 from adframe.registry.registry import Entry, Plugin, Registry, reason
 
@@ -65,17 +65,14 @@ class LoadedPlugins:
 def installed() -> list[Source]:
     """Plugins of all entry points of the group ``adframe``, sorted by name. Imports nothing."""
     sources = []
-    points = importlib.metadata.entry_points(group=GROUP)
-    for point in sorted(points, key=lambda point: (point.name, point.dist and point.dist.name)):
-        dist = point.dist
-        owner = dist.name if dist else ""
+    for point in entry_points(GROUP):
         plugin = Plugin(
             name=point.name,
-            version=dist.version if dist else "",
-            origin=f"{owner} ({point.value})",
-            package=point.module.rpartition(".")[0],
-            bundled=owner == "adframe",
-            owner=owner,
+            version=point.version,
+            origin=f"{point.owner} ({point.value})",
+            package=point.value.partition(":")[0].rpartition(".")[0],
+            bundled=point.owner == "adframe",
+            owner=point.owner,
         )
         sources.append(Source(plugin, point.load))
     return sources
@@ -162,7 +159,7 @@ def _load(plugin: Plugin, load: Callable[[], Any], loaded: LoadedPlugins) -> Non
     manager = loaded.manager
     name = _id(plugin)
     try:
-        with unchanged(f"plugin '{plugin.name}'"):
+        with unchanged(f"plugin '{plugin.name}'"), prints_to_stderr():
             module = load()
         plugin.package = plugin.package or getattr(module, "__package__", None) or ""
         blame.remember(plugin.package or getattr(module, "__name__", ""), plugin.name)
@@ -171,10 +168,11 @@ def _load(plugin: Plugin, load: Callable[[], Any], loaded: LoadedPlugins) -> Non
         manager.register(module, name)
         others = [other for other in manager.get_plugins() if other is not module]
         register = manager.subset_hook_caller("adframe_register", others)
-        register(add=_adder(plugin, loaded.registry))
-    except KeyboardInterrupt:
-        raise
+        with prints_to_stderr():
+            register(add=_adder(plugin, loaded.registry))
     except BaseException as error:
+        if stops(error):
+            raise
         plugin.error = str(error) if isinstance(error, PluginFault) else reason(error)
         loaded.registry.remove(plugin)
         if manager.has_plugin(name):

@@ -21,6 +21,7 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from adframe.errors import PluginFault, UnknownComponent, UserError, did_you_mean
+from adframe.registry.entry_points import stops
 from adframe.registry.process_state import unchanged
 
 #: Kind -> (name of its base class in ``adframe.interfaces``, description).
@@ -98,9 +99,9 @@ class Entry:
             try:
                 with unchanged(who):
                     target = EntryPoint(self.name, target, self.kind).load()
-            except KeyboardInterrupt:
-                raise
             except BaseException as error:
+                if stops(error):
+                    raise
                 text = f"{who} cannot be imported from {self.target}: {reason(error)}"
                 raise PluginFault(text) from error
         base = getattr(importlib.import_module("adframe.interfaces"), KINDS[self.kind][0])

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from adframe.config.bundled import bundled_configs, find_config
 from adframe.config.messages import located, problems_of
-from adframe.config.schema import Settings
+from adframe.config.option_types import Settings
 from adframe.config.yaml_tree import ConfigNode
 from adframe.errors import UserError
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -133,7 +133,7 @@ def _changed(tree: ConfigNode, changes: list[ConfigNode], root: str) -> ConfigNo
 
     def filled(value: Any, _: KeyPath) -> Any:
         if isinstance(value, ConfigNode):
-            return ConfigNode(map_tree(value.value, filled), value.origin)
+            return replace(value, value=map_tree(value.value, filled))
         return value.replace("{data}", root) if isinstance(value, str) else value
 
     for change in changes:

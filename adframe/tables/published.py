@@ -9,7 +9,7 @@ from annotated_types import Interval
 
 from adframe.config.compose import compose
 from adframe.config.messages import located
-from adframe.config.schema import Settings
+from adframe.config.option_types import Settings
 from adframe.errors import Problem
 from adframe.tables.files import validated
 

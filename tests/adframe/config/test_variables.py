@@ -33,8 +33,6 @@ def load(write, toys):
         ("${AF_ROOT}/a/${AF_SEED}", "/photos/a/7"),
         ("x${AF_UNSET:-y}z", "xyz"),
         ("x${AF_ROOT:-y}", "x/photos"),
-        ("'${AF_UNSET:-}'", ""),
-        ("${AF_EMPTY}", ""),
         ("${AF_LIST}", "[1, 2]"),
         ("$${AF_ROOT}", "${AF_ROOT}"),
         ("costs $5, {AF_ROOT}", "costs $5, {AF_ROOT}"),
@@ -45,7 +43,59 @@ def test_variables_stand_in_text(load, written, label):
     assert str(load(text).dump()["outliers"][0]["root"]) == str(Path(label))
 
 
-def test_a_variable_alone_is_read_as_yaml_so_that_numbers_work(load):
+TEXTS = ["photos #2", "[2024] x", "@x", "*x", "&a", "!t", "%x", "a: b", "{a: b}", "- x", "'q'",
+         "`x`", "|", "> a", "  x ", "C:\\data\\new", "3", "1e3", "true", "null", "~", "01",
+         "0x10"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("form", ['"${AF_X}"', "${AF_X}", "'a/${AF_X}'", "${AF_EMPTY:-b}${AF_X}"])
+def test_a_variable_is_text_where_an_option_takes_text(load, monkeypatch, text, form):
+    monkeypatch.setenv("AF_X", text)
+    expected = Path(form.strip("\"'").replace("${AF_EMPTY:-b}", "b").replace("${AF_X}", text))
+    config = load(f"outliers:\n- name: toy_data\n  root: {form}\n")
+    assert config.outliers[0].options["root"] == expected
+    assert (
+        load("", f"outliers=[{{name: toy_data, root: '{form.strip(chr(34) + chr(39))}'}}]").dump()[
+            "outliers"
+        ]
+        == config.dump()["outliers"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "path", "value"),
+    [
+        ("seed=${AF_SEED}", "seed", 7),
+        ("seed=${AF_UNSET:-5}", "seed", 5),
+        ("train.clip=${AF_UNSET:-1e-1}", "train.clip", 0.1),
+        ("train.clip=${AF_UNSET:-null}", "train.clip", None),
+        ("train.device=${AF_SEED}", "train.device", "7"),
+        ("train.checkpoint_every=${AF_SEED}", "train.checkpoint_every", 7),
+        ("objective.0.stages=['${AF_SEED}', 2]", "objective.0.stages", [7, 2]),
+        ("objective.0.weight=${AF_SEED}", "objective.0.weight", 7.0),
+        ("scorer={name: toy_wrap, of: {views: '${AF_SEED}'}}", "scorer.0.of.views", 7),
+        ("scorer=[{name: toy_wrap, of: {views: '${AF_SEED}'}}]", "scorer.0.of.views", 7),
+        ("seed=${AF_EMPTY:-4}", "seed", 4),
+    ],
+)
+def test_an_option_that_takes_no_text_reads_the_number_in_a_variable(load, setting, path, value):
+    found = load("", setting).dump()
+    for part in path.split("."):
+        found = found[int(part) if part.isdecimal() else part]
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize("text", ["7 #2", "[7]", "seven", "7.5", "", " "])
+def test_what_is_no_number_as_a_whole_is_refused_as_the_text_it_is(load, monkeypatch, text):
+    monkeypatch.setenv("AF_X", text)
+    with pytest.raises(ConfigError) as caught:
+        load("seed: ${AF_X}\n")
+    shown = text if text == "7.5" else repr(text)
+    assert str(caught.value) == f"x.yaml:4: seed: must be a whole number, not {shown}"
+
+
+def test_a_variable_alone_holds_a_number_too(load):
     assert load("seed: ${AF_SEED}\n").seed == 7
     assert load("", "seed=${AF_SEED}").seed == 7
     assert load("", "train.epochs=${AF_UNSET:-3}").train.epochs == 3
@@ -70,6 +120,10 @@ def test_the_folder_of_a_config_is_a_variable(write, toys):
          "set it, or write ${AF_UNSET:-VALUE}"),
         ("seed: ${no good}", "x.yaml:4: '${no good}' is not a variable; write $${ for a plain ${"),
         ("train: {epochs: ${AF_SEED}}", "x.yaml:4: not valid YAML: "),
+        ("outliers: [{name: toy_data, root: '${AF_EMPTY}'}]",
+         "x.yaml:4: outliers.0.root: must be a path, not ''"),
+        ("outliers: [{name: toy_data, root: '${AF_UNSET:-}'}]",
+         "x.yaml:4: outliers.0.root: must be a path, not ''"),
         ("extends: ${AF_UNSET}/x.yaml", "x.yaml:4: environment variable 'AF_UNSET' is not set"),
     ],
 )  # fmt: skip

@@ -244,12 +244,39 @@ def test_a_setting_changes_one_place(setting, path, value):
         ("l.-3.c=1", "--set l.-3.c=1: 'l' is a list of 2; no item '-3' ('+' appends one)"),
         ("l.c=1", "--set l.c=1: 'l' is a list of 2; no item 'c'"),
         ("l.²=1", "--set l.²=1: 'l' is a list of 2; no item '²'"),
+        ("+=1", "--set +=1: write KEY=VALUE"),
+        ("+.a=1", "--set +.a=1: write KEY=VALUE"),
+        ("=", "--set =: write KEY=VALUE"),
+        ("", "--set : write KEY=VALUE"),
+        ("l." + "9" * 5000 + "=1", "--set l.9999"),
+        (".".join("a" * 10_000) + "=1", "--set a.a.a."),
+        ("a" * 100_000, "--set aaa"),
+        ("n=a\0b", "--set n=a\\x00b: not valid YAML: "),
+        ('n="a\\0b"', "--set n="),
+        (
+            "n=photos #2",
+            "--set n=photos #2: YAML ends a value at ' #'; quote it: --set \"n='photos #2'\"",
+        ),
+        (
+            "n=it's #2",
+            "--set n=it's #2: YAML ends a value at ' #'; quote it: --set \"n='it''s #2'\"",
+        ),
+        ("n=#2", "--set n=#2: YAML ends a value at ' #'; quote it: --set \"n='#2'\""),
+        ("n=[1] # x", "--set n=[1] # x: YAML ends"),
+        ("n=${X:-a #b}", "--set n=${X:-a #b}: YAML ends"),
     ],
 )
 def test_a_setting_that_leads_nowhere_is_quoted(setting, message):
     with pytest.raises(UserError) as caught:
         set_value(parse(TREE, "t"), setting)
     assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize("value", ["a#b", "'a #b'", '"a #b"', "{a: 'x #y'}", "['#']"])
+def test_a_sharp_that_is_no_comment_is_kept(value):
+    assert "#" in str(set_value(parse(TREE, "t"), f"n={value}").plain()["n"])
 
 
 def test_a_setting_is_the_origin_of_what_it_sets_and_of_nothing_else(write):

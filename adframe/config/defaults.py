@@ -1,0 +1,48 @@
+"""Checks that the defaults of a plugin's options are valid, and that a config can hold them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from adframe.config.messages import problems_of
+from adframe.config.specs import plain
+from adframe.config.yaml_tree import escaped, parse, to_yaml
+from adframe.errors import PluginFault, UserError
+
+
+def check_defaults(model: type[BaseModel], who: str) -> dict[str, Any]:
+    """Refuse defaults that are not valid, or that a config does not give back as they are.
+
+    Args:
+        model: the options that have a default.
+        who: whose they are, for messages.
+
+    Returns:
+        the defaults as they are validated.
+
+    Raises:
+        PluginFault: a default is wrong; the message names the option.
+    """
+    try:
+        valid = model()
+    except ValidationError as error:
+        (first, *_) = problems_of(error, model, {})
+        raise PluginFault(
+            f"{who} parameter '{first.path[0]}' has a default that it refuses: "
+            f"{'.'.join(map(str, first.path[1:]))}{': ' * (len(first.path) > 1)}{first.message}"
+        ) from error
+    for name, value in valid:
+        text = to_yaml(escaped({name: plain(value)}))
+        try:
+            again = getattr(model.model_validate(parse(text, "", folder=Path()).plain()), name)
+            same = type(again) is type(value) and bool(again == value)
+        except (ValidationError, UserError):
+            same = False
+        if not same:
+            raise PluginFault(
+                f"{who} parameter '{name}' has a default that no config can hold: {value!r}"
+            )
+    return {name: getattr(valid, name) for name in model.model_fields}

@@ -1,0 +1,67 @@
+"""Components with validated options, and how they are written to a config."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from pydantic import BaseModel
+
+from adframe.config.option_types import Record, choice_of
+from adframe.config.yaml_tree import map_tree
+from adframe.errors import KeyPath, problem_at
+from adframe.registry.process_state import unchanged
+from adframe.registry.registry import Entry
+
+#: Default of a component that the config does not set: the registry's default of its kind.
+USE_KIND_DEFAULT: Any = object()
+
+
+@dataclass(frozen=True)
+class ComponentSpec:
+    """A component with validated options, not yet built."""
+
+    entry: Entry
+    options: dict[str, Any]
+
+    def dump(self) -> dict[str, Any]:
+        """The component as a config mapping, with defaults."""
+        return {"name": self.entry.name, **plain(self.options)}
+
+    def build(self, path: KeyPath = ()) -> Any:
+        """A new instance.
+
+        Raises:
+            ConfigError: the constructor refuses the options (ValueError), located at ``path``.
+        """
+
+        def built(value: Any, at: KeyPath) -> Any:
+            if isinstance(value, ComponentSpec):
+                return value.build(at)
+            if isinstance(value, Record):
+                keys = {name: map_tree(item, built, (*at, name)) for name, item in value}
+                with problem_at(at, ValueError):
+                    return type(value).adframe_target(**keys)
+            return value
+
+        options = map_tree(self.options, built, path)
+        with problem_at(path, ValueError), unchanged(self.entry.who):
+            return self.entry.load()(**options)
+
+
+def plain(value: Any) -> Any:
+    """Convert a validated value to plain dicts, lists and values for YAML and JSON."""
+
+    def leaf(value: Any, _: KeyPath) -> Any:
+        if isinstance(value, ComponentSpec):
+            return value.dump()
+        if isinstance(value, BaseModel):
+            return {name: plain(item) for name, item in value}
+        if isinstance(value, Enum):
+            return choice_of(value)
+        if isinstance(value, set | frozenset):
+            return sorted(map(plain, value), key=lambda item: (type(item).__name__, str(item)))
+        return value if isinstance(value, bool | int | float | str | None) else str(value)
+
+    return map_tree(value, leaf, sequence=list)
