@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from pydantic_core import CoreSchema, core_schema
 from adframe import interfaces
 from adframe.config.messages import exactly, nested, problems_of
 from adframe.config.signature import parameters_of
-from adframe.config.yaml_tree import map_tree
+from adframe.config.yaml_tree import leaves, map_tree
 from adframe.errors import ConfigError, KeyPath, PluginFault, Problem, UserError, problem_at
 from adframe.registry.registry import KINDS, Entry, Registry
 
@@ -59,6 +59,13 @@ class ComponentSpec:
     def dump(self) -> dict[str, Any]:
         """The component as a config mapping, with defaults."""
         return {"name": self.entry.name, **plain(self.options)}
+
+    def nested(self, path: KeyPath = ()) -> Iterator[tuple[KeyPath, ComponentSpec]]:
+        """The components among its options, at any depth, each with its path."""
+        for at, value in leaves(self.options, path):
+            if isinstance(value, ComponentSpec):
+                yield at, value
+                yield from value.nested(at)
 
     def build(self, path: KeyPath = ()) -> Any:
         """A new instance.

@@ -11,6 +11,7 @@ import torch
 
 from adframe.config.model import RunConfig
 from adframe.config.schema import ComponentSpec, resolve
+from adframe.engine.symmetries import confused_shifts
 from adframe.errors import ConfigError, Problem
 from adframe.interfaces import (
     Dataset,
@@ -104,9 +105,10 @@ def construct(config: RunConfig) -> Assembly:
     method = build(config.method, "method")
     optimizer = build(config.optimizer, "optimizer")
     scorers = [build(spec, "scorer", i) for i, spec in enumerate(config.scorer)]
-    objective = []
+    objective, losses = [], []
     for index, term in enumerate(config.objective):
         loss = build(term.loss, "objective", index, "loss")
+        losses.append(loss)
         make = _loss_maker(term.loss, index, loss)
         objective.append(LossTerm(make, term.stages, term.weight, term.loss.entry.name))
     if not objective:
@@ -124,6 +126,8 @@ def construct(config: RunConfig) -> Assembly:
         name = config.method.entry.name
         text = f"{name} cannot train on known outliers; set ratio: 0"
         problems.append(Problem(("exposure",), text))
+    if not problems:
+        problems += confused_shifts(config, shifts, losses, method, scorers)
     if problems:
         raise ConfigError(problems)
     parts = MethodParts(backbone, shifts, schedule, objective, classes=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adframe.interfaces import Augmentation, Fraction, Positive, RandomKeys
-from adframe.ops import luma, to_float
+from adframe.ops import luma, mirror, to_float
 
 Share = Annotated[float, Interval(gt=0, le=1)]
 Turns = Annotated[float, Interval(ge=0, le=0.5)]
@@ -66,6 +67,9 @@ class SimCLR(Augmentation):
         for name, (low, high) in {"scale": scale, "ratio": ratio}.items():
             if low > high:
                 raise ValueError(f"{name} must rise: its first value {low} is above {high}")
+
+    def symmetries(self) -> Mapping[str, Callable[[Tensor], Tensor]]:
+        return {"flip_probability": mirror} if 0 < self.flip_probability < 1 else {}
 
     def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         left, top, width, height = self._boxes(images, keys, strength)

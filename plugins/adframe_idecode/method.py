@@ -60,6 +60,8 @@ class Equivariance(Method):
             AUROC, and a score then depends on the other images in the batch.
     """
 
+    shifts_augmented = True
+
     def __init__(
         self,
         hidden: Count = 256,
