@@ -42,8 +42,8 @@ def confused_shifts(
                 first, second = (names[number] for number in pair)
                 yield Problem(
                     (*path, option),
-                    f"{name} turns {first} into {second}, which {next(iter(classifiers))} tells "
-                    f"apart; set {option}: 0, and do it before the shift (pre_shift)",
+                    f"{name} turns {first} into {second}, and {next(iter(classifiers))} must "
+                    f"distinguish them; set {option}: 0, and do it before the shift (pre_shift)",
                 )
 
     after: list[tuple[KeyPath, ComponentSpec]] = []

@@ -111,7 +111,7 @@ class Loss(nn.Module, ABC):
     reads: Literal["projection", "features"] = "projection"
     #: Names of the outputs of ``predict``, for scorers. Empty for a loss without a classifier.
     outputs: tuple[str, ...] = ()
-    #: Whether each shift is a class of its own to the loss, which it tells from all others.
+    #: Whether the loss treats each shift as a separate class.
     separates_shifts: bool = False
 
     def setup(self, dims: LossDims) -> None:

@@ -4,7 +4,6 @@ from adframe.ops.contrastive import at_least_float32 as at_least_float32
 from adframe.ops.contrastive import group_contrast as group_contrast
 from adframe.ops.image import gaussian_blur as gaussian_blur
 from adframe.ops.image import luma as luma
-from adframe.ops.image import mirror as mirror
 from adframe.ops.image import restore_dtype as restore_dtype
 from adframe.ops.image import to_float as to_float
 from adframe.ops.nearest import topk_cosine as topk_cosine

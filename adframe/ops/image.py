@@ -24,11 +24,6 @@ def restore_dtype(values: Tensor, images: Tensor) -> Tensor:
     return (values * 255).round().to(images.dtype)
 
 
-def mirror(images: Tensor) -> Tensor:
-    """Images mirrored left to right."""
-    return images.flip(-1)
-
-
 def luma(images: Tensor) -> Tensor:
     """Brightness of float RGB images, shape (N, 1, H, W), with the weights of ITU-R 601.
 

@@ -8,7 +8,12 @@ import torch
 from torch import Tensor
 
 from adframe.interfaces import Augmentation, Fraction, RandomKeys
-from adframe.ops import mirror, to_float
+from adframe.ops import to_float
+
+
+def mirror(images: Tensor) -> Tensor:
+    """Images mirrored left to right."""
+    return images.flip(-1)
 
 
 class Flip(Augmentation):

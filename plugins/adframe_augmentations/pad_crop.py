@@ -10,7 +10,9 @@ from annotated_types import Interval
 from torch import Tensor
 
 from adframe.interfaces import Augmentation, Fraction, RandomKeys
-from adframe.ops import mirror, to_float
+from adframe.ops import to_float
+
+from .flip import mirror
 
 
 class PadCrop(Augmentation):

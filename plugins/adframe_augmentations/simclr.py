@@ -12,7 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adframe.interfaces import Augmentation, Fraction, Positive, RandomKeys
-from adframe.ops import luma, mirror, to_float
+from adframe.ops import luma, to_float
+
+from .flip import mirror
 
 Share = Annotated[float, Interval(gt=0, le=1)]
 Turns = Annotated[float, Interval(ge=0, le=0.5)]

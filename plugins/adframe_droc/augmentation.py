@@ -10,7 +10,8 @@ from annotated_types import Interval
 from torch import Tensor
 
 from adframe.interfaces import Augmentation, Fraction, RandomKeys
-from adframe.ops import gaussian_blur, luma, mirror, to_float
+from adframe.ops import gaussian_blur, luma, to_float
+from adframe_augmentations.flip import mirror
 from adframe_augmentations.simclr import crop, jitter_colour
 
 Share = Annotated[float, Interval(gt=0, le=1)]

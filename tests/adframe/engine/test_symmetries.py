@@ -1,4 +1,4 @@
-"""Augmentations that turn one shift into another, under a loss that tells shifts apart."""
+"""Augmentations that turn one shift into another, under a loss that must distinguish them."""
 
 import pytest
 
