@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from pydantic_core import CoreSchema, core_schema
 from adframe import interfaces
 from adframe.config.messages import exactly, nested, problems_of
 from adframe.config.signature import parameters_of
-from adframe.config.yaml_tree import leaves, map_tree
+from adframe.config.yaml_tree import map_tree
 from adframe.errors import ConfigError, KeyPath, PluginFault, Problem, UserError, problem_at
 from adframe.registry.registry import KINDS, Entry, Registry
 
@@ -60,26 +60,28 @@ class ComponentSpec:
         """The component as a config mapping, with defaults."""
         return {"name": self.entry.name, **plain(self.options)}
 
-    def nested(self, path: KeyPath = ()) -> Iterator[tuple[KeyPath, ComponentSpec]]:
-        """The components among its options, at any depth, each with its path."""
-        for at, value in leaves(self.options, path):
-            if isinstance(value, ComponentSpec):
-                yield at, value
-                yield from value.nested(at)
-
-    def build(self, path: KeyPath = ()) -> Any:
+    def build(
+        self, path: KeyPath = (), built: dict[KeyPath, tuple[ComponentSpec, Any]] | None = None
+    ) -> Any:
         """A new instance.
+
+        Args:
+            path: where it stands in the config.
+            built: gets the instance, and those of all components among its options, by path.
 
         Raises:
             ConfigError: the constructor refuses the options (ValueError), located at ``path``.
         """
 
-        def built(value: Any, at: KeyPath) -> Any:
-            return value.build(at) if isinstance(value, ComponentSpec) else value
+        def build(value: Any, at: KeyPath) -> Any:
+            return value.build(at, built) if isinstance(value, ComponentSpec) else value
 
-        options = map_tree(self.options, built, path)
+        options = map_tree(self.options, build, path)
         with problem_at(path, ValueError):
-            return self.entry.load()(**options)
+            instance = self.entry.load()(**options)
+        if built is not None:
+            built[path] = (self, instance)
+        return instance
 
 
 def plain(value: Any) -> Any:

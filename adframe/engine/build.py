@@ -12,7 +12,7 @@ import torch
 from adframe.config.model import RunConfig
 from adframe.config.schema import ComponentSpec, resolve
 from adframe.engine.symmetries import confused_shifts
-from adframe.errors import ConfigError, Problem
+from adframe.errors import ConfigError, KeyPath, Problem
 from adframe.interfaces import (
     Dataset,
     Loss,
@@ -90,10 +90,11 @@ def construct(config: RunConfig) -> Assembly:
     """
     torch.manual_seed(seed_of(config.seed, "weights"))
     problems: list[Problem] = []
+    built: dict[KeyPath, tuple[ComponentSpec, Any]] = {}
 
     def build(spec: ComponentSpec, *path: str | int) -> Any:
         with _collecting(problems):
-            return spec.build(path)
+            return spec.build(path, built)
 
     exposed = config.exposure
     dataset = build(config.dataset, "dataset")
@@ -127,7 +128,7 @@ def construct(config: RunConfig) -> Assembly:
         text = f"{name} cannot train on known outliers; set ratio: 0"
         problems.append(Problem(("exposure",), text))
     if not problems:
-        problems += confused_shifts(config, shifts, losses, method, scorers)
+        problems += confused_shifts(config, shifts, losses, method, scorers, built)
     if problems:
         raise ConfigError(problems)
     parts = MethodParts(backbone, shifts, schedule, objective, classes=1)

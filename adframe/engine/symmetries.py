@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -21,8 +21,15 @@ def confused_shifts(
     losses: Sequence[Loss],
     method: Method,
     scorers: Sequence[Scorer],
+    built: Mapping[KeyPath, tuple[ComponentSpec, object]],
 ) -> list[Problem]:
-    """Problems of a config that classifies shifts which its augmentation turns into each other."""
+    """Problems of a config that classifies shifts which its augmentation turns into each other.
+
+    Args:
+        config: the config.
+        shifts, losses, method, scorers: what was built from it.
+        built: every component that was built, by path.
+    """
     classifiers = {
         term.loss.entry.name: loss
         for term, loss in zip(config.objective, losses, strict=True)
@@ -34,33 +41,26 @@ def confused_shifts(
     for spec, shift in zip(config.shifts, shifts, strict=True):
         variants = range(1, 1 + shift.variants)
         names += [f"{spec.entry.name} (variant {variant})" for variant in variants]
-
-    def problems(path: KeyPath, name: str, augmentation: Augmentation) -> Iterator[Problem]:
+    outputs = {name for loss in classifiers.values() for name in loss.outputs}
+    views = [scorer.view_spec() for scorer in scorers]
+    seen = [v.transform for v in views if v.apply_shifts and outputs & {*v.outputs}]
+    problems = []
+    for path, (spec, augmentation) in built.items():
+        in_training = path[0] == "schedule" and not method.shifts_augmented
+        in_scoring = any(augmentation is transform for transform in seen)
+        if not isinstance(augmentation, Augmentation) or not (in_training or in_scoring):
+            continue
         for option, symmetry in augmentation.symmetries().items():
             pair = _confused(shifts, symmetry)
             if pair is not None:
                 first, second = (names[number] for number in pair)
-                yield Problem(
-                    (*path, option),
-                    f"{name} turns {first} into {second}, and {next(iter(classifiers))} must "
-                    f"distinguish them; set {option}: 0, and do it before the shift (pre_shift)",
+                message = (
+                    f"{spec.entry.name} turns {first} into {second}, and {next(iter(classifiers))} "
+                    f"must distinguish them; set {option}: 0, and do it before the shift "
+                    "(pre_shift)"
                 )
-
-    after: list[tuple[KeyPath, ComponentSpec]] = []
-    if not method.shifts_augmented:
-        after += config.schedule.nested(("schedule",))
-    outputs = {name for loss in classifiers.values() for name in loss.outputs}
-    for index, (spec, scorer) in enumerate(zip(config.scorer, scorers, strict=True)):
-        view = scorer.view_spec()
-        if view.apply_shifts and outputs & {*view.outputs}:
-            nested = spec.nested(("scorer", index))
-            after += [part for part in nested if part[1].entry.load() is type(view.transform)]
-    return [
-        problem
-        for path, spec in after
-        if spec.entry.kind == "augmentation"
-        for problem in problems(path, spec.entry.name, spec.build(path))
-    ]
+                problems.append(Problem((*path, option), message))
+    return problems
 
 
 def _confused(
