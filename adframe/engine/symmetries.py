@@ -12,7 +12,7 @@ from adframe.config.schema import ComponentSpec
 from adframe.errors import KeyPath, Problem
 from adframe.interfaces import Augmentation, Loss, Method, Scorer, Shift, every_variant
 
-SIDE = 16  # pixels of the image that shifts are tried on
+SIDE = 32  # pixels of the image that shifts are tried on
 
 
 def confused_shifts(
@@ -69,19 +69,27 @@ def _confused(
     """Numbers of two shifts, the first of which a transform turns into the second, if any.
 
     It does if it maps an image under the first to the same image, or to the transformed image,
-    under the second. Tried on one image of noise.
+    under the second. Tried on one image of noise; shifts that refuse that image are not judged, and
+    variants that leave it alike count as one.
     """
     generator = torch.Generator().manual_seed(0)
     image = torch.randint(256, (1, 3, SIDE, SIDE), generator=generator).byte()
-    shifted = every_variant(image, shifts)
-    targets: dict[bytes, int] = {}
-    for start in (image, symmetry(image)):
-        for number, result in enumerate(every_variant(start, shifts)):
-            targets.setdefault(_content(result), number)
+    try:
+        shifted = every_variant(image, shifts)
+        others = every_variant(symmetry(image), shifts)
+    except ValueError:
+        return None
+    first: dict[bytes, int] = {}
     for number, result in enumerate(shifted):
-        target = targets.get(_content(symmetry(result)), number)
-        if target != number:
-            return number, target
+        first.setdefault(_content(result), number)
+    targets = dict(first)
+    for number, result in enumerate(others):
+        targets.setdefault(_content(result), first[_content(shifted[number])])
+    for result in shifted:
+        source = first[_content(result)]
+        target = targets.get(_content(symmetry(result)), source)
+        if target != source:
+            return source, target
     return None
 
 

@@ -79,6 +79,7 @@ def test_a_shift_that_turns_into_another_is_refused_with_the_remedy(write, setti
         ["objective.0.loss=uniclr"],
         ["shifts=[cutperm, gaussian_blur, sobel]"],  # a mirror image stays in its class
         ["shifts=[{name: translation, axes: y}]"],
+        ["shifts=[{name: translation, axes: x, share: 0.01}]"],  # moves no pixel of a small image
         [CUT_ROTATION],  # there is no class of 270 degrees
         ["method=equivariance"],  # it augments before the shift
         ["schedule.augmentation=small_rotation"],
