@@ -106,9 +106,10 @@ class SimCLR(Augmentation):
         low, high = self.scale
         # At strength 0 the crop is the largest allowed, not the whole image, so that a fixed scale
         # (as at test time) stays fixed at every strength.
-        area = high - keys.uniform(TRIES) * strength * (high - low)
+        draws = keys.uniform(2, TRIES)
+        area = high - draws[:, 0] * (strength * (high - low))
         logs = [math.log(value) * strength for value in self.ratio]
-        ratio = (logs[0] + keys.uniform(TRIES) * (logs[1] - logs[0])).exp()
+        ratio = (logs[0] + draws[:, 1] * (logs[1] - logs[0])).exp()
         width = ((area * ratio).sqrt() * columns).round()  # (N, TRIES)
         height = ((area / ratio).sqrt() * rows).round()
         fits = (width > 0) & (width <= columns) & (height > 0) & (height <= rows)

@@ -216,7 +216,7 @@ def test_a_box_that_does_not_fit_is_drawn_again_and_the_first_that_fits_is_taken
     draws = [(1 - area) / (1 - 0.04) for area in areas]
     logs = [(math.log(ratio) + math.log(4)) / (2 * math.log(4)) for ratio in ratios]
     images = noise(1)
-    given = Given([draws, logs, [0.999, 0.0]])
+    given = Given([draws + logs, [0.999, 0.0]])
     out = SimCLR(**{**OFF, "scale": (0.04, 1.0), "ratio": (1 / 4, 4.0)})(images, given)
     close(out, T.resized_crop(images, 0, 16, 16, 16, size=[32, 32], antialias=False), STEP / 10)
 
