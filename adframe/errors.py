@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+MAX_LINE = 2000  #: characters of a line of a message
 KeyPath = tuple[str | int, ...]  #: keys and indexes from the top of a config to one value
 
 
@@ -73,8 +74,11 @@ def problem_at(path: KeyPath, *kinds: type[Exception]) -> Iterator[None]:
 
 
 def one_line(text: str) -> str:
-    r"""Escape line ends and other unprintable characters: ``\n``, ``\x00``."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    r"""Escape line ends and other unprintable characters: ``\n``, ``\x00``; shorten long text."""
+    if len(text) > MAX_LINE:
+        text = f"{text[: MAX_LINE - 203]}...{text[-200:]}"
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return line if len(line) <= MAX_LINE else f"{line[: MAX_LINE - 3]}..."
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from adframe._version import __version__
 from adframe.cli.parser import Help, Parser, fill, nearest_option, percent
 from adframe.errors import PluginFault, UserError, did_you_mean
-from adframe.io.terminal import error_line, open_closed_streams, status_lines
+from adframe.io.terminal import drop_output, error_line, prepare_streams, status_lines
 from adframe.registry.verbs import VerbEntry, find_verbs, only
 
 
@@ -27,10 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         the exit status: 0 done, 2 the user's input is wrong, 130 or 143 interrupted, 1 all else.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    open_closed_streams()
+    prepare_streams()
     with status_lines():
         try:
-            return _call(words)
+            return _call_and_flush(words)
         except UserError as error:
             error_line(error)
             return 2
@@ -40,11 +40,25 @@ def main(argv: Sequence[str] | None = None) -> int:
             error_line("out of memory; try a smaller network, batch or image size")
             return 1
         except BrokenPipeError:  # the reader of a pipe has ended, as `head` does
-            sys.stderr.close()
+            drop_output()
             return 1
+        except OSError as error:  # the ground is bad in a way that no other place reports
+            where = "standard output" if error.filename is None else os.fsdecode(error.filename)
+            error_line(f"{where}: {error.strerror or error}")
+            drop_output()
+            return 1 if error.filename is None else 2
         except KeyboardInterrupt as stopped:
             error_line(str(stopped) or "interrupted")
             return getattr(stopped, "status", 130)
+
+
+def _call_and_flush(words: list[str]) -> int:
+    """Run a verb; what it printed must have been written when it ends."""
+    try:
+        return _call(words)
+    finally:
+        if not sys.stdout.closed:
+            sys.stdout.flush()
 
 
 def _call(words: list[str]) -> int:

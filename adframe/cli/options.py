@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 from adframe.config.bundled import bundled_configs
+from adframe.io.paths import a_path
 
 
 def config(parser: argparse.ArgumentParser) -> None:
     """Declare ``CONFIG``, ``--set`` and ``--allow-code``."""
     argument = parser.add_argument(
-        "config", type=Path, metavar="CONFIG", help="a YAML file, or a name of `adframe configs`"
+        "config", type=a_path, metavar="CONFIG", help="a YAML file, or a name of `adframe configs`"
     )
     completes(argument, lambda _: bundled_configs())
     parser.add_argument(
@@ -24,7 +24,7 @@ def config(parser: argparse.ArgumentParser) -> None:
 
 def run_folder(parser: argparse.ArgumentParser) -> None:
     """Declare ``RUN`` and ``--allow-code``."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
+    parser.add_argument("run", type=a_path, metavar="RUN", help="the folder of a finished run")
     allow_code(parser)
 
 

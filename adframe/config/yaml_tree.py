@@ -21,6 +21,7 @@ from ruamel.yaml.nodes import ScalarNode, SequenceNode
 from adframe.config.bundled import shown
 from adframe.config.variables import escape, expand, is_variable
 from adframe.errors import ConfigError, KeyPath, Problem, UserError
+from adframe.io.read import read_bytes
 
 MAX_NODES = 20_000
 MAX_BYTES = 1 << 18
@@ -129,13 +130,7 @@ def read_file(path: Path) -> ConfigNode:
         UserError: it is missing, too large, or not a mapping in UTF-8 YAML.
     """
     name = shown(path)
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise UserError(f"{name}: {error.strerror or error}") from error
-    if len(data) > MAX_BYTES:
-        raise UserError(f"{name}: larger than {MAX_BYTES} bytes, too large for a config")
+    data = read_bytes(path, MAX_BYTES, name)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

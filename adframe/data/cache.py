@@ -18,7 +18,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
-from uuid import uuid4
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -126,8 +125,7 @@ def _build(
 ) -> None:
     readable = torch.zeros(len(paths), dtype=torch.uint8)
     image = torch.empty(0)
-    # A unique name: on a file system without locks, two processes may build the same file.
-    with atomic_write(path, path.with_name(f"{path.stem}.{uuid4().hex}.part")) as file:
+    with atomic_write(path) as file:
         file.write(bytes(HEADER))
         for index, image in decoded(paths, size, skip_unreadable):
             if not readable.any():
@@ -169,8 +167,5 @@ def _building(folder: Path) -> Iterator[None]:
     def on_wait() -> None:
         logger.warning("%s: another process builds a cache here; waiting for it to end", folder)
 
-    with lock_folder(folder, on_wait) as locked:
-        if locked:  # nobody else writes here now, so these were left by processes that were killed
-            for left in folder.glob(f"{'[0-9a-f]' * 32}.{'[0-9a-f]' * 32}.part"):
-                left.unlink(missing_ok=True)
+    with lock_folder(folder, on_wait):
         yield

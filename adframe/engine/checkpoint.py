@@ -20,10 +20,12 @@ from torch import Tensor
 from adframe._version import __version__
 from adframe.config.model import RunConfig
 from adframe.engine.build import Assembly
+from adframe.engine.run_folder import check_folder
 from adframe.engine.state import Run
 from adframe.errors import UserError
 from adframe.interfaces import Method
 from adframe.io.atomic import read_json, write_json
+from adframe.io.read import sha256_of
 from adframe.io.tensors import read_tensors, write_tensors
 
 FORMAT = 2
@@ -48,6 +50,7 @@ def save_state(run: Run, sums: Mapping[str, float], optimizers: Optimizers) -> N
     """
     if run.out is None:
         return
+    run.lock.check()
     method = run.assembly.method
     tensors = {f"model/{name}": tensor for name, tensor in method.state_dict().items()}
     scalars: dict[str, Any] = {}
@@ -68,7 +71,7 @@ def save_state(run: Run, sums: Mapping[str, float], optimizers: Optimizers) -> N
 
 def _write_summary(path: Path, facts: Mapping[str, Any]) -> None:
     """Write ``state.json``: the metadata of a saved state and the seconds that the run took."""
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = sha256_of(path)
     write_json(path.with_suffix(".json"), {**facts, "sha256": {path.name: digest}})
 
 
@@ -161,6 +164,7 @@ def model_facts(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     if not os.path.isfile(folder / "config.yaml"):
         raise UserError(f"{folder}: not a run folder: it has no config.yaml")
+    check_folder(folder)
     path = folder / "model.safetensors"
     if not path.exists():
         raise UserError(f"{folder}: its run is not finished; continue with adframe run --resume")

@@ -43,6 +43,7 @@ def scores_csv(report: Report, test_sets: dict[str, Images]) -> str:
 def write_report(report: Report, run: Run) -> None:
     """Write model, scores and result; ``result.json`` comes last and marks a complete folder."""
     assert run.out is not None, "a report is written into a folder"
+    run.lock.check()
     checkpoint.save_model(run, run.out)
     atomic.write(run.out / "scores.csv", scores_csv(report, run.test_sets))
     atomic.write_json(run.out / "result.json", result_json(report))

@@ -22,7 +22,7 @@ from adframe.engine.train import train
 from adframe.errors import ConfigError, Problem
 from adframe.interfaces import Report
 from adframe.io import atomic
-from adframe.io.locks import lock_folder
+from adframe.io.locks import FolderLock, lock_folder
 
 
 def run(
@@ -44,21 +44,28 @@ def run(
         TrainingError: a loss or a weight is not finite.
         Stopped: Ctrl-C or SIGTERM stopped a run that has a folder; the run was saved.
     """
-    folder = None if out is None else Path(out)
-    with lock_folder(folder):
-        current = prepare(config, folder, resume)
-        current.verbose = verbose
-        try:
-            with nullcontext() if folder is None else current.stop.watching():
-                current.hook.adframe_run_start(run=current)
-                train(current)
-                report = evaluate(current)
-                if folder is not None:
-                    write_report(report, current)
-                current.hook.adframe_run_end(run=current, report=report)
-            return report
-        finally:
-            current.detach()
+    with lock_folder(None if out is None else Path(out)) as lock:
+        return run_locked(config, lock, resume, verbose)
+
+
+def run_locked(
+    config: RunConfig, lock: FolderLock, resume: bool = False, verbose: bool = False
+) -> Report:
+    """The same as ``run`` in a folder that is locked already, or in none."""
+    folder = lock.folder
+    current = prepare(config, folder, resume)
+    current.lock, current.verbose = lock, verbose
+    try:
+        with nullcontext() if folder is None else current.stop.watching():
+            current.hook.adframe_run_start(run=current)
+            train(current)
+            report = evaluate(current)
+            if folder is not None:
+                write_report(report, current)
+            current.hook.adframe_run_end(run=current, report=report)
+        return report
+    finally:
+        current.detach()
 
 
 def prepare(config: RunConfig, out: Path | None, resume: bool = False) -> Run:
@@ -114,9 +121,9 @@ def evaluate_folder(
     Raises:
         UserError: the folder holds no finished run, or a file of it is damaged.
     """
-    with lock_folder(folder if os.path.isdir(folder) else None):
+    with lock_folder(folder if os.path.isdir(folder) else None) as lock:
         current, report = load_run(folder, verbose, **options)
-        current.out, report.out = folder, folder
+        current.out, report.out, current.lock = folder, folder, lock
         write_report(report, current)
         current.hook.adframe_run_end(run=current, report=report)
         return report

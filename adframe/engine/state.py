@@ -9,6 +9,7 @@ from adframe import interfaces
 from adframe.config.model import RunConfig
 from adframe.engine.build import Assembly
 from adframe.engine.interrupt import Stop
+from adframe.io.locks import FolderLock
 
 
 @dataclass
@@ -18,12 +19,14 @@ class Run(interfaces.Run):
     Attributes:
         fingerprint: SHA-256 of config and training images, if the run has a folder.
         stop: handles the signals that stop the run.
+        lock: the lock on the run folder.
     """
 
     config: RunConfig
     assembly: Assembly
     fingerprint: dict[str, str] = field(default_factory=dict)
     stop: Stop = field(default_factory=Stop)
+    lock: FolderLock = field(default_factory=FolderLock)
 
     def add_seconds(self, earlier: float) -> None:
         """Count the seconds of the earlier processes of a resumed run."""

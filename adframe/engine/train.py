@@ -51,6 +51,7 @@ def train(run: Run) -> None:
                 checkpoints.on_step_end()
             run.epoch_metrics = checkpoints.metrics.means(run.batches_per_epoch)
             run.epoch = epoch + 1
+            run.lock.check()  # hooks write into the folder
             run.hook.adframe_epoch_end(run=run, epoch=run.epoch)
             checkpoints.on_epoch_end()
 

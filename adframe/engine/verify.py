@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from adframe.engine.report import result_json, scores_csv
 from adframe.engine.runner import load_run
 from adframe.errors import UserError
 from adframe.io.atomic import read_json
+from adframe.io.read import read_text
 
 
 def verify(folder: Path, **options: Any) -> str | None:
@@ -28,10 +30,10 @@ def verify(folder: Path, **options: Any) -> str | None:
     run, report = load_run(folder, **options)
     path = folder / "scores.csv"
     try:
-        stored = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
-    except (OSError, ValueError, csv.Error) as error:
+        stored = list(csv.reader(io.StringIO(read_text(path), newline="")))
+    except (ValueError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read: {error}") from error
-    found = list(csv.reader(scores_csv(report, run.test_sets).splitlines()))
+    found = list(csv.reader(io.StringIO(scores_csv(report, run.test_sets), newline="")))
     if [_which(row) for row in stored] != [_which(row) for row in found] or stored[0] != found[0]:
         return f"{path}: does not list the test images of the run"
     pairs = list(zip(stored[1:], found[1:], strict=True))

@@ -1,10 +1,13 @@
-"""Arguments that take one path or several."""
+"""Paths: from the command line, one or several, with a home folder."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TypeVar
+
+from adframe.errors import UserError
 
 AnyPath = str | os.PathLike[str]
 One = TypeVar("One", bound=AnyPath)
@@ -13,3 +16,26 @@ One = TypeVar("One", bound=AnyPath)
 def as_list(paths: One | Iterable[One]) -> list[One]:
     """Converts one path, or several, to a list of paths."""
     return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+
+
+def a_path(text: str) -> Path:
+    """A path from the command line.
+
+    Raises:
+        UserError: it is empty, or no file can have it.
+    """
+    if not text or "\0" in text:
+        raise UserError(f"{text!r} is not a path")
+    return Path(text)
+
+
+def expand_user(path: Path) -> Path:
+    """A path with ``~`` replaced by the home folder.
+
+    Raises:
+        UserError: there is no such user.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{path}: the home folder is not known") from error

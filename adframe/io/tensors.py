@@ -15,6 +15,7 @@ from torch import Tensor
 
 from adframe.errors import UserError
 from adframe.io import atomic
+from adframe.io.read import open_regular
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -36,10 +37,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         UserError: the file is missing or damaged, or adframe did not write it.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
     try:
-        with safe_open(path, framework="pt") as file:
+        with open_regular(path), safe_open(path, framework="pt") as file:
             metadata = json.loads((file.metadata() or {}).get("adframe", "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, RuntimeError, TypeError) as error:

@@ -7,8 +7,10 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
+
+from adframe.errors import one_line
 
 #: Control characters, marks that change the direction of text, and code points without UTF-8.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -83,16 +85,33 @@ def _wrapped(text: str, width: int) -> list[str]:
     return lines
 
 
-def open_closed_streams() -> None:
-    """Open the null device for standard output and error where the caller has closed them."""
+def prepare_streams() -> None:
+    """Prepare standard output and error for any text.
+
+    Where the caller has closed them, they become the null device. What their encoding cannot
+    express is shown as an escape.
+    """
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        else:
+            with suppress(AttributeError, ValueError, OSError):  # no file, or closed
+                stream.reconfigure(errors="backslashreplace")
+
+
+def drop_output() -> None:
+    """Lead standard output to the null device, so that what it still holds is not an error."""
+    with suppress(OSError, ValueError, AttributeError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
 
 
 def error_line(message: object) -> None:
-    """Print one error on standard error."""
-    Screen(sys.stderr).line(str(message), style="red")
+    """Print one error on standard error, if that can be written."""
+    with suppress(OSError, ValueError):
+        Screen(sys.stderr).line(str(message), style="red")
 
 
 class _StatusLines(logging.Handler):
@@ -101,7 +120,8 @@ class _StatusLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record on the current standard error, which a progress bar may have replaced."""
         head = f"{record.levelname.lower()}: "
-        Screen(sys.stderr).line(record.getMessage(), head=head, of_head="yellow")
+        with suppress(OSError, ValueError):
+            Screen(sys.stderr).line(one_line(record.getMessage()), head=head, of_head="yellow")
 
 
 @contextmanager

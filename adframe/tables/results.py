@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adframe.errors import UserError
+from adframe.io.atomic import read_json
 from adframe.tables.grid import Cell, Grid
 
 
@@ -40,7 +41,7 @@ def read_result(cell: Cell, reason: str = "") -> Result:
     """Result of a cell, from its folder. A damaged result counts as missing."""
     images = _json(cell, "environment.json").get("train_images", cell.images)
     found = _json(cell, "result.json")
-    if isinstance(found.get("mean_auroc"), float) and not reason:
+    if isinstance(found.get("mean_auroc"), float):  # also if it failed before
         return Result(
             "done",
             found.get("epochs", cell.config.train.epochs),
@@ -59,8 +60,8 @@ def read_result(cell: Cell, reason: str = "") -> Result:
 
 def _json(cell: Cell, name: str) -> dict[str, Any]:
     try:
-        value = json.loads((cell.folder / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        value = read_json(cell.folder / name)
+    except UserError:
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adframe.errors import UserError
+from adframe.io.paths import a_path
 from adframe.io.terminal import Screen, error_line
 from adframe.registry.loading import load_plugins
 
@@ -29,10 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--only", action="append", default=[], metavar="CELL", help="ROW[/TASK[/SEED]], with *"
     )
     parser.add_argument(
-        "--data", type=Path, default=Path("data"), metavar="ROOT", help="folder of images (data)"
+        "--data", type=a_path, default=Path("data"), metavar="ROOT", help="folder of images (data)"
     )
     parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N-1, not the budget's")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder (runs/TABLE-BUDGET)")
+    parser.add_argument("--out", type=a_path, metavar="DIR", help="folder (runs/TABLE-BUDGET)")
     parser.add_argument("--dry-run", action="store_true", help="print cells and cost, run none")
     parser.add_argument("--json", action="store_true", help="print JSON")
 

@@ -26,7 +26,7 @@ class MetricLog:
             if self.fresh:
                 self._forget(epoch)
                 self.fresh = False
-            with self.path.open("a", encoding="utf-8") as file:
+            with open(self.path, "a", encoding="utf-8", opener=_opener) as file:
                 file.write(json.dumps(line) + "\n")
                 file.flush()
                 os.fsync(file.fileno())  # before the checkpoint that follows counts it as written
@@ -44,6 +44,11 @@ class MetricLog:
                     break
                 kept += len(line)
             file.truncate(kept)
+
+
+def _opener(path: str, flags: int) -> int:
+    """Open a file, but no link: the folder of a run may come from somebody else."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def _epoch(line: bytes) -> float:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 from adframe.cli import options
 from adframe.errors import TrainingError, UserError
+from adframe.io.paths import a_path
 
 summary = "train and evaluate a run from a config"
 
@@ -14,7 +17,7 @@ summary = "train and evaluate a run from a config"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare CONFIG, ``--out`` and ``--resume``."""
     options.config(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (runs/NAME-N)")
+    parser.add_argument("--out", type=a_path, metavar="DIR", help="run folder (runs/NAME-N)")
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
 
 
@@ -25,13 +28,12 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config, arguments.set, **options.of_plugins(arguments))
     if arguments.resume and arguments.out is None:
         raise UserError("--resume: name the run folder with --out")
-    out = arguments.out or _next_folder(arguments.config.stem)
-
     from adframe.engine.memory import keep_freed_memory
     from adframe.engine.runner import run as train_and_evaluate
     from adframe.io.terminal import error_line
 
     keep_freed_memory()
+    out = arguments.out or next_folder(arguments.config.stem)
     try:
         train_and_evaluate(config, out, arguments.resume, verbose=True)
     except TrainingError as error:
@@ -42,9 +44,29 @@ def run(arguments: argparse.Namespace) -> int:
         how = f"; continue with: adframe run {saved} --out {out} --resume{trust}"
         error_line(f"{str(stopped) or 'interrupted'}{how if saved.exists() else ''}")
         return getattr(stopped, "status", 130)
+    finally:
+        if arguments.out is None:
+            with suppress(OSError):
+                out.rmdir()  # of a run that never began
     return 0
 
 
-def _next_folder(stem: str) -> Path:
-    taken = (Path("runs") / f"{stem}-{number}" for number in range(1, 1_000_000))
-    return next(path for path in taken if not path.exists())
+def next_folder(stem: str) -> Path:
+    """Make the first folder ``runs/STEM-N`` that does not exist; two processes get different ones.
+
+    Raises:
+        UserError: no folder can be made here.
+    """
+    for number in count(1):
+        path = Path("runs") / f"{stem}-{number}"
+        try:
+            path.parent.mkdir(exist_ok=True)
+            path.mkdir()
+        except FileExistsError:
+            if path.parent.is_dir():
+                continue
+            raise UserError(f"{path.parent}: is not a folder; choose --out") from None
+        except OSError as error:
+            raise UserError(f"{path}: cannot be made: {error.strerror}; choose --out") from error
+        return path
+    raise AssertionError("numbers have no end")

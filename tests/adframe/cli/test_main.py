@@ -12,9 +12,9 @@ import pytest
 import torch
 
 import adframe
-from adframe.cli.commands import score
 from adframe.cli.main import main
 from adframe.errors import UserError
+from adframe.io.rows import open_rows
 
 SHOULD_NOT_LOAD = ("torch", "pydantic", "torchvision", "ruamel", "sklearn", "numpy")
 
@@ -94,7 +94,7 @@ def test_scores_are_written_as_they_come_and_outlast_an_interrupt(
 
     def interrupted(detector, paths):
         for number, result in enumerate(score_files(detector, paths)):
-            rows.append(part.read_text())
+            rows.append(next(tmp_path.glob(".scores.csv.*.part")).read_text())
             if number == 3:
                 raise KeyboardInterrupt
             yield result
@@ -284,18 +284,18 @@ def test_scores_go_through_a_link_and_into_a_pipe_and_not_onto_a_folder(tmp_path
     target, link, pipe = tmp_path / "target.csv", tmp_path / "link.csv", tmp_path / "pipe"
     target.write_text("old")
     link.symlink_to(target)
-    with score._open(link) as out:
+    with open_rows(link) as out:
         out.write("new")
     assert link.is_symlink()
     assert target.read_text() == "new"
 
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    with score._open(pipe) as out:
+    with open_rows(pipe) as out:
         out.write("rows")
     assert os.read(reader, 100) == b"rows"
     os.close(reader)
     assert pipe.is_fifo()
 
-    with pytest.raises(UserError, match="Is a directory"), score._open(tmp_path):
+    with pytest.raises(UserError, match="is not a file"), open_rows(tmp_path):
         pytest.fail("was opened")

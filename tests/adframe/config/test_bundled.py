@@ -12,7 +12,7 @@ import pytest
 from adframe.cli.main import main
 from adframe.config.bundled import bundled_configs, configs_folder, find_config, shown
 from adframe.config.model import load_config
-from adframe.errors import UserError
+from adframe.errors import UserError, one_line
 from adframe.registry.loading import load_plugins
 
 ROOT = Path(__file__).parents[3]
@@ -79,7 +79,8 @@ def test_a_problem_in_a_bundled_config_names_it_as_in_a_clone(elsewhere):
 def test_a_name_that_is_none_gets_the_nearest(elsewhere, name, hint):
     with pytest.raises(UserError) as caught:
         find_config(name)
-    assert str(caught.value) == f"{name}: no such file or bundled config{hint}"
+    assert str(caught.value) == one_line(f"{name}: no such file or bundled config{hint}")
+    assert str(caught.value).endswith(hint)
 
 
 @pytest.mark.parametrize(

@@ -100,13 +100,14 @@ def test_a_folder_that_cannot_be_made_is_refused_before_training(
 def test_a_folder_that_cannot_be_written_is_refused_before_training(
     toy_file, tmp_path, monkeypatch, capsys
 ):
-    open_path = Path.open
+    open_file = os.open
 
-    def read_only(path, mode="r", *args, **options):
-        return (_read_only if "w" in mode else open_path)(path, mode, *args, **options)
+    def read_only(path, flags, *args, **options):
+        create = flags & os.O_CREAT and ".lock" not in str(path)
+        return (_read_only if create else open_file)(path, flags, *args, **options)
 
     monkeypatch.setattr(torch.optim.SGD, "step", lambda *_: pytest.fail("it was trained"))
-    monkeypatch.setattr(Path, "open", read_only)
+    monkeypatch.setattr(os, "open", read_only)
     out = tmp_path / "run"
     assert main(["run", str(toy_file), "--out", str(out)]) == 2
     said = f"{out / 'config.yaml'}: cannot be written: Read-only file system\n"

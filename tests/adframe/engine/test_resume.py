@@ -216,7 +216,7 @@ def _full_disk(patch, name):
 
     def full(descriptor):
         path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
-        if path.name.removesuffix(".part") == name:
+        if path.name == name or path.name.startswith(f".{name}."):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         fsync(descriptor)
 
@@ -252,7 +252,7 @@ def test_a_write_that_fails_is_said_and_the_run_goes_on(
     if name == "config.yaml":
         assert not out.parent.exists()
     else:
-        assert not list(out.glob("*.part"))
+        assert not list(out.glob(".*.part"))
         assert not (out / "result.json").exists()
     adframe.run(short(), out, resume=True)
     assert content(out) == content(whole_short)

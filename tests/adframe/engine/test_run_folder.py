@@ -2,15 +2,19 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from PIL import Image
 
 import adframe
+from adframe.cli.commands.run import next_folder
 from adframe.cli.main import main
 from adframe.errors import UserError
 from adframe.io.locks import LOCK, lock_folder
@@ -94,7 +98,7 @@ def test_a_file_system_without_locks_is_used_without(tmp_path, monkeypatch):
 
     monkeypatch.setattr(fcntl, "flock", unable)
     with lock_folder(tmp_path) as locked:
-        assert not locked
+        assert not locked.held
     assert list(tmp_path.iterdir()) == []
 
 
@@ -174,3 +178,101 @@ def test_a_process_that_a_run_forks_does_not_hold_its_folder(tmp_path):
     finally:
         child.kill()
         child.join()
+
+
+NAMES = ["config.yaml", "environment.json", "metrics.jsonl", "model.safetensors", "result.json",
+         "scores.csv", "state.json", "state.safetensors", LOCK]  # fmt: skip
+COMMANDS = {
+    "evaluate": ["evaluate", "run"],
+    "verify": ["evaluate", "run", "--verify"],
+    "score": ["score", "run", "photo.png"],
+    "resume": ["run", "run/config.yaml", "--out", "run", "--resume"],
+    "again": ["run", "run/config.yaml", "--out", "run"],
+}
+
+
+@pytest.fixture(scope="module")
+def finished(toy_file, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    adframe.run(adframe.load_config(toy_file, ["train.epochs=1"]), folder / "run")
+    Image.new("RGB", (8, 8)).save(folder / "photo.png")
+    return folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_link_at_any_name_of_a_run_folder_leads_to_no_write_and_no_read(
+    finished, tmp_path, monkeypatch, capsys, name, command
+):
+    shutil.copytree(finished, tmp_path / "work")
+    target = tmp_path / "target"
+    planted = tmp_path / "work/run" / name
+    data = planted.read_bytes() if planted.exists() else b"keep"
+    target.write_bytes(data)
+    planted.unlink(missing_ok=True)
+    planted.symlink_to(target)
+    monkeypatch.chdir(tmp_path / "work")
+    assert main(COMMANDS[command]) in ((0, 2) if name == LOCK else (2,))
+    assert capsys.readouterr().err.count("\n") <= 1
+    assert target.read_bytes() == data
+    assert planted.is_symlink()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("name", ["config.yaml", "state.json", "result.json", "metrics.jsonl"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_a_pipe_or_device_in_a_run_folder_is_refused_at_once(
+    finished, tmp_path, monkeypatch, capsys, name, command, kind
+):
+    shutil.copytree(finished, tmp_path / "work")
+    planted = tmp_path / "work/run" / name
+    planted.unlink()
+    if kind == "pipe":
+        os.mkfifo(planted)
+    else:
+        planted.symlink_to("/dev/zero")
+    monkeypatch.chdir(tmp_path / "work")
+    assert main(COMMANDS[command]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert name in said
+
+
+def test_a_run_whose_folder_is_moved_and_replaced_writes_nothing_more(toy, tmp_path):
+    out, moved = tmp_path / "run", tmp_path / "moved"
+
+    class Mover:
+        @adframe.hookimpl
+        def adframe_epoch_end(self, run, epoch):
+            if epoch == 1:
+                out.rename(moved)
+                out.mkdir()
+                (out / "other").write_text("of another run")
+
+    config = toy("train.epochs=3", "train.checkpoint_every=1")
+    config.loaded.manager.register(Mover())
+    with pytest.raises(UserError, match="run: was moved or replaced while this process used it"):
+        adframe.run(config, out)
+    assert [path.name for path in out.iterdir()] == ["other"]
+    assert not (moved / "result.json").exists()
+
+
+def test_a_run_removes_what_killed_writers_left(toy, tmp_path):
+    (tmp_path / f".config.yaml.{'0' * 32}.part").write_text("half")
+    adframe.run(toy("train.epochs=1"), tmp_path)
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_runs_without_out_take_the_next_free_number(toy_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/toy-1").write_text("a file")
+    start = threading.Barrier(4)
+
+    def take(_):
+        start.wait()
+        return next_folder("toy").name
+
+    with ThreadPoolExecutor(4) as pool:
+        taken = list(pool.map(take, range(4)))
+    assert sorted(taken) == ["toy-2", "toy-3", "toy-4", "toy-5"]

@@ -78,9 +78,9 @@ def test_json_that_is_none_is_the_users_error(tmp_path, data):
 def test_missing_files_are_the_users_error(tmp_path):
     with pytest.raises(UserError, match="No such file"):
         atomic.read_json(tmp_path / "x.json")
-    with pytest.raises(UserError, match="no such file"):
+    with pytest.raises(UserError, match="No such file"):
         read_tensors(tmp_path / "x.safetensors")
-    with pytest.raises(UserError, match="no such file"):
+    with pytest.raises(UserError, match="is not a regular file"):
         read_tensors(tmp_path)
 
 
@@ -141,3 +141,59 @@ def test_a_strangers_tensors_are_refused(tmp_path, metadata):
     save_file({"a": torch.zeros(2)}, path, metadata)
     with pytest.raises(UserError, match="not written by adframe"):
         read_tensors(path)
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "to a folder", "folder", "pipe"])
+def test_what_is_no_regular_file_is_never_written(tmp_path, kind):
+    work, outside = tmp_path / "work", tmp_path / "outside"
+    work.mkdir()
+    outside.mkdir()
+    (outside / "target").write_text("keep")
+    path = work / "file"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        to = {"link": "target", "dangling": "new", "to a folder": ""}[kind]
+        path.symlink_to(outside / to)
+    before = os.lstat(path).st_mode
+    with pytest.raises(UserError, match="file: is not a regular file; nothing is written there"):
+        atomic.write(path, "new")
+    assert os.lstat(path).st_mode == before
+    assert os.listdir(outside) == ["target"]
+    assert (outside / "target").read_text() == "keep"
+    assert os.listdir(work) == ["file"]
+
+
+def test_two_writers_of_one_file_never_share_a_temporary_name(tmp_path):
+    path = tmp_path / "file"
+    with atomic.atomic_write(path) as one, atomic.atomic_write(path) as other:
+        names = os.listdir(tmp_path)
+        assert len(names) == 2
+        assert all(atomic.is_temporary(name) for name in names)
+        one.write(b"one" * 1000)
+        other.write(b"other")
+    assert path.read_bytes() == b"one" * 1000
+
+
+def test_leftovers_of_killed_writers_are_removed_and_nothing_else(tmp_path):
+    token = "0" * 32
+    mine = tmp_path / f".file.{token}.part"
+    kept = ["file.part", f"file.{token}.part", f".file.{token}", f".file.{'g' * 32}.part"]
+    for path in [mine, *(tmp_path / name for name in kept)]:
+        path.write_text("x")
+    (tmp_path / f".link.{token}.part").symlink_to(mine)
+    (tmp_path / f".folder.{token}.part").mkdir()
+    atomic.remove_leftovers(tmp_path)
+    left = {*kept, f".link.{token}.part", f".folder.{token}.part"}
+    assert set(os.listdir(tmp_path)) == left
+
+
+def test_a_new_file_has_the_permissions_that_the_user_wants(tmp_path):
+    before = os.umask(0o027)
+    try:
+        atomic.write(tmp_path / "file", "x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640

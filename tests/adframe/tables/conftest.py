@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from adframe.io.locks import FolderLock
 from adframe.tables import execute
 from adframe.tables.definition import read_table
 from adframe.tables.grid import Grid, make_grid
@@ -79,7 +80,9 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, bool]]:
     """Replaces training by ``auroc_of``; returns the folders of the runs as they are made."""
     calls: list[tuple[Path, bool]] = []
 
-    def run(config: Any, out: Path, resume: bool = False) -> None:
+    def run(config: Any, lock: FolderLock, resume: bool = False) -> None:
+        out = lock.folder
+        assert out is not None
         calls.append((out, resume))
         out.mkdir(parents=True, exist_ok=True)
         (out / "config.yaml").write_text(config.yaml())
@@ -94,5 +97,5 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, bool]]:
         }
         (out / "result.json").write_text(json.dumps(result))
 
-    monkeypatch.setattr(execute, "run", run)
+    monkeypatch.setattr(execute, "run_locked", run)
     return calls

@@ -2,6 +2,9 @@
 
 import json
 import statistics
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from safetensors.torch import load_file
@@ -80,16 +83,16 @@ def test_only_and_seeds_choose(reproduce, pretend, tmp_path):
 def test_a_failed_cell_is_named_and_the_others_run(
     reproduce, pretend, tmp_path, capsys, monkeypatch
 ):
-    good = execute.run
+    good = execute.run_locked
 
-    def run(config, out, resume=False):
+    def run(config, lock, resume=False):
         if config.seed == 1 and "positives" in config.yaml() and "normal: left" in config.yaml():
             raise TrainingError("epoch 1: loss is not finite")
         if config.seed == 0 and "positives" in config.yaml() and "normal: right" in config.yaml():
             raise ZeroDivisionError("division\nby zero")
-        good(config, out, resume)
+        good(config, lock, resume)
 
-    monkeypatch.setattr(execute, "run", run)
+    monkeypatch.setattr(execute, "run_locked", run)
     assert reproduce() == 1
     printed = capsys.readouterr()
     lines = [line for line in printed.err.splitlines() if line.startswith("toys:")]
@@ -105,24 +108,24 @@ def test_a_failed_cell_is_named_and_the_others_run(
     assert "(1 of 2 failed)" in text
     monkeypatch.chdir(tmp_path)  # without --out it writes below runs/
     assert main(["reproduce", str(tmp_path / "toys.yaml"), "--only", "plain"]) == 0  # not its cells
-    monkeypatch.setattr(execute, "run", good)
+    monkeypatch.setattr(execute, "run_locked", good)
     assert reproduce() == 0
     assert len(pretend) == 6 + 4 + 2
 
 
 def test_a_killed_table_goes_on_where_it_stopped(reproduce, pretend, tmp_path, capsys, monkeypatch):
-    good = execute.run
+    good = execute.run_locked
 
-    def run(config, out, resume=False):
+    def run(config, lock, resume=False):
         if len(pretend) == 3:
             raise KeyboardInterrupt
-        good(config, out, resume)
+        good(config, lock, resume)
 
-    monkeypatch.setattr(execute, "run", run)
+    monkeypatch.setattr(execute, "run_locked", run)
     assert reproduce() == 130
     assert "the same command continues" in capsys.readouterr().err
     assert list(_status(tmp_path).values()) == ["done"] * 3 + ["to do"] * 5
-    monkeypatch.setattr(execute, "run", good)
+    monkeypatch.setattr(execute, "run_locked", good)
     assert reproduce() == 0
     assert len(pretend) == 8
     assert len({folder for folder, _ in pretend}) == 8
@@ -212,3 +215,48 @@ def test_two_rows_for_real_killed_and_resumed(reproduce, tmp_path, capsys, monke
         weights, others = load_file(a), load_file(b)
         assert all((weights[key] == others[key]).all() for key in weights)
     assert "2 epochs, 8 training images" in capsys.readouterr().out
+
+
+def test_two_processes_share_a_table_without_a_word_about_cells(
+    reproduce, pretend, tmp_path, capsys, monkeypatch
+):
+    """Each cell is run once, both end with 0, and the tables are equal."""
+    good, begun, tables = execute.run_locked, threading.Barrier(2, timeout=60), []
+    monkeypatch.setattr(execute, "PAUSE", 0.01)
+
+    def run(config, lock, resume=False):
+        with suppress(threading.BrokenBarrierError):
+            begun.wait(0.05)  # both are in the table at once
+        good(config, lock, resume)
+
+    write = execute.write
+
+    def written(grid, failures):
+        facts = write(grid, failures)
+        tables.append(json.dumps(facts))
+        return facts
+
+    monkeypatch.setattr(execute, "run_locked", run)
+    monkeypatch.setattr(execute, "write", written)
+    with ThreadPoolExecutor(2) as pool:
+        status = list(pool.map(lambda _: reproduce(), range(2)))
+    assert status == [0, 0]
+    assert len(pretend) == len({folder for folder, _ in pretend}) == 8
+    assert set(_status(tmp_path).values()) == {"done"}
+    assert tables[-1] == tables[-2]
+    assert "failed" not in capsys.readouterr().err
+
+
+def test_a_cell_that_another_process_finished_after_it_failed_here_is_done(
+    reproduce, pretend, tmp_path, monkeypatch
+):
+    good = execute.run_locked
+
+    def run(config, lock, resume=False):
+        good(config, lock, resume)
+        if len(pretend) == 1:
+            raise TrainingError("out of luck, but another process was not")
+
+    monkeypatch.setattr(execute, "run_locked", run)
+    assert reproduce() == 0
+    assert set(_status(tmp_path).values()) == {"done"}

@@ -1,0 +1,54 @@
+"""Files are read whole only if they are regular and of limited size."""
+
+import os
+
+import pytest
+
+from adframe.config.yaml_tree import read_file
+from adframe.errors import UserError
+from adframe.io.atomic import read_json
+from adframe.io.read import read_bytes, read_text, sha256_of
+from adframe.io.tensors import read_tensors
+
+READERS = [read_bytes, read_text, sha256_of, read_json, read_tensors, read_file]
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "missing", "loop", "null", "long"])
+def test_what_is_no_regular_file_is_one_line_and_never_waited_for(tmp_path, reader, kind):
+    path = tmp_path / "x"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "loop":
+        path.symlink_to(path)
+    elif kind == "null":
+        path = tmp_path / "a\0b"
+    elif kind == "long":
+        path = tmp_path / ("a" * 300)
+    with pytest.raises(UserError) as refused:
+        reader(path)
+    assert "\n" not in str(refused.value)
+    assert str(refused.value).startswith(str(tmp_path))
+
+
+def test_a_file_over_the_limit_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "sparse"
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    for reader in (read_bytes, read_json, read_file):
+        with pytest.raises(UserError, match=r"sparse: too large; it has more than \d+ bytes"):
+            reader(path)
+    path.write_bytes(b"12345")
+    assert read_bytes(path, 5) == b"12345"
+    with pytest.raises(UserError, match="more than 4 bytes"):
+        read_bytes(path, 4)
+
+
+def test_names_that_are_not_utf8_survive_a_round_through_text(tmp_path):
+    path = tmp_path / "names"
+    path.write_bytes(b"caf\xe9\xff \xc3\xa9\n")
+    assert os.fsencode(read_text(path)) == path.read_bytes()
