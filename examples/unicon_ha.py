@@ -77,8 +77,10 @@ def augment(images: Tensor, area: tuple[float, float], colour: float) -> Tensor:
         return torch.empty(len(images), 1, 1, 1, device=images.device).uniform_(low, high)
 
     # Crop, resize and flip are one affine map from output to input positions, both in -1..1.
-    kept, ratio = uniform(*area), uniform(math.log(3 / 4), math.log(4 / 3)).exp()
-    width, height = (kept * ratio).sqrt().clamp(max=1), (kept / ratio).sqrt().clamp(max=1)
+    tries = [(uniform(*area), uniform(math.log(3 / 4), math.log(4 / 3)).exp()) for _ in range(10)]
+    sides = torch.stack([torch.stack([(a * r).sqrt(), (a / r).sqrt()]) for a, r in tries], dim=1)
+    first = (sides.amax(0) <= 1).byte().argmax(0)  # the first that fits, as torchvision takes it
+    width, height = sides.gather(1, first.expand(2, 1, *first.shape))[:, 0].clamp(max=1)
     x, y = uniform(-1, 1) * (1 - width), uniform(-1, 1) * (1 - height)  # centre of the crop
     zero, mirror = torch.zeros_like(x), uniform(-1, 1).sign()
     affine = torch.cat([width * mirror, zero, x, zero, height, y], dim=1).view(-1, 2, 3)

@@ -29,25 +29,34 @@ class ComponentSpec:
         """The component as a config mapping, with defaults."""
         return {"name": self.entry.name, **plain(self.options)}
 
-    def build(self, path: KeyPath = ()) -> Any:
+    def build(
+        self, path: KeyPath = (), built: dict[KeyPath, tuple[ComponentSpec, Any]] | None = None
+    ) -> Any:
         """A new instance.
+
+        Args:
+            path: where it stands in the config.
+            built: gets the instance, and those of all components among its options, by path.
 
         Raises:
             ConfigError: the constructor refuses the options (ValueError), located at ``path``.
         """
 
-        def built(value: Any, at: KeyPath) -> Any:
+        def build(value: Any, at: KeyPath) -> Any:
             if isinstance(value, ComponentSpec):
-                return value.build(at)
+                return value.build(at, built)
             if isinstance(value, Record):
-                keys = {name: map_tree(item, built, (*at, name)) for name, item in value}
+                keys = {name: map_tree(item, build, (*at, name)) for name, item in value}
                 with problem_at(at, ValueError):
                     return type(value).adframe_target(**keys)
             return value
 
-        options = map_tree(self.options, built, path)
+        options = map_tree(self.options, build, path)
         with problem_at(path, ValueError), unchanged(self.entry.who):
-            return self.entry.load()(**options)
+            instance = self.entry.load()(**options)
+        if built is not None:
+            built[path] = (self, instance)
+        return instance
 
 
 def plain(value: Any) -> Any:

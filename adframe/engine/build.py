@@ -14,7 +14,8 @@ from adframe.config.schema import resolve
 from adframe.config.specs import ComponentSpec
 from adframe.engine import returned, returned_images
 from adframe.engine.returned import expect, requested
-from adframe.errors import ConfigError, Problem
+from adframe.engine.symmetries import confused_shifts
+from adframe.errors import ConfigError, KeyPath, Problem
 from adframe.interfaces import (
     Dataset,
     Loss,
@@ -92,10 +93,11 @@ def construct(config: RunConfig) -> Assembly:
     """
     torch.manual_seed(seed_of(config.seed, "weights"))
     problems: list[Problem] = []
+    built: dict[KeyPath, tuple[ComponentSpec, Any]] = {}
 
     def build(spec: ComponentSpec, *path: str | int) -> Any:
         with _collecting(problems):
-            return spec.build(path)
+            return spec.build(path, built)
 
     exposed = config.exposure
     dataset = build(config.dataset, "dataset")
@@ -107,9 +109,10 @@ def construct(config: RunConfig) -> Assembly:
     method = build(config.method, "method")
     optimizer = build(config.optimizer, "optimizer")
     scorers = [build(spec, "scorer", i) for i, spec in enumerate(config.scorer)]
-    objective = []
+    objective, losses = [], []
     for index, term in enumerate(config.objective):
         loss = build(term.loss, "objective", index, "loss")
+        losses.append(loss)
         make = _loss_maker(term.loss, index, loss)
         objective.append(LossTerm(make, term.stages, term.weight, term.loss.entry.name))
     if not objective:
@@ -130,6 +133,8 @@ def construct(config: RunConfig) -> Assembly:
         name = config.method.entry.name
         text = f"{name} cannot train on known outliers; set ratio: 0"
         problems.append(Problem(("exposure",), text))
+    if not problems:
+        problems += confused_shifts(config, shifts, losses, method, scorers, built)
     if problems:
         raise ConfigError(problems)
     parts = MethodParts(backbone, shifts, schedule, objective, classes=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,6 +60,15 @@ class Augmentation(ABC):
             images become float32.
         """
 
+    def symmetries(self) -> Mapping[str, Callable[[Tensor], Tensor]]:
+        """Exact transforms of (N, 3, H, W) images that some of the images get and others do not.
+
+        Such as a mirror image: it turns a rotation by 90 degrees into one by 270. A config that
+        applies it after the shift, and classifies shifts, is refused. Keys are the options that
+        turn a transform off when they are 0.
+        """
+        return {}
+
 
 class Schedule(ABC):
     """A schedule of training: which stages are trained, when, on which augmented views."""
@@ -102,6 +111,8 @@ class Loss(nn.Module, ABC):
     reads: Literal["projection", "features"] = "projection"
     #: Names of the outputs of ``predict``, for scorers. Empty for a loss without a classifier.
     outputs: tuple[str, ...] = ()
+    #: Whether the loss treats each shift as a separate class.
+    separates_shifts: bool = False
 
     def setup(self, dims: LossDims) -> None:
         """Creates the parameters of the loss. Called once, before the optimiser is built."""
@@ -119,6 +130,7 @@ class Method(nn.Module, ABC):
     """A training method: computes the losses to minimise for each batch."""
 
     takes_exposed: bool = False  #: whether the method trains on ``Batch.exposed``
+    shifts_augmented: bool = False  #: whether the schedule augments before the shift, not after
 
     @abstractmethod
     def setup(self, parts: MethodParts) -> None:

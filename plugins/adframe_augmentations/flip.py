@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import torch
 from torch import Tensor
 
 from adframe.interfaces import Augmentation, Fraction, RandomKeys
 from adframe.ops import to_float
+
+
+def mirror(images: Tensor) -> Tensor:
+    """Images mirrored left to right."""
+    return images.flip(-1)
 
 
 class Flip(Augmentation):
@@ -19,9 +26,12 @@ class Flip(Augmentation):
     def __init__(self, probability: Fraction = 0.5) -> None:
         self.probability = probability
 
+    def symmetries(self) -> Mapping[str, Callable[[Tensor], Tensor]]:
+        return {"probability": mirror} if 0 < self.probability < 1 else {}
+
     def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         images = to_float(images)
         if not self.probability:
             return images
         flip = keys.uniform() < self.probability
-        return torch.where(flip[:, None, None, None], images.flip(-1), images)
+        return torch.where(flip[:, None, None, None], mirror(images), images)

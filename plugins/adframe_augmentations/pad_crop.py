@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from adframe.interfaces import Augmentation, Fraction, RandomKeys
 from adframe.ops import to_float
+
+from .flip import mirror
 
 
 class PadCrop(Augmentation):
@@ -31,6 +34,9 @@ class PadCrop(Augmentation):
         self.padding = padding
         self.flip_probability = flip_probability
 
+    def symmetries(self) -> Mapping[str, Callable[[Tensor], Tensor]]:
+        return {"flip_probability": mirror} if self.flip_probability else {}
+
     def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         images = to_float(images)
         reach = round(self.padding * strength)
@@ -39,7 +45,7 @@ class PadCrop(Augmentation):
             images = _moved(_moved(images, moves[:, 0], -1), moves[:, 1], -2)
         if self.flip_probability:
             mirrored = keys.uniform() < self.flip_probability * strength
-            images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+            images = torch.where(mirrored[:, None, None, None], mirror(images), images)
         return images
 
 

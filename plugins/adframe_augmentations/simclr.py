@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import torch
@@ -13,8 +14,11 @@ from torch.nn import functional as F
 from adframe.interfaces import Augmentation, Fraction, Positive, RandomKeys
 from adframe.ops import luma, to_float
 
+from .flip import mirror
+
 Share = Annotated[float, Interval(gt=0, le=1)]
 Turns = Annotated[float, Interval(ge=0, le=0.5)]
+TRIES = 10  # boxes that are drawn for a crop, as many as torchvision draws
 PIXELS = 1 << 15  # pixels per block on a CPU; measured: docs/performance/notes.md
 
 
@@ -26,14 +30,17 @@ class SimCLR(Augmentation):
     colour jitter, and the probability of grayscale. The linear form is our guess: UniCon-HA's
     T_1..T_4 (section 4.1) are defined in a supplement that is not available.
 
+    The crop is torchvision's, drawn for all images at once: of ten boxes of whole pixels the first
+    that fits into the image; if none does, the largest in the middle with an allowed ratio.
+
     The order of the jitter is always brightness, contrast, saturation, hue. torchvision's
     transform draws the order per batch; here the result of an image does not depend on its batch.
 
     Args:
         scale: [inferred: CSI's code] Smallest and largest area of the crop, as a share of the
             image.
-        ratio: [inferred: CSI's code] Smallest and largest width over height of the crop,
-            drawn log-uniformly.
+        ratio: [inferred: CSI's code] Smallest and largest width over height of the crop, drawn
+            log-uniformly; on an image that is not square, in units of the image's own ratio.
         jitter: [inferred: CSI's code] Brightness, contrast, saturation (factors 1 - x to 1 + x)
             and hue (turns, -x to x).
         jitter_probability: [inferred: CSI's code] Share of the images that are jittered.
@@ -63,15 +70,11 @@ class SimCLR(Augmentation):
             if low > high:
                 raise ValueError(f"{name} must rise: its first value {low} is above {high}")
 
+    def symmetries(self) -> Mapping[str, Callable[[Tensor], Tensor]]:
+        return {"flip_probability": mirror} if 0 < self.flip_probability < 1 else {}
+
     def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
-        low, high = self.scale
-        # At strength 0 the crop is the largest allowed, not the whole image, so that a fixed scale
-        # (as at test time) stays fixed at every strength.
-        area = high - keys.uniform() * strength * (high - low)
-        logs = [math.log(value) * strength for value in self.ratio]
-        ratio = (logs[0] + keys.uniform() * (logs[1] - logs[0])).exp()
-        width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
-        left, top = keys.uniform() * (1 - width), keys.uniform() * (1 - height)
+        left, top, width, height = self._boxes(images, keys, strength)
         flip = keys.uniform() < self.flip_probability
 
         # Python scalars, since copying a tensor of the four to the device would block.
@@ -94,6 +97,32 @@ class SimCLR(Augmentation):
             return views
 
         return torch.cat([augment(rows) for rows in _blocks(images)])
+
+    def _boxes(
+        self, images: Tensor, keys: RandomKeys, strength: float
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Left, top, width and height of the crops, as shares of the image, each (N,)."""
+        rows, columns = images.shape[-2:]
+        low, high = self.scale
+        # At strength 0 the crop is the largest allowed, not the whole image, so that a fixed scale
+        # (as at test time) stays fixed at every strength.
+        draws = keys.uniform(2, TRIES)
+        area = high - draws[:, 0] * (strength * (high - low))
+        logs = [math.log(value) * strength for value in self.ratio]
+        ratio = (logs[0] + draws[:, 1] * (logs[1] - logs[0])).exp()
+        width = ((area * ratio).sqrt() * columns).round()  # (N, TRIES)
+        height = ((area / ratio).sqrt() * rows).round()
+        fits = (width > 0) & (width <= columns) & (height > 0) & (height <= rows)
+        first, found = fits.byte().argmax(1, keepdim=True), fits.any(1)
+        # If no box fits: the largest one in the middle with an allowed ratio.
+        widest, tallest = columns * math.exp(logs[1]), rows * math.exp(-logs[0])
+        width = torch.where(found, width.gather(1, first)[:, 0], min(columns, round(widest)))
+        height = torch.where(found, height.gather(1, first)[:, 0], min(rows, round(tallest)))
+        across, down = columns - width, rows - height
+        place = keys.uniform(2)
+        left = torch.where(found, place[:, 0] * (across + 1), across / 2).floor()
+        top = torch.where(found, place[:, 1] * (down + 1), down / 2).floor()
+        return left / columns, top / rows, width / columns, height / rows
 
 
 def _blocks(images: Tensor) -> list[slice]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from adframe.interfaces import Augmentation, Fraction, RandomKeys
 from adframe.ops import gaussian_blur, luma, to_float
+from adframe_augmentations.flip import mirror
 from adframe_augmentations.simclr import crop, jitter_colour
 
 Share = Annotated[float, Interval(gt=0, le=1)]
@@ -50,6 +52,9 @@ class DROC(Augmentation):
         self.grayscale_probability = grayscale_probability
         self.blur_probability = 0.0 if official_code else blur_probability
         self.flip_probability = flip_probability
+
+    def symmetries(self) -> Mapping[str, Callable[[Tensor], Tensor]]:
+        return {"flip_probability": mirror} if 0 < self.flip_probability < 1 else {}
 
     def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         images = to_float(images)

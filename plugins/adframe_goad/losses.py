@@ -24,6 +24,7 @@ class TripletCentre(Loss):
     """
 
     reads = "features"
+    separates_shifts = True
 
     def __init__(self, margin: NonNegative = 0.1, official_code: bool = False) -> None:
         super().__init__()

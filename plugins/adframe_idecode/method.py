@@ -61,6 +61,8 @@ class Equivariance(Method):
             AUROC, and a score then depends on the other images in the batch.
     """
 
+    shifts_augmented = True
+
     def __init__(
         self,
         hidden: LayerWidth = 256,

@@ -52,6 +52,7 @@ class JointClassification(Classification):
     """
 
     outputs = ("joint_logits",)
+    separates_shifts = True
 
     def setup(self, dims: LossDims) -> None:
         self.classes = dims.classes

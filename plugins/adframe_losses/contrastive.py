@@ -39,6 +39,8 @@ class SupCon(Loss):
         temperature: [inferred: CSI's code] tau, divides the cosine.
     """
 
+    separates_shifts = True
+
     def __init__(self, temperature: Positive = 0.07) -> None:
         super().__init__()
         self.temperature = temperature

@@ -29,6 +29,7 @@ class ShiftClassification(Loss):
 
     reads = "features"
     outputs = ("shift_logits",)
+    separates_shifts = True
 
     def __init__(self, depth: Depth = 0, hidden: LayerWidth = 512) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 
 import torch
 from annotated_types import Interval
@@ -36,8 +36,8 @@ class Contrastive(Method):
     A batch holds each image unshifted and under each variant of each shift. So the ratio of inliers
     to virtual outliers is 1 : number of variants in every batch. Exposed outliers are added
     unshifted. Each stage of the schedule gets its own augmented views of all of them. Nothing
-    deeper than that stage is computed. The loss is Eq. 9 of Wang et al. (ICCV 2023): the weighted
-    sum of the terms, divided by the number of stages that have a term at that time.
+    deeper than that stage is computed. The loss is the weighted sum of the terms of all stages,
+    divided by a number of stages (Eq. 9 of Wang et al., ICCV 2023; see ``divisor``).
 
     Scorers can use ``features`` and ``projection`` of the last stage, and the predictions of the
     losses at the last stage.
@@ -51,6 +51,10 @@ class Contrastive(Method):
         views: [published: 2] Number of augmented views of each image.
         pre_shift: Augmentation before the shift, in addition to that of the schedule after the
             shift. For example a flip: after a rotation it would change the class of the rotation.
+        divisor: [inferred: CSI's code, where only the last stage has a loss] What the sum is
+            divided by. ``trained``: the stages that have a term at that time. ``network``: the
+            stages of the backbone, trained or not, as Eq. 9 is printed (1/4). Then a stage trains
+            equally fast in all rows of an ablation.
     """
 
     takes_exposed = True
@@ -62,6 +66,7 @@ class Contrastive(Method):
         depth: Annotated[int, Interval(ge=1, le=64)] = 1,
         views: ViewCount = 2,
         pre_shift: Augmentation | None = None,
+        divisor: Literal["trained", "network"] = "trained",
     ) -> None:
         super().__init__()
         self.projection = projection
@@ -69,6 +74,7 @@ class Contrastive(Method):
         self.depth = depth
         self.views = views
         self.pre_shift = pre_shift
+        self.divisor = divisor
 
     def setup(self, parts: MethodParts) -> None:
         self.backbone = parts.backbone
@@ -125,6 +131,7 @@ class Contrastive(Method):
         plan = [stage for stage in plan if str(stage.level) in self.terms]
         if not plan:
             raise UserError(f"the objective trains no stage at {progress:.4%} of the run")
+        stages = len(plan) if self.divisor == "trained" else len(self.backbone.widths)
         for stage in plan:
             key = str(stage.level)
             images = stage.augmentation(pixels, keys.fold_in(stage.level).repeat(self.views))
@@ -138,7 +145,7 @@ class Contrastive(Method):
                 value = loss(read[loss.reads], seen)
                 name = f"{term}_{key}"
                 metrics[name if name not in metrics else f"{name}_{len(metrics)}"] = value.detach()
-                total = total + value * (weight / len(plan))
+                total = total + value * (weight / stages)
         assert isinstance(total, Tensor)
         metrics["loss"] = total.detach()
         yield Update(total, metrics=metrics)

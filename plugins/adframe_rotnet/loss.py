@@ -37,6 +37,7 @@ class ShiftHeads(Loss):
 
     reads = "features"
     outputs = ("head_probability",)
+    separates_shifts = True
 
     def __init__(self, heads: Sequence[Annotated[int, Ge(2)]] = (3, 3, 4)) -> None:
         super().__init__()

@@ -69,20 +69,23 @@ class Flip(Shift):
 class Translation(Shift):
     """Translation by a quarter of the image's side. Mirrored pixels fill the gap.
 
-    As in GEOM (8 of 32 pixels, 16 of 64) and Hendrycks et al. (NeurIPS 2019; 56 of 224). The edge
-    pixel is not repeated, like OpenCV's reflect-101.
+    As in GEOM (8 of 32 pixels, 16 of 64) and Hendrycks et al. (NeurIPS 2019; 56 of 224).
 
     Args:
         axes: ``both`` gives eight moves, along x, y and both; ``x`` or ``y`` gives two.
         share: [published: 0.25] Distance as a share of the side, rounded to whole pixels.
+        border: How pixels are mirrored, in NumPy's words: ``reflect`` does not repeat the pixel at
+            the edge, as the code of Rot+Trans; ``symmetric`` does, as the code of GEOM and GOAD.
     """
 
     def __init__(
         self,
         axes: Literal["both", "x", "y"] = "both",
         share: Annotated[float, Interval(gt=0, lt=1)] = 0.25,
+        border: Literal["reflect", "symmetric"] = "reflect",
     ) -> None:
         self.share = share
+        self.border = border
         along = (0, -1, 1)
         moves = product(along if axes != "y" else (0,), along if axes != "x" else (0,))
         self.moves = list(moves)  # (x, y), the first of them none
@@ -96,6 +99,8 @@ class Translation(Shift):
         if direction == 0:
             return images
         size = images.shape[dim]
-        last = size - 1
         start = torch.arange(size, device=images.device) - direction * round(self.share * size)
-        return images.index_select(dim, last - (last - start.abs()).abs())
+        edge = int(self.border == "symmetric")  # rows that are repeated at each edge
+        mirrored = torch.where(start < 0, -start - edge, start)
+        beyond = 2 * (size - 1) + edge - mirrored
+        return images.index_select(dim, torch.where(mirrored < size, mirrored, beyond))

@@ -215,9 +215,9 @@ def test_every_component_and_every_loss_is_built_once_in_a_run_with_classes(toy,
     built = []
     build_spec = ComponentSpec.build
 
-    def counted(spec, path=()):
+    def counted(spec, path=(), *rest):
         built.append(path)
-        return build_spec(spec, path)
+        return build_spec(spec, path, *rest)
 
     monkeypatch.setattr(ComponentSpec, "build", counted)
     objective = "objective=[{loss: supcon, stages: [4]}]"

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from adframe.config.bundled import configs_folder
+from adframe.config.model import load_config
 from adframe.errors import UserError
 from adframe.tables.definition import read_table
 from adframe.tables.files import find_table
 
 ROOT = Path(__file__).parents[3]
-TABLES = [*(f"table{number}" for number in range(1, 7)), "multi_class_jpeg", "baselines"]
+TABLES = [path.stem for path in sorted((configs_folder() / "tables").glob("*.yaml"))]
 
 
 def test_the_configs_are_found_from_the_package_and_ship_with_it():
@@ -67,6 +68,9 @@ def test_the_rows_of_table_6_differ_as_the_paper_says(grid_of):
             "shift_classification" in names,
         )
         assert soft[:-1] in ([], ["none"])  # softly at the last stage only
+        assert config["method"]["divisor"] == "network"  # a stage has one factor in all rows
+        assert config["method"]["pre_shift"]["name"] == "flip"  # not after a rotation
+        assert config["schedule"]["augmentation"]["flip_probability"] == 0
     assert facts == {
         "1": ([4], None, True),
         "2": ([4], False, True),
@@ -78,6 +82,12 @@ def test_the_rows_of_table_6_differ_as_the_paper_says(grid_of):
         "8": ([2, 3, 4], False, False),
         "9": ([2, 3, 4], True, False),
     }
+
+
+def test_unicon_has_plain_config_is_the_papers_best_row():
+    plain, row9 = (load_config(f"unicon_ha/{name}").dump() for name in ("cifar10", "table6/row9"))
+    assert plain == row9
+    assert plain["schedule"]["stages"] == [2, 3, 4]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+import torchvision
 import torchvision.transforms.v2.functional as T
 from scipy import stats
 from torch import Tensor
@@ -31,6 +32,17 @@ class Constant(RandomKeys):
 
     def uniform(self, *shape: int) -> Tensor:
         return torch.full((len(self), *shape), self.value)
+
+
+class Given(RandomKeys):
+    """Random keys of one image that draw what a test lists, then zeros."""
+
+    def __init__(self, draws: list[list[float]]) -> None:
+        super().__init__(torch.arange(1))
+        self.draws = iter(draws)
+
+    def uniform(self, *shape: int) -> Tensor:
+        return torch.tensor(next(self.draws, [0.0] * math.prod(shape))).view(1, *shape)
 
 
 def noise(count: int = 4, height: int = 32, width: int = 32, seed: int = 0) -> Tensor:
@@ -194,9 +206,36 @@ def test_strength_scales_the_ratio_in_its_logarithm() -> None:
     close(tall, T.resized_crop(images, 0, 0, 32, 8, size=[32, 32], antialias=False), STEP / 10)
     images = noise(height=16, width=16)
     half = augment(images, Constant(0.0, 4), strength=0.5)  # 1/4 ** 0.5: half as wide as high
-    x, y = (0.25 * 0.5) ** 0.5, (0.25 / 0.5) ** 0.5
-    zero, ones = torch.zeros(4), torch.ones(4)
-    close(half, crop(images, zero, zero, x * ones, y * ones, zero.bool()), 1e-5)
+    # (1/4 * 1/2) ** 0.5 and (1/4 / 1/2) ** 0.5 of 16 pixels: 5.7 and 11.3.
+    close(half, T.resized_crop(images, 0, 0, 11, 6, size=[16, 16], antialias=False), STEP / 10)
+
+
+def test_a_box_that_does_not_fit_is_drawn_again_and_the_first_that_fits_is_taken() -> None:
+    # Areas 1, 1, 1/4; ratios 4, 4, 1: the first two boxes are 64 wide and 16 high.
+    areas, ratios = [1.0, 1.0, *[0.25] * 8], [4.0, 4.0, 1.0, *[1 / 4] * 7]
+    draws = [(1 - area) / (1 - 0.04) for area in areas]
+    logs = [(math.log(ratio) + math.log(4)) / (2 * math.log(4)) for ratio in ratios]
+    images = noise(1)
+    given = Given([draws + logs, [0.999, 0.0]])
+    out = SimCLR(**{**OFF, "scale": (0.04, 1.0), "ratio": (1 / 4, 4.0)})(images, given)
+    close(out, T.resized_crop(images, 0, 16, 16, 16, size=[32, 32], antialias=False), STEP / 10)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "box"),  # top, left, height, width of 24 x 24
+    [((0.5, 2.0), (0, 0, 24, 24)), ((2.0, 3.0), (6, 0, 12, 24)), ((0.25, 0.5), (0, 6, 24, 12))],
+)
+def test_without_a_box_that_fits_it_is_the_largest_in_the_middle(ratio, box) -> None:
+    images = noise(4, 24, 24)
+    still = {**OFF, "scale": (1.0, 1.0), "ratio": ratio}
+    close(
+        SimCLR(**still)(images, Constant(0.1, 4)),
+        T.resized_crop(images, *box, size=[24, 24], antialias=False),
+        STEP / 10,
+    )
+    fixed = torchvision.transforms.RandomResizedCrop(24, (1.0, 1.0), ratio)
+    theirs = {fixed.get_params(images, fixed.scale, fixed.ratio) for _ in range(20)}
+    assert box in theirs
 
 
 def test_strength_zero_is_a_flip_only() -> None:
@@ -317,18 +356,32 @@ def test_the_share_of_gray_images_is_the_probability_times_strength(strength: fl
     often((out.amax(1) - out.amin(1)).amax((1, 2)) < 1e-4, 0.2 * strength)
 
 
-def test_crops_are_uniform_in_area_log_ratio_and_place() -> None:
-    augment = SimCLR(**{**OFF, "scale": (0.08, 0.5)})  # small enough for every ratio to fit
-    left, top, width, height = (v.double() for v in boxes(augment(ramp(MANY), keys(MANY))))
-    assert min(left.min(), top.min()) > -1e-6
-    assert max((left + width).max(), (top + height).max()) < 1 + 1e-6
-    for values, low, high in [
-        (width * height, 0.08, 0.5),
-        ((width / height).log(), math.log(3 / 4), math.log(4 / 3)),
-        (left / (1 - width), 0, 1),
-        (top / (1 - height), 0, 1),
-    ]:
-        assert stats.kstest(values.numpy(), "uniform", args=(low, high - low)).pvalue > 1e-3
+@pytest.mark.parametrize("size", [16, 32])
+@pytest.mark.parametrize("scale", [(0.08, 1.0), (0.2, 1.0), (0.08, 0.5)])
+def test_crops_are_distributed_as_torchvisions(scale: tuple[float, float], size: int) -> None:
+    augment = SimCLR(**{**OFF, "scale": scale})
+    ours = [v.double() for v in boxes(augment(ramp(MANY, size), keys(MANY)))]
+    torch.manual_seed(0)
+    drawn = torchvision.transforms.RandomResizedCrop(size, scale)
+    image = torch.empty(3, size, size)
+    theirs = [drawn.get_params(image, drawn.scale, drawn.ratio) for _ in range(MANY)]
+    top, left, height, width = torch.tensor(theirs, dtype=torch.float64).T / size
+
+    def seen(left: Tensor, top: Tensor, width: Tensor, height: Tensor) -> list[Tensor]:
+        area, ratio = width * height, width / height
+        return [
+            area,
+            ratio,
+            left,
+            top,
+            left / (1 - width + 1 / size),
+            top / (1 - height + 1 / size),
+        ]
+
+    for mine, other in zip(seen(*ours), seen(left, top, width, height), strict=True):
+        # Rounded, since boxes read from pixels in float32 are not exactly whole pixels.
+        assert stats.ks_2samp(mine.numpy().round(4), other.numpy().round(4)).pvalue > 1e-3
+    assert abs(float((ours[2] * ours[3]).mean()) - float((width * height).mean())) < 0.01
 
 
 def test_crops_of_the_default_pipeline_stay_within_the_image() -> None:
@@ -336,7 +389,7 @@ def test_crops_of_the_default_pipeline_stay_within_the_image() -> None:
     assert min(left.min(), top.min()) > -1e-5
     assert max((left + width).max(), (top + height).max()) < 1 + 1e-5
     area = width * height
-    assert area.min() > 0.079
+    assert area.min() > 0.07  # whole pixels of 16: not exactly 0.08
     assert area.min() < 0.09
     assert area.max() > 0.98
 

@@ -1,6 +1,6 @@
 import math
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -137,8 +137,9 @@ def method(
     shifts: Sequence[Shift] | None = None,
     schedule: Schedule | None = None,
     classes: int = 1,
+    **options: Any,
 ) -> Contrastive:
-    made = Contrastive(projection=7)
+    made = Contrastive(projection=7, **options)
     shifts = [Rotation()] if shifts is None else shifts
     schedule = schedule or Hierarchical(AsFloat())
     objective = [LossTerm(*term, name=term[0].__name__.lower()) for term in terms]
@@ -275,6 +276,24 @@ def test_the_loss_is_eq_9_the_weighted_mean_over_stages() -> None:
     expected = sum(w * v for w, v in zip([1.0, 0.5, 2.0, 0.25], values, strict=True)) / 4
     assert len(set(values)) == 4
     assert update.loss.item() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(("divisor", "count"), [("network", 4), ("trained", 2)])
+def test_of_fewer_stages_eq_9_still_divides_by_all_unless_told_otherwise(divisor, count) -> None:
+    trainer = method(
+        (Recorder, [3], 1.0),
+        (Recorder, [4], 3.0),
+        schedule=Hierarchical(AsFloat(), stages=[2, 3, 4]),
+        divisor=divisor,
+    )
+    loss = one(trainer).loss.item()
+    third, fourth = (recorder.calls[0][2] for recorder in Recorder.made)
+    assert loss == pytest.approx((third + 3 * fourth) / count, rel=1e-6)
+
+
+def test_by_default_the_loss_of_one_stage_is_not_divided() -> None:
+    loss = one(method((Recorder, None, 1.0), schedule=Uniform(AsFloat()))).loss.item()
+    assert loss == pytest.approx(Recorder.made[0].calls[0][2], rel=1e-6)
 
 
 def test_terms_add_up_each_with_its_weight_at_its_stages() -> None:

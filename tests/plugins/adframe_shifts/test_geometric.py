@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision.transforms.v2.functional as T
+from scipy import ndimage
 from torch import Tensor
 
 from adframe_shifts.geometric import CutPerm, Flip, Rotation, Translation
@@ -64,11 +65,13 @@ def test_flip_mirrors_left_to_right() -> None:
     assert torch.equal(Flip()(noise(), 1), T.horizontal_flip(noise()))
 
 
+@pytest.mark.parametrize("border", ["reflect", "symmetric"])
+@pytest.mark.parametrize("share", [0.25, 0.9])
 @pytest.mark.parametrize("size", [8, 25, 32])
-def test_translation_pads_by_reflection_and_crops(size: int) -> None:
-    images, far = noise(size), round(size / 4)
-    padded = np.pad(images.numpy(), ((0, 0), (0, 0), (far, far), (far, far)), mode="reflect")
-    shift, seen = Translation(), set()
+def test_translation_pads_by_mirrored_pixels_and_crops(border, share, size) -> None:
+    images, far = noise(size), round(share * size)
+    padded = np.pad(images.numpy(), ((0, 0), (0, 0), (far, far), (far, far)), mode=border)
+    shift, seen = Translation(share=share, border=border), set()
     assert shift.variants == 8
     for variant in range(9):
         x, y = shift.moves[variant]
@@ -77,6 +80,21 @@ def test_translation_pads_by_reflection_and_crops(size: int) -> None:
         assert np.array_equal(shift(images, variant).numpy(), expected)
         seen.add((x, y))
     assert seen == {(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)}
+
+
+@pytest.mark.parametrize(("border", "mode"), [("reflect", "mirror"), ("symmetric", "reflect")])
+def test_translation_is_scipys_shift(border: str, mode: str) -> None:
+    images, shift = noise(32), Translation(border=border)
+    for variant, (x, y) in enumerate(shift.moves):
+        moved = ndimage.shift(images.numpy(), (0, 0, 8 * y, 8 * x), order=1, mode=mode)
+        assert np.array_equal(shift(images, variant).numpy(), moved)
+
+
+def test_by_default_the_edge_pixel_is_not_repeated() -> None:
+    image = torch.arange(8).view(1, 1, 1, 8).expand(1, 3, 8, 8).byte()
+    assert Translation("x")(image, 2)[0, 0, 0].tolist() == [2, 1, 0, 1, 2, 3, 4, 5]
+    symmetric = Translation("x", border="symmetric")
+    assert symmetric(image, 2)[0, 0, 0].tolist() == [1, 0, 0, 1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("axes", ["x", "y"])

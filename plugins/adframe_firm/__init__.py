@@ -1,0 +1,1 @@
+"""FIRM (Lunardi et al., ECAI 2025): its loss."""
