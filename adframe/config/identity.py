@@ -10,8 +10,8 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from adframe.config.model import RunConfig
-from adframe.config.schema import ComponentSpec, plain
 from adframe.config.signature import parameters_of
+from adframe.config.specs import ComponentSpec, plain
 from adframe.config.yaml_tree import map_tree
 from adframe.interfaces import NoEffect
 

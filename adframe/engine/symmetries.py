@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from adframe.config.model import RunConfig
-from adframe.config.schema import ComponentSpec
+from adframe.config.specs import ComponentSpec
 from adframe.errors import KeyPath, Problem
 from adframe.interfaces import Augmentation, Loss, Method, Scorer, Shift, every_variant
 

@@ -81,4 +81,7 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
         UserError: as for ``open_regular``.
     """
     with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+        return digest.hexdigest()

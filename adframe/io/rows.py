@@ -16,9 +16,11 @@ from uuid import uuid4
 from adframe.errors import UserError
 from adframe.io.terminal import clean
 
+Output = TextIO | io.TextIOBase
+
 
 @contextmanager
-def open_rows(path: Path | None) -> Iterator[TextIO]:
+def open_rows(path: Path | None) -> Iterator[Output]:
     """Open the output of a command: UTF-8 text, in which file names keep the bytes they have.
 
     - None is standard output. On a terminal, control characters are shown as escapes.
@@ -93,7 +95,7 @@ def _refused(path: Path, error: Exception) -> UserError:
     return UserError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}")
 
 
-def _standard_output() -> TextIO:
+def _standard_output() -> Output:
     if sys.stdout.isatty():
         return _Clean(sys.stdout)
     with suppress(AttributeError, io.UnsupportedOperation):  # a stream that is no file

@@ -73,6 +73,11 @@ class Table(typing.TypedDict):
 Id = NewType("Id", int)
 
 
+def name_of(value):
+    """The same text in every process of the tests."""
+    return str(value).partition(" at 0x")[0]
+
+
 class Plain(Scorer):
     """A scorer whose constructor a test gives."""
 
@@ -175,7 +180,7 @@ def test_a_value_comes_back_from_yaml_as_it_is(of, hint, default, given):
      Callable, Callable[[int], int], typing.Callable, Final, typing.TypeVar("T"), Bits,
      dict[int, float], dict[Color, int], Literal[b"x"], list[bytes], bytes | None,
      Annotated[bytes, "doc"], dict[str, bytes], "NoSuchName", range, object()],
-    ids=str,
+    ids=name_of,
 )  # fmt: skip
 def test_a_type_that_no_config_holds_is_the_plugins_fault_and_named(of, hint):
     read = of(hint)
@@ -195,7 +200,7 @@ def test_a_type_that_no_config_holds_is_the_plugins_fault_and_named(of, hint):
     [(int, None), (int, 1.5), (float, float("inf")), (list[int], (1, 2)), (Data, None),
      (Any, object()), (Any, (1, 2)), (Any, float("nan")), (Any, {1: 2}), (Any, torch.ones(2)),
      (str | Path, Path("a")), (Annotated[float, Gt(0)], 0.0), (Color, "green"), (Path, "")],
-    ids=str,
+    ids=name_of,
 )  # fmt: skip
 def test_a_default_that_does_not_come_back_is_the_plugins_fault(of, hint, default):
     with pytest.raises(ConfigError) as caught:
