@@ -13,7 +13,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
-from adframe.errors import PluginFault, one_line
+from adframe.errors import PluginFault, Stopped, one_line
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ def stops(error: BaseException) -> bool:
     The signal handlers of adframe and Python raise KeyboardInterrupt in the main thread, in their
     own frame; a plugin that raises one itself has no such frame.
     """
-    if not isinstance(error, KeyboardInterrupt):
-        return False
+    if isinstance(error, Stopped) or not isinstance(error, KeyboardInterrupt):
+        return isinstance(error, Stopped)
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next
