@@ -162,7 +162,7 @@ def _model(name: str, fields: dict[str, Any], who: str, base: type[BaseModel]) -
     """A model of these fields, whose defaults are valid and can be written to a config."""
     try:
         without: Any = (..., USE_KIND_DEFAULT)
-        held = {key: (hint, default) for key, (hint, default) in fields.items()
+        held: dict[str, Any] = {key: (hint, default) for key, (hint, default) in fields.items()
                 if not any(default is none for none in without)}  # fmt: skip
         valid = check_defaults(create_model(name, __base__=Settings, **held), who)
         for key, value in valid.items():

@@ -11,15 +11,16 @@ import importlib
 import importlib.util
 import inspect
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from adframe.errors import PluginFault, UnknownComponent, UserError, did_you_mean
+from adframe.registry.entry_points import Point, prints_to_stderr, stops
 
 #: Kind -> (name of its base class in ``adframe.interfaces``, description).
 KINDS: dict[str, tuple[str, str]] = {
@@ -94,8 +95,10 @@ class Entry:
         who, target = self.who, self.target
         if isinstance(target, str):
             try:
-                target = EntryPoint(self.name, target, self.kind).load()
-            except (Exception, SystemExit) as error:
+                target = Point(self.name, target, "", "", self.kind).load()
+            except BaseException as error:
+                if stops(error):
+                    raise
                 text = f"{who} cannot be imported from {self.target}: {reason(error)}"
                 raise PluginFault(text) from error
         base = getattr(importlib.import_module("adframe.interfaces"), KINDS[self.kind][0])
@@ -117,8 +120,11 @@ class Entry:
 @cache
 def _summaries(module: str) -> dict[str, str]:
     try:
-        code = ast.parse(module_source(module))
-    except (Exception, SystemExit):  # a listing omits modules that cannot be read
+        with prints_to_stderr():  # a package may be imported to find the module
+            code = ast.parse(module_source(module))
+    except BaseException as error:  # a listing omits modules that cannot be read
+        if stops(error):
+            raise
         return {}
     classes = [node for node in code.body if isinstance(node, ast.ClassDef)]
     return {node.name: (ast.get_docstring(node) or "").partition("\n")[0] for node in classes}
@@ -137,7 +143,11 @@ def module_source(module: str) -> bytes:
 
 def reason(error: BaseException) -> str:
     """Type of an exception and first line of its message."""
-    return f"{type(error).__name__}: {str(error).strip()}".partition("\n")[0].rstrip(": ")
+    try:
+        text = str(error).strip()
+    except Exception:  # a plugin's own exception may do anything
+        text = "its message cannot be shown"
+    return f"{type(error).__name__}: {text}".partition("\n")[0].rstrip(": ")
 
 
 class Registry:
@@ -201,10 +211,10 @@ class Registry:
 def _only(entries: list[Entry], what: str) -> Entry:
     if len(entries) > 1:
         claims = " and ".join(f"'{e.plugin.name}' ({e.plugin.origin})" for e in entries)
-        last = entries[-1].plugin
+        others = [e.plugin for e in entries if not e.plugin.bundled] or [entries[-1].plugin]
+        last = others[-1]  # leaving a bundled plugin out would lose all else that it has
         alike = sum(entry.plugin.name == last.name for entry in entries) > 1
-        raise UserError(
-            f"{what} is claimed by plugins {claims}; "
-            f"exclude one with --without {last.key if alike else last.name}"
-        )
+        one = last.key if alike else last.name
+        way = f"exclude one with --without {shlex.quote(one)}"
+        raise UserError(f"{what} is claimed by plugins {claims}; {way}")
     return entries[0]
