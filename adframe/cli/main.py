@@ -85,9 +85,10 @@ def _call(words: list[str]) -> int:
     name = words[0] if words else ""
     if name in verbs:
         try:
-            verb = only(verbs[name]).load()
+            entry = only(verbs[name])
+            verb = entry.load()
             parser = Parser(prog=f"adframe {name}", description=percent(verb.summary))
-            fill(parser, verbs[name][0], verb)
+            fill(parser, entry, verb)
         except PluginFault as fault:
             error_line(fault)
             return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import reduce
 from pathlib import Path
@@ -61,7 +62,7 @@ def _absolute(path: Path, item: ConfigNode) -> ConfigNode:
     """Absolute path of a file name in a config, which is relative to the config."""
     if not isinstance(item.value, str):
         return item
-    return ConfigNode(str((path.parent / item.value).resolve()), item.origin)
+    return ConfigNode(os.path.realpath(path.parent / item.value), item.origin)
 
 
 def merge(base: ConfigNode, over: ConfigNode) -> ConfigNode:

@@ -27,6 +27,7 @@ from adframe.registry.process_state import unchanged
 from adframe.registry.registry import Entry, Plugin, Registry, reason
 
 GROUP = "adframe"
+MAX_BYTES = 1 << 24  # of a one-file plugin
 
 
 @dataclass
@@ -83,7 +84,7 @@ def from_file(path: str | Path) -> Source:
     path = Path(path)
 
     def load() -> ModuleType:
-        digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+        digest = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:8]
         name = re.sub(r"\W", "_", f"adframe_file_{path.stem}_{digest}")
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
@@ -117,10 +118,13 @@ def load_plugins(
             several.
     """
     sources = [*(installed() if sources is None else sources)]
-    files = list({Path(path).resolve(): path for path in files}.values())
+    files = list({os.path.realpath(path): path for path in files}.values())
     for path in files:
         if not os.path.isfile(path):
-            raise UserError(f"plugin {path}: no such file")
+            what = "not a regular file" if os.path.exists(path) else "no such file"
+            raise UserError(f"plugin {path}: {what}")
+        if os.path.getsize(path) > MAX_BYTES:
+            raise UserError(f"plugin {path}: larger than {MAX_BYTES} bytes, too large for a plugin")
         sources.append(from_file(path))
     left_out = {_left_out(name, [source.plugin for source in sources]) for name in without}
 
@@ -165,6 +169,9 @@ def _load(plugin: Plugin, load: Callable[[], Any], loaded: LoadedPlugins) -> Non
         blame.remember(plugin.package or getattr(module, "__name__", ""), plugin.name)
         _check_api(module)
         _check_hooks(module, manager)
+        for other, known in manager.list_name_plugin():
+            if known is module:
+                raise PluginFault(f"is the same module as plugin '{other.rpartition('#')[2]}'")
         manager.register(module, name)
         others = [other for other in manager.get_plugins() if other is not module]
         register = manager.subset_hook_caller("adframe_register", others)
