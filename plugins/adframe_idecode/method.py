@@ -46,8 +46,8 @@ class Equivariance(Method):
     jittered pairs) and ``held_out`` (1 or 0). Jitter at test time depends on the image only.
 
     Differences: the public code perturbs the features of the backbone by a thousandth of a learned
-    standard deviation; here they are not changed. The last weights are kept; an earlier version of
-    the public code kept those with the smallest loss on the test images.
+    standard deviation; here they are not changed. The last weights are kept; the public code
+    keeps those with the smallest loss on the test images.
 
     Args:
         hidden: [inferred: iDECODe's code] Width of the linear layer.
@@ -168,7 +168,8 @@ class Equivariance(Method):
 
     def _misread(self, views: Views) -> Views:
         rows = torch.arange(len(views), device=views.shift.device)
-        return replace(views, source=rows // self.variants, shift=rows % self.variants)
+        shift = rows % self.variants
+        return replace(views, source=rows // self.variants, shift=shift, inlier=shift == 0)
 
     def _is_held_out(self, pixels: Tensor) -> Tensor:
         """Mask of held-out images, shape (N,), from (N, 3, H, W) uint8 images."""

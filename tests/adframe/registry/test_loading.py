@@ -1,4 +1,5 @@
 import importlib.metadata
+import signal
 import sys
 from types import ModuleType
 
@@ -125,8 +126,18 @@ def test_a_broken_plugin_is_told_of_and_harms_no_other(source_of, toys, source, 
 
 
 def test_an_interrupt_is_no_fault_of_a_plugin():
-    with pytest.raises(KeyboardInterrupt):
-        load_plugins(sources=[unloadable("any", KeyboardInterrupt())])
+    def interrupted():
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        source = Source(Plugin("any", "", "any"), interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            load_plugins(sources=[source])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    (own,) = load_plugins(sources=[unloadable("any", KeyboardInterrupt())]).registry.plugins
+    assert own.error == "KeyboardInterrupt", "one that the plugin raises itself is its fault"
 
 
 def test_a_fault_is_forgotten_by_the_next_call():

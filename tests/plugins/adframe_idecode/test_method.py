@@ -17,6 +17,7 @@ from adframe.interfaces import (
     RandomKeys,
     Views,
 )
+from adframe_goad.losses import TripletCentre
 from adframe_idecode.method import Equivariance
 from adframe_idecode.small_rotation import SmallRotation
 from adframe_losses.shift_classification import ShiftClassification
@@ -155,6 +156,20 @@ def test_faithful_it_tells_a_loss_that_is_no_classifier_wrong_shifts() -> None:
     logits = made.terms[0].predict(embeddings)["shift_logits"]
     true = torch.arange(4).repeat_interleave(8)
     torch.testing.assert_close(update.loss, F.cross_entropy(logits, true) + 3 * embeddings.mean())
+
+
+def test_every_row_stays_in_the_triplet_centre_term_under_the_wrong_shifts() -> None:
+    made = method(official_code=True, held_out=0.0)
+    list(made.step(batch(pixels(8)), 0.0))
+    _, views = made.terms[1].seen[0]
+    assert views.inlier.tolist() == [True, False, False, False] * 8
+    z = torch.sin(torch.arange(32 * 3.0)).view(32, 3)
+    read = z.view(8, 4, 3)  # as the public code reads the rows
+    squared = (read[:, :, None] - read.mean(0)).square().sum(-1)
+    own = squared.diagonal(dim1=1, dim2=2)
+    other = (squared + torch.eye(4) * 1e9).amin(2)
+    expected = (own + 0.1 - other).clamp(min=0).mean()
+    torch.testing.assert_close(TripletCentre(margin=0.1)(z, views), expected)
 
 
 def test_the_classifier_is_saved_once() -> None:
