@@ -143,7 +143,7 @@ def load_config(
         UserError: a file cannot be read.
     """
     file = find_config(path)
-    node = compose(file)
+    node = compose(file, pipes=True)
     for setting in as_list(settings):
         node = set_value(node, setting)
     files, left_out = as_list(plugins), as_list(without)

@@ -21,13 +21,14 @@ from typing import Any
 import pluggy
 
 from adframe.errors import PluginFault, UserError, did_you_mean
+from adframe.io.read import read_bytes
 from adframe.registry import blame, hookspecs
 from adframe.registry.entry_points import entry_points, prints_to_stderr, stops
 from adframe.registry.process_state import unchanged
 from adframe.registry.registry import Entry, Plugin, Registry, reason
 
 GROUP = "adframe"
-MAX_BYTES = 1 << 24  # of a one-file plugin
+MAX_FILE = 1 << 24  #: bytes of a one-file plugin
 
 
 @dataclass
@@ -80,8 +81,13 @@ def installed() -> list[Source]:
 
 
 def from_file(path: str | Path) -> Source:
-    """One-file plugin, as for ``--plugin FILE.py``; its name is the name of the file."""
+    """One-file plugin, as for ``--plugin FILE.py``; its name is the name of the file.
+
+    Raises:
+        UserError: the file cannot be read, is too large, or is no regular file.
+    """
     path = Path(path)
+    code = read_bytes(path, MAX_FILE, f"plugin {path}")
 
     def load() -> ModuleType:
         digest = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:8]
@@ -92,7 +98,7 @@ def from_file(path: str | Path) -> Source:
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module  # dataclasses and pickle look up the module of a class by name
         try:
-            spec.loader.exec_module(module)
+            exec(compile(code, str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102
         except BaseException:
             del sys.modules[name]
             raise
@@ -123,8 +129,6 @@ def load_plugins(
         if not os.path.isfile(path):
             what = "not a regular file" if os.path.exists(path) else "no such file"
             raise UserError(f"plugin {path}: {what}")
-        if os.path.getsize(path) > MAX_BYTES:
-            raise UserError(f"plugin {path}: larger than {MAX_BYTES} bytes, too large for a plugin")
         sources.append(from_file(path))
     left_out = {_left_out(name, [source.plugin for source in sources]) for name in without}
 
