@@ -116,10 +116,12 @@ def _call(words: list[str]) -> int:
         argcomplete.autocomplete(_parser(os.environ["COMP_LINE"].split()[1:2], verbs))
     name = words[0] if words else ""
     if name in verbs:
+        _check_folder()
         try:
-            verb = only(verbs[name]).load()
+            entry = only(verbs[name])
+            verb = entry.load()
             parser = Parser(prog=f"adframe {name}", description=percent(verb.summary))
-            fill(parser, verbs[name][0], verb)
+            fill(parser, entry, verb)
         except PluginFault as fault:
             error_line(fault)
             return 1
@@ -134,6 +136,18 @@ def _call(words: list[str]) -> int:
         raise UserError(f"adframe: write the command before '{name}'{hint} (adframe --help)")
     hint = did_you_mean(name, verbs) or " (adframe --help lists them)"
     raise UserError(f"adframe: no command '{name}'{hint}")
+
+
+def _check_folder() -> None:
+    """Refuse a current folder that was removed: libraries end the process where they miss it.
+
+    Raises:
+        UserError: it was.
+    """
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UserError(f"the current folder: {error.strerror}; change to another") from error
 
 
 def _parser(

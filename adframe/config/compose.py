@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import reduce
 from pathlib import Path
@@ -14,13 +15,16 @@ MAX_FILES = 100  # per config; a file that is read twice counts twice
 _SHOWN = 300  # characters of a setting in a message
 
 
-def compose(path: Path, above: tuple[Path, ...] = (), read: list[Path] | None = None) -> ConfigNode:
+def compose(
+    path: Path, above: tuple[Path, ...] = (), read: list[Path] | None = None, pipes: bool = False
+) -> ConfigNode:
     """Tree of a config file, merged over all files that it ``extends``.
 
     Args:
         path: the file.
         above: files that led to this one, to detect a circle.
         read: files read so far, to limit their number.
+        pipes: the file may be a pipe; not those that it extends.
 
     Raises:
         UserError: a file cannot be read or extends itself, or there are too many files.
@@ -29,7 +33,7 @@ def compose(path: Path, above: tuple[Path, ...] = (), read: list[Path] | None = 
     read.append(path)
     if len(read) > MAX_FILES:
         raise UserError(f"{shown(read[0])}: extends: more than {MAX_FILES} files in total")
-    node = read_file(path)
+    node = read_file(path, pipes)
     plugins = node.value.get("plugins")
     if plugins is not None and isinstance(plugins.value, list):
         items = [_absolute(path, item) for item in plugins.value]
@@ -61,7 +65,7 @@ def _absolute(path: Path, item: ConfigNode) -> ConfigNode:
     """Absolute path of a file name in a config, which is relative to the config."""
     if not isinstance(item.value, str):
         return item
-    return ConfigNode(str((path.parent / item.value).resolve()), item.origin)
+    return ConfigNode(os.path.realpath(path.parent / item.value), item.origin)
 
 
 def merge(base: ConfigNode, over: ConfigNode) -> ConfigNode:

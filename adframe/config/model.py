@@ -143,7 +143,7 @@ def load_config(
         UserError: a file cannot be read.
     """
     file = find_config(path)
-    node = compose(file)
+    node = compose(file, pipes=True)
     for setting in as_list(settings):
         node = set_value(node, setting)
     files, left_out = as_list(plugins), as_list(without)
@@ -160,7 +160,7 @@ def validate_tree(
 ) -> RunConfig:
     """Validate a config after ``extends`` and ``--set`` are applied; see ``load_config``."""
     table = node.plain()
-    given = [str(Path(file).resolve()) for file in plugins]
+    given = [os.path.realpath(file) for file in plugins]
     moved = {os.path.basename(file) for file in given}
     named = {
         path: file
@@ -220,7 +220,7 @@ def _plugin_files(node: ConfigNode) -> dict[KeyPath, str]:
     plugins = node.value.get("plugins")
     items = plugins.value if plugins is not None and isinstance(plugins.value, list) else []
     return {
-        ("plugins", index): str(Path(item.value).resolve())
+        ("plugins", index): os.path.realpath(item.value)
         for index, item in enumerate(items)
         if isinstance(item.value, str)
     }

@@ -24,7 +24,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict, WithJsonSch
 from pydantic_core import PydanticCustomError
 
 from adframe.config.messages import exactly, literal_error
-from adframe.errors import PluginFault
+from adframe.errors import PluginFault, UserError
+from adframe.io.paths import expand_user
 
 _PLAIN = (bool, int, float, str, None, types.NoneType)
 _FROM_TEXT = (datetime.date, datetime.datetime, datetime.time, Decimal)
@@ -88,7 +89,7 @@ def _of_class(  # noqa: PLR0911 - a table
     if kind in _PLAIN:
         return hint
     if kind in (Path, os.PathLike):
-        return Annotated[Path, Strict(False), BeforeValidator(_not_empty)]
+        return Annotated[Path, Strict(False), BeforeValidator(_is_path)]
     if kind in _FROM_TEXT:
         return Annotated[kind, Strict(False), BeforeValidator(partial(_is_text, kind))]
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
@@ -205,9 +206,14 @@ def unpacked(target: Any, keys: Keys, value: Any) -> Any:
 # --- checks before pydantic's ---------------------------------------------------------------------
 
 
-def _not_empty(value: Any) -> Any:
-    if value == "":
+def _is_path(value: Any) -> Any:
+    if value == "" or (isinstance(value, str) and "\0" in value):
         raise PydanticCustomError("path", "must be a path")
+    if isinstance(value, str | Path):
+        try:
+            expand_user(Path(value))  # a component expands it, and must not fail
+        except UserError as error:
+            raise PydanticCustomError("home", "{text}", {"text": str(error)}) from None
     return value
 
 

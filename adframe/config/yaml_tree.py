@@ -129,14 +129,14 @@ class ConfigNode:
         return node, 0
 
 
-def read_file(path: Path) -> ConfigNode:
-    """Read a config file as a tree.
+def read_file(path: Path, pipes: bool = False) -> ConfigNode:
+    """Read a config file as a tree; with ``pipes`` also what comes from a pipe.
 
     Raises:
         UserError: it is missing, too large, or not a mapping in UTF-8 YAML.
     """
     name = shown(path)
-    data = read_bytes(path, MAX_BYTES, name)
+    data = read_bytes(path, MAX_BYTES, name, pipes)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

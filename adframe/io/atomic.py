@@ -15,9 +15,10 @@ from uuid import uuid4
 from adframe.errors import UserError
 from adframe.io.read import read_bytes
 
-#: Create a file; fail if there is something of that name, also a link. Windows lacks some flags.
+#: Flags to create a file. Windows lacks some of them.
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _NEW |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_LONGEST = 255 - len(f"..{uuid4().hex}.part")  # bytes of a name, so that a temporary one fits
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.part", re.DOTALL)
 
 
@@ -35,10 +36,10 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         UserError: the folder is read-only, the disk is full, ``path`` is no regular file, ...; an
             older file stays as it was.
     """
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    temporary = temporary_for(path)
     try:
         check_regular(path)
-        with os.fdopen(os.open(temporary, _NEW, 0o666), "wb") as file:
+        with os.fdopen(create(temporary), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -51,6 +52,26 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path}: cannot be written: {reason}") from error
     _sync_folder(path.parent)
+
+
+def temporary_for(path: Path) -> Path:
+    """A new name next to a file, for its content until it is complete. No two are equal."""
+    name = path.name
+    while len(os.fsencode(name)) > _LONGEST:
+        name = name[:-1]
+    return path.with_name(f".{name}.{uuid4().hex}.part")
+
+
+def create(path: Path) -> int:
+    """Create a file for writing; fails if there is something of that name, also a link.
+
+    Returns:
+        the descriptor of the open file.
+
+    Raises:
+        OSError: it cannot be created.
+    """
+    return os.open(path, _NEW, 0o666)
 
 
 def check_regular(path: Path) -> None:

@@ -18,12 +18,15 @@ MAX_BYTES = 1 << 28  #: of any file that is read whole, 256 MiB; tensors excepte
 
 
 @contextmanager
-def open_regular(path: str | os.PathLike[str], name: str | None = None) -> Iterator[BinaryIO]:
+def open_regular(
+    path: str | os.PathLike[str], name: str | None = None, pipes: bool = False
+) -> Iterator[BinaryIO]:
     """Open a regular file, or a link to one, for reading.
 
     Args:
         path: the file.
         name: what errors call the file; its path by default.
+        pipes: open a pipe too, and wait for what comes from it.
 
     Raises:
         UserError: the file is missing or unreadable; or a folder, a pipe or a device.
@@ -33,7 +36,10 @@ def open_regular(path: str | os.PathLike[str], name: str | None = None) -> Itera
         descriptor = os.open(path, os.O_RDONLY | _AT_ONCE)
     except (OSError, ValueError) as error:  # ValueError: a null character
         raise UserError(f"{name}: {getattr(error, 'strerror', None) or error}") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    mode = os.fstat(descriptor).st_mode
+    if pipes and stat.S_ISFIFO(mode):
+        os.set_blocking(descriptor, True)
+    elif not stat.S_ISREG(mode):
         os.close(descriptor)
         raise UserError(f"{name}: is not a regular file")
     with os.fdopen(descriptor, "rb") as file:
@@ -44,7 +50,10 @@ def open_regular(path: str | os.PathLike[str], name: str | None = None) -> Itera
 
 
 def read_bytes(
-    path: str | os.PathLike[str], limit: int = MAX_BYTES, name: str | None = None
+    path: str | os.PathLike[str],
+    limit: int = MAX_BYTES,
+    name: str | None = None,
+    pipes: bool = False,
 ) -> bytes:
     """Read a regular file whole.
 
@@ -52,12 +61,13 @@ def read_bytes(
         path: the file.
         limit: the most bytes that it may have.
         name: what errors call the file; its path by default.
+        pipes: read a pipe too, as of ``<(command)`` in a shell.
 
     Raises:
         UserError: as for ``open_regular``; or the file is larger.
     """
     name = os.fspath(path) if name is None else name
-    with open_regular(path, name) as file:
+    with open_regular(path, name, pipes) as file:
         size = os.fstat(file.fileno()).st_size
         data = file.read(limit + 1) if size <= limit else b""
     if size > limit or len(data) > limit:

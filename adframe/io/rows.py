@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
-from uuid import uuid4
 
 from adframe.errors import UserError
+from adframe.io.atomic import create, temporary_for
 from adframe.io.terminal import clean
 
 Output = TextIO | io.TextIOBase
@@ -49,11 +49,10 @@ def open_rows(path: Path | None) -> Iterator[Output]:
 @contextmanager
 def _regular(path: Path) -> Iterator[TextIO]:
     target = Path(os.path.realpath(path))  # a link stays a link
-    part = target.with_name(f".{target.name[:200]}.{uuid4().hex}.part")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    part, left = temporary_for(target), target.with_name(f"{target.name}.part")
     started = False
     try:
-        with _text(os.open(part, flags, 0o666)) as file:
+        with _text(create(part)) as file:
             try:
                 yield file
             finally:
@@ -61,12 +60,12 @@ def _regular(path: Path) -> Iterator[TextIO]:
                 started = file.tell() > 0
             os.fsync(file.fileno())
         part.replace(target)
-        left = target.with_name(f"{target.name}.part")  # of an earlier interrupt
-        if left.is_file() and not left.is_symlink():
-            left.unlink()
+        with suppress(OSError):  # also a name that is too long
+            if stat.S_ISREG(os.lstat(left).st_mode):  # of an earlier interrupt
+                left.unlink()
     except BaseException as error:
         with suppress(OSError):
-            part.replace(target.with_name(f"{target.name}.part")) if started else part.unlink()
+            part.replace(left) if started else part.unlink()
         if not isinstance(error, OSError):
             raise
         raise _refused(path, error) from error

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from torch import Tensor
 from adframe.errors import UserError
 from adframe.io import atomic
 from adframe.io.read import open_regular
+
+MAX_HEADER = 1 << 24  #: bytes; a model of ten thousand tensors needs a tenth of this
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -38,7 +42,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         UserError: the file is missing or damaged, or adframe did not write it.
     """
     try:
-        with open_regular(path), safe_open(path, framework="pt") as file:
+        with _checked(path), safe_open(path, framework="pt") as file:
             metadata = json.loads((file.metadata() or {}).get("adframe", "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, RuntimeError, TypeError) as error:
@@ -58,13 +62,36 @@ def read_facts(path: Path) -> dict[str, Any]:
         UserError: the file is missing or damaged, or adframe did not write it.
     """
     try:
-        with open_regular(path), safe_open(path, framework="pt") as file:
+        with _checked(path), safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {})["adframe"])["facts"]
     except (SafetensorError, OSError, ValueError, LookupError, TypeError) as error:
         raise UserError(f"{path}: damaged, or not written by adframe: {error}") from error
     if not isinstance(facts, dict):
         raise UserError(f"{path}: not written by adframe, or by another version")
     return facts
+
+
+@contextmanager
+def _checked(path: Path) -> Iterator[None]:
+    """Check that a file can be read whole, before the library opens it by its name.
+
+    Raises:
+        UserError: it is no regular file, or it or its header is too large.
+    """
+    with open_regular(path) as file:
+        size, header = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
+        if MAX_HEADER < header < size:  # a larger one is damaged
+            raise UserError(f"{path}: too large; its header has more than {MAX_HEADER} bytes")
+        if size > _memory():
+            raise UserError(f"{path}: larger than the memory of this machine")
+        yield
+
+
+def _memory() -> float:
+    """Bytes of memory of this machine; infinite if it is unknown."""
+    with suppress(AttributeError, ValueError, OSError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return float("inf")
 
 
 def _digest(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:

@@ -91,6 +91,11 @@ def prepare_streams() -> None:
     Where the caller has closed them, they become the null device. What their encoding cannot
     express is shown as an escape.
     """
+    for number in range(3):  # else the next file gets the number, and libraries print into it
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:

@@ -21,12 +21,14 @@ from typing import Any
 import pluggy
 
 from adframe.errors import PluginFault, UserError, did_you_mean
+from adframe.io.read import read_bytes
 from adframe.registry import blame, hookspecs
 from adframe.registry.entry_points import entry_points, prints_to_stderr, stops
 from adframe.registry.process_state import unchanged
 from adframe.registry.registry import Entry, Plugin, Registry, reason
 
 GROUP = "adframe"
+MAX_FILE = 1 << 24  #: bytes of a one-file plugin
 
 
 @dataclass
@@ -79,11 +81,16 @@ def installed() -> list[Source]:
 
 
 def from_file(path: str | Path) -> Source:
-    """One-file plugin, as for ``--plugin FILE.py``; its name is the name of the file."""
+    """One-file plugin, as for ``--plugin FILE.py``; its name is the name of the file.
+
+    Raises:
+        UserError: the file cannot be read, is too large, or is no regular file.
+    """
     path = Path(path)
+    code = read_bytes(path, MAX_FILE, f"plugin {path}")
 
     def load() -> ModuleType:
-        digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+        digest = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:8]
         name = re.sub(r"\W", "_", f"adframe_file_{path.stem}_{digest}")
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
@@ -91,7 +98,7 @@ def from_file(path: str | Path) -> Source:
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module  # dataclasses and pickle look up the module of a class by name
         try:
-            spec.loader.exec_module(module)
+            exec(compile(code, str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102
         except BaseException:
             del sys.modules[name]
             raise
@@ -117,10 +124,11 @@ def load_plugins(
             several.
     """
     sources = [*(installed() if sources is None else sources)]
-    files = list({Path(path).resolve(): path for path in files}.values())
+    files = list({os.path.realpath(path): path for path in files}.values())
     for path in files:
         if not os.path.isfile(path):
-            raise UserError(f"plugin {path}: no such file")
+            what = "not a regular file" if os.path.exists(path) else "no such file"
+            raise UserError(f"plugin {path}: {what}")
         sources.append(from_file(path))
     left_out = {_left_out(name, [source.plugin for source in sources]) for name in without}
 
@@ -165,6 +173,9 @@ def _load(plugin: Plugin, load: Callable[[], Any], loaded: LoadedPlugins) -> Non
         blame.remember(plugin.package or getattr(module, "__name__", ""), plugin.name)
         _check_api(module)
         _check_hooks(module, manager)
+        for other, known in manager.list_name_plugin():
+            if known is module:
+                raise PluginFault(f"is the same module as plugin '{other.rpartition('#')[2]}'")
         manager.register(module, name)
         others = [other for other in manager.get_plugins() if other is not module]
         register = manager.subset_hook_caller("adframe_register", others)

@@ -16,6 +16,7 @@ from adframe.config.compose import compose, set_node
 from adframe.config.model import RunConfig, validate_tree
 from adframe.config.yaml_tree import ConfigNode, map_tree
 from adframe.errors import KeyPath, UserError, did_you_mean
+from adframe.io.paths import expand_user
 from adframe.registry.loading import LoadedPlugins
 from adframe.tables.definition import Budget, Source, Table, Task
 
@@ -100,7 +101,7 @@ def make_grid(
     groups = dict.fromkeys(task.group for task in tasks)
     needed = {every[name] for name in wanted} if need_data else set()
     sources = {group: _source(table, group, root, group in needed) for group in groups}
-    place = str(root.expanduser().resolve())
+    place = os.path.realpath(expand_user(root))
     cells: list[Cell] = []
     problems: dict[str, None] = {}
     for name, row in table.file.rows.items():
@@ -145,7 +146,7 @@ def _changed(tree: ConfigNode, changes: list[ConfigNode], root: str) -> ConfigNo
 def _source(table: Table, group: str, root: Path, need_data: bool) -> Source:
     forms = table.file.data[table.file.tasks[group].data]
     for form in forms:
-        if form.holds is None or os.path.exists(root.expanduser() / form.holds):
+        if form.holds is None or os.path.exists(expand_user(root) / form.holds):
             return form
     if not need_data:
         return forms[0]

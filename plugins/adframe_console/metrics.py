@@ -54,5 +54,5 @@ def _opener(path: str, flags: int) -> int:
 def _epoch(line: bytes) -> float:
     try:
         return float(json.loads(line)["epoch"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return float("inf")

@@ -18,13 +18,14 @@ def show(report: Report) -> None:
     Names are never broken: where sets or scorers are too many for the width, each figure has a
     line. A scorer that failed has no figures.
     """
-    floor = {f"pixels, {measure}": outcome for measure, outcome in report.floor.items()}
+    floor = {_printable(f"pixels, {measure}"): outcome for measure, outcome in report.floor.items()}
     scorers = {**report.outcomes, **floor}
     lines = [["outliers", *scorers]]
     parts = list(dict.fromkeys(part for scorer in scorers.values() for part in scorer.auroc))
     lines += [[part, *(_figure(s.auroc.get(part)) for s in scorers.values())] for part in parts]
     if len(parts) > 1:
         lines.append(["mean", *(_figure(s.mean if s.auroc else None) for s in scorers.values())])
+    lines = [[_printable(cell) for cell in line] for line in lines]
     turned = [list(line) for line in zip(*lines, strict=True)]
     turned[0][0] = "scorer"
     console = Console(markup=False, emoji=False, highlight=False)
@@ -67,5 +68,5 @@ def _table(lines: Lines, title: str, floor: Container[str]) -> Table:
 
 
 def _printable(text: str) -> str:
-    """Escape control characters in a path, which could control the terminal."""
+    """Escape control characters in names and paths, which could control the terminal."""
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
