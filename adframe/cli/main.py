@@ -56,7 +56,7 @@ def _status(words: list[str], stop: Stop) -> int:
         error_line(str(stopped) or "interrupted")
         return getattr(stopped, "status", 130)
     except BaseException as error:
-        if stop.asked:  # a library turned it into an error of its own
+        if stop.asked:  # a library has raised another error because of it
             error_line("interrupted")
             return 128 + stop.asked
         line = _failure(error)
@@ -70,14 +70,14 @@ def _status(words: list[str], stop: Stop) -> int:
 
 
 def _end_with_threads(status: int) -> None:
-    """End the process if threads go on, such as those of a plugin, after a time to finish."""
+    """End the process if threads continue, such as those of a plugin, after a time to finish."""
     end = time.monotonic() + THREADS_END
     rest = [t for t in threading.enumerate() if not t.daemon and t is not threading.main_thread()]
     for thread in rest:
         thread.join(max(0.0, end - time.monotonic()))
     alive = [thread.name for thread in rest if thread.is_alive()]
     if alive:
-        error_line(f"ended with threads that go on: {', '.join(alive)}")
+        error_line(f"ended with threads that continue: {', '.join(alive)}")
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()

@@ -35,7 +35,7 @@ def watched_workers(loader: DataLoader[Any]) -> Iterator[Iterator[Any]]:
             raise ProcessLost(f"{text}; is memory full? workers: 0 needs none") from error
         raise
     finally:
-        del batches  # asks the workers to end
+        del batches  # ends the workers
         for worker in workers:
             with suppress(ValueError):  # it is closed
                 if worker.is_alive():

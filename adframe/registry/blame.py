@@ -21,7 +21,7 @@ from adframe.registry.registry import entry_of, message, reason
 #: Environment variable; if it is not empty, the traceback of a fault in a plugin is printed.
 TRACEBACK = "ADFRAME_TRACEBACK"
 
-#: What torch, oneDNN, CUDA, C++ and the loader of libraries say when memory is full.
+#: What torch, oneDNN, CUDA, C++ and the loader of libraries report when memory is full.
 _MEMORY = (
     "allocate", "alloc failed", "bad_alloc", "out of memory", "could not create a primitive",
     "could not create a memory", "failed to map segment", "can't start new thread",
