@@ -1,12 +1,14 @@
 """Kills a small run at random moments until it is done. Compares it with an undisturbed run.
 
     python benchmarks/kill.py --kills 20 --seed 0
+    python benchmarks/kill.py --kills 20 --seed 0 --workers 2
 
 Every attempt is a separate process, forked from one that has imported everything. SIGKILL ends it:
 at a random time, before an optimizer step, while a file is half written, before or after its
 renaming, or while images are scored. Sometimes SIGTERM ends it; then it must save and end with
-status 143. Each next attempt resumes. In the end weights, optimizer state, scores, metrics and
-result must equal those of the undisturbed run byte for byte, except for wall times.
+status 143. With ``--workers``, processes decode the images, and SIGTERM goes to all of them, as
+batch systems send it. Each next attempt resumes. In the end weights, optimizer state, scores,
+metrics and result must equal those of the undisturbed run byte for byte, except for wall times.
 """
 
 from __future__ import annotations
@@ -65,6 +67,7 @@ def attempt(words: list[str], log: Path, moment: str, count: int, after: float) 
     child = os.fork()
     if child == 0:
         status = 70
+        os.setpgid(0, 0)
         try:
             output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(output, 1)
@@ -86,7 +89,10 @@ def attempt(words: list[str], log: Path, moment: str, count: int, after: float) 
             if done:
                 return os.waitstatus_to_exitcode(status)
             time.sleep(0.005)
-        os.kill(child, signal.SIGKILL if moment == "time" else signal.SIGTERM)
+        if moment == "time":
+            os.kill(child, signal.SIGKILL)
+        else:
+            os.killpg(child, signal.SIGTERM)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
@@ -192,6 +198,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20, help="SIGKILLs over all runs, at least")
     parser.add_argument("--each", type=int, default=8, help="interruptions per run, at most")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, help="processes that decode the images")
     options = parser.parse_args()
     torch.set_num_threads(1)
     seed, kills, stops = options.seed, 0, 0
@@ -203,6 +210,8 @@ def main() -> int:
         while kills < options.kills:
             every = ("1", "3", "1s")[seed % 3]
             words = ["run", str(config), "--set", f"train.checkpoint_every={every}"]
+            if options.workers is not None:
+                words += ["--set", f"dataset.workers={options.workers}"]
             try:
                 if every not in expected:
                     expected[every] = undisturbed(words, work, every)
