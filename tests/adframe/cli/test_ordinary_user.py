@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import adframe
 from adframe.cli.main import main
 
 NOBODY = 65534
