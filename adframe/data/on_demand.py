@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from adframe.data.decode import ImageError, attempt, decoded
 from adframe.data.lazy import LazyImages
+from adframe.data.workers import belong_to, watched_workers
 from adframe.io.paths import AnyPath
 
 MAX_WORKERS = 8  # of ``workers: auto``; a guess
@@ -56,19 +57,21 @@ class LazyImageFiles(LazyImages):
 
         Raises:
             ImageError: as for ``index_select``.
+            ProcessLost: a worker has ended.
         """
         loader: DataLoader[str] = DataLoader(
             self._paths,  # type: ignore[arg-type]  # a list has the methods it calls
             batch_sampler=[rows.tolist() for rows in order],
             num_workers=self._workers,
             collate_fn=self._decode,
-            worker_init_fn=_leave_signals,
+            worker_init_fn=partial(belong_to, os.getpid()),
             generator=torch.Generator(),  # the global one belongs to the run
         )
-        for batch in loader:
-            if isinstance(batch, ImageError):
-                raise batch
-            yield batch
+        with watched_workers(loader) as batches:
+            for batch in batches:
+                if isinstance(batch, ImageError):
+                    raise batch
+                yield batch
 
     def _decode(self, paths: list[str]) -> Tensor | ImageError:
         """Decodes a batch in a worker. Returns errors, because a raised one prints a traceback."""
@@ -120,12 +123,3 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _leave_signals(worker: int) -> None:
-    """Makes a worker ignore Ctrl-C and the first SIGTERM, which reach the whole process group.
-
-    The run handles them. A second SIGTERM ends the worker, and so does the end of the run.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))

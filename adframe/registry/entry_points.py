@@ -14,7 +14,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
-from adframe.errors import PluginFault, one_line
+from adframe.errors import PluginFault, Stopped, one_line
 
 PLUGINS = "adframe"  # the group of plugins
 
@@ -89,8 +89,8 @@ def stops(error: BaseException) -> bool:
     Code that raises KeyboardInterrupt ends at a ``raise`` statement. A signal ends at any
     other instruction, or in a handler of adframe.
     """
-    if not isinstance(error, KeyboardInterrupt):
-        return False
+    if isinstance(error, Stopped) or not isinstance(error, KeyboardInterrupt):
+        return isinstance(error, Stopped)
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next

@@ -16,8 +16,7 @@ from adframe.data import decode, lazy, on_demand
 from adframe.data.decode import ImageError
 from adframe.data.lazy import sha256, subset
 from adframe.data.load import open_images, read_images
-from adframe.engine.interrupt import Stopped
-from adframe.errors import UserError
+from adframe.errors import Stopped, UserError
 
 # From Python 3.12 on: it is said of every fork beside another thread.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -108,15 +107,6 @@ def test_auto_is_a_worker_a_core_within_bounds(paths, monkeypatch):
 def test_what_workers_hand_over_survives_the_way():
     error = pickle.loads(pickle.dumps(ImageError("a.png: not an image")))
     assert (type(error), str(error)) == (ImageError, "a.png: not an image")
-
-
-def test_a_worker_leaves_signals_to_the_run(monkeypatch):
-    done = {}
-    monkeypatch.setattr(signal, "signal", done.__setitem__)
-    on_demand._leave_signals(0)
-    assert done[signal.SIGINT] is signal.SIG_IGN
-    done[signal.SIGTERM](signal.SIGTERM, None)  # the first does nothing but make way for another
-    assert done[signal.SIGTERM] is signal.SIG_DFL
 
 
 def _settings(toy, workers):
