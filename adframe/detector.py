@@ -45,6 +45,7 @@ class Detector:
         self.method = assembly.method
         self.shifts = assembly.shifts
         self.scorers = assembly.scorers
+        self.depth = assembly.dataset.depth  #: bits of deep grey in files, as in training
         self.size = tuple(size)  #: channels, height, width of the training images
 
     def __repr__(self) -> str:
@@ -82,14 +83,11 @@ class Detector:
         Yields:
             Each path with its score, in the order given; or with an ``ImageError`` if the file is
             unreadable.
-
-        Raises:
-            UserError: the training images were not square.
         """
         size = self._side()
         rest = iter([paths] if isinstance(paths, str | os.PathLike) else paths)
         while block := list(islice(rest, BLOCK)):
-            images = list(attempt_all(block, size))
+            images = list(attempt_all(block, size, self.depth))
             readable = [image for image in images if isinstance(image, Tensor)]
             scores = iter(self._score(torch.stack(readable)).tolist() if readable else [])
             for path, image in zip(block, images, strict=True):
@@ -135,9 +133,9 @@ class Detector:
         if isinstance(images, Tensor | np.ndarray):
             return self._checked(images)
         if paths := _paths(images):
-            return read_images(paths, self._side())
+            return read_images(paths, self._side(), self.depth)
         found = [
-            as_pixels(image, self._side())[None]
+            as_pixels(image, self._side(), self.depth)[None]
             if isinstance(image, Image)
             else self._pixels(image)
             for image in images
@@ -163,11 +161,8 @@ class Detector:
     def _nothing(self) -> Tensor:
         return torch.empty(0, *self.size, dtype=torch.uint8)
 
-    def _side(self) -> int:
-        _, height, width = self.size
-        if height != width:
-            raise UserError("image files can be scored only by a detector of square images")
-        return height
+    def _side(self) -> tuple[int, ...]:
+        return self.size[1:]  # height, width
 
 
 def _listed(images: ImagesLike) -> Tensor | np.ndarray | list[OneImage]:
