@@ -31,8 +31,7 @@ TINY = 2560  # bytes of a file below which threads do not pay: docs/performance/
 
 Size = int | Sequence[int]  #: side of a square, or height and width, in pixels
 
-# Pillow's warnings name no file. Most are about metadata, which is not used; what makes an image
-# unreadable or too large is an error here, with the file's name.
+# Pillow's warnings name no file. What makes an image unreadable is an error here, which does.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 

@@ -1,4 +1,4 @@
-"""Finds image files in folders, by the same rule for training images, outliers and files to score."""
+"""Finds image files in folders: the same files in training and in scoring."""
 
 from __future__ import annotations
 
