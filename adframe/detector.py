@@ -48,6 +48,7 @@ class Detector:
         self.method = assembly.method
         self.shifts = assembly.shifts
         self.scorers = assembly.scorers
+        self.depth = assembly.dataset.depth  #: bits of deep grey in files, as in training
         #: channels, height, width of the training images
         self.size: tuple[int, ...] = tuple(facts["image_size"])
 
@@ -97,12 +98,12 @@ class Detector:
             unreadable.
 
         Raises:
-            UserError: the training images were not square, or one of the paths is no path.
+            UserError: one of the paths is no path.
         """
         size = self._side()
         rest = each(paths)
         while block := list(islice(rest, BLOCK)):
-            images = list(attempt_all(block, size))
+            images = list(attempt_all(block, size, self.depth))
             readable = [image for image in images if isinstance(image, Tensor)]
             scores = iter(self._score(torch.stack(readable)).tolist() if readable else [])
             for path, image in zip(block, images, strict=True):
@@ -149,9 +150,9 @@ class Detector:
         if isinstance(images, Tensor | np.ndarray):
             return self._of_arrays(images)
         if paths := paths_of(images):
-            return read_images(paths, self._side())
+            return read_images(paths, self._side(), self.depth)
         found = [
-            as_pixels(image, self._side())[None]
+            as_pixels(image, self._side(), self.depth)[None]
             if isinstance(image, Image)
             else self._pixels(image)
             for image in images
@@ -162,17 +163,14 @@ class Detector:
         batch = as_batch(pixels)
         if batch.dtype == np.uint8 and batch.shape[1:] == (*self.size[1:], 3):
             return torch.from_numpy(np.array(batch.transpose(0, 3, 1, 2), order="C"))
-        found = [as_pixels(image, self._side())[None] for image in as_images(batch)]
+        found = [as_pixels(image, self._side(), self.depth)[None] for image in as_images(batch)]
         return torch.cat([self._nothing(), *found])
 
     def _nothing(self) -> Tensor:
         return torch.empty(0, *self.size, dtype=torch.uint8)
 
-    def _side(self) -> int:
-        _, height, width = self.size
-        if height != width:
-            raise UserError("image files can be scored only by a detector of square images")
-        return height
+    def _side(self) -> tuple[int, ...]:
+        return self.size[1:]  # height, width
 
 
 def load(

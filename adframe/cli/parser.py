@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
@@ -32,6 +33,9 @@ class Parser(argparse.ArgumentParser):
             UserError: always.
         """
         raise UserError(f"{self.prog}: {message} ({self.prog} --help)")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        (file or sys.stderr).write(message)  # argparse would ignore a full disk
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse the arguments of a verb.

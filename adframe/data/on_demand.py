@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from adframe.data.decode import ImageError, attempt, decoded
+from adframe.data.decode import ImageError, Size, attempt, decoded
 from adframe.data.lazy import LazyImages
 from adframe.data.workers import belong_to, watched_workers
 from adframe.io.paths import AnyPath
@@ -24,15 +24,20 @@ class LazyImageFiles(LazyImages):
 
     Args:
         paths: the files.
-        size: as for ``read_image``.
+        size, depth: as for ``read_image``.
         shape: shape of all decoded images, (N, 3, H, W).
         workers: number of processes that decode the next batches; 0 decodes in this process.
     """
 
     def __init__(
-        self, paths: Sequence[str], size: int | None, shape: Sequence[int], workers: int
+        self,
+        paths: Sequence[str],
+        size: Size | None,
+        shape: Sequence[int],
+        workers: int,
+        depth: int | None = None,
     ) -> None:
-        self._paths, self._size, self._workers = paths, size, workers
+        self._paths, self._size, self._workers, self._depth = paths, size, workers, depth
         self.shape = torch.Size(shape)
 
     def index_select(self, dim: int, rows: Tensor) -> Tensor:
@@ -43,14 +48,15 @@ class LazyImageFiles(LazyImages):
         """
         pixels = torch.empty(len(rows), *self.shape[1:], dtype=torch.uint8)
         paths = [self._paths[row] for row in rows.tolist()]
-        for index, image in decoded(paths, self._size) if paths else ():
+        for index, image in decoded(paths, self._size, depth=self._depth) if paths else ():
             pixels[index] = self._same(paths[index], image)
         return pixels
 
     def subset(self, rows: Tensor) -> LazyImageFiles:
         """Selects some of these files, without reading them."""
         paths = [self._paths[row] for row in rows.tolist()]
-        return LazyImageFiles(paths, self._size, [len(paths), *self.shape[1:]], self._workers)
+        shape = [len(paths), *self.shape[1:]]
+        return LazyImageFiles(paths, self._size, shape, self._workers, self._depth)
 
     def batches(self, order: Sequence[Tensor]) -> Iterator[Tensor]:
         """Yields the images of each item of ``order``; workers decode two batches ahead.
@@ -78,7 +84,7 @@ class LazyImageFiles(LazyImages):
         pixels = torch.empty(len(paths), *self.shape[1:], dtype=torch.uint8)
         try:
             for row, path in zip(pixels, paths, strict=True):
-                row.copy_(self._same(path, attempt(path, self._size)))
+                row.copy_(self._same(path, attempt(path, self._size, self._depth)))
         except ImageError as error:
             return error
         return pixels
@@ -92,14 +98,18 @@ class LazyImageFiles(LazyImages):
 
 
 def on_demand(
-    paths: Sequence[AnyPath], size: int | None, skip_unreadable: bool, workers: int | None
+    paths: Sequence[AnyPath],
+    size: Size | None,
+    skip_unreadable: bool,
+    workers: int | None,
+    depth: int | None = None,
 ) -> tuple[LazyImageFiles, list[int]]:
     """Opens image files for decoding on demand; also returns their indices in ``paths``.
 
     Each file is decoded once now, so that unreadable files are found at the start.
 
     Args:
-        paths, size: as for ``read_images``.
+        paths, size, depth: as for ``read_images``.
         skip_unreadable: skip unreadable files, with a warning.
         workers: as for ``LazyImageFiles``; None is one for each core, at most 8.
 
@@ -107,13 +117,14 @@ def on_demand(
         ImageError, UserError: as for ``read_images``.
     """
     digest, shape, kept = hashlib.sha256(), torch.Size(), list[int]()
-    for index, image in decoded(paths, size, skip_unreadable):
+    for index, image in decoded(paths, size, skip_unreadable, depth):
         digest.update(image.contiguous().numpy().data)
         kept.append(index)
         shape = image.shape
     if workers is None:
         workers = min(MAX_WORKERS, _cores())
-    files = LazyImageFiles([str(paths[row]) for row in kept], size, [len(kept), *shape], workers)
+    names = [str(paths[row]) for row in kept]
+    files = LazyImageFiles(names, size, [len(kept), *shape], workers, depth)
     files.sha256 = digest.hexdigest()
     return files, kept
 

@@ -98,7 +98,7 @@ def from_file(path: str | Path) -> Source:
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module  # dataclasses and pickle look up the module of a class by name
         try:
-            exec(compile(code, str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102
+            exec(compile(code, path, "exec", dont_inherit=True), vars(module))  # noqa: S102
         except BaseException:
             del sys.modules[name]
             raise

@@ -336,12 +336,29 @@ def test_only_a_block_of_files_is_asked_for_ahead(folder, written, monkeypatch):
     assert len(asked) == 3
 
 
-def test_images_that_are_not_square_are_scored_as_pixels_only(folder):
+def test_images_that_are_not_square_are_scored_as_pixels_and_as_files(folder, tmp_path):
     detector = adframe.load(folder)
     detector.size = (3, 16, 20)
-    assert detector.score(np.zeros((16, 20, 3), np.uint8)).shape == (1,)
-    with pytest.raises(UserError, match="only by a detector of square images"):
-        detector.score("photo.jpg")
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 20, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    assert detector.score(tmp_path / "wide.png") == detector.score(pixels)
+
+
+def test_files_of_deep_grey_are_read_as_in_training(toy, tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("good", "bad"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for index in range(4):
+            values = rng.integers(0, 4096, (16, 16), dtype=np.uint16)
+            Image.fromarray(values).save(tmp_path / "data" / name / f"{index}.png")
+    table = f"dataset={{name: image_folder, root: {tmp_path / 'data'}, normal: good, depth: 12}}"
+    adframe.run(toy(table, "train.epochs=1"), tmp_path / "run")
+    detector = adframe.load(tmp_path / "run")
+    bright = Image.fromarray(np.full((16, 16), 4095, np.uint16))
+    bright.save(tmp_path / "bright.png")
+    white = np.full((16, 16, 3), 255, np.uint8)
+    assert detector.score(tmp_path / "bright.png") == detector.score(white)
+    assert detector.score(bright) == detector.score(white)
 
 
 # --- fitting again -------------------------------------------------------------------------------

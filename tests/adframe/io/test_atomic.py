@@ -1,4 +1,5 @@
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from safetensors.torch import save_file
 
 from adframe.errors import UserError
 from adframe.io import atomic
-from adframe.io.tensors import read_tensors, write_tensors
+from adframe.io.tensors import read_facts, read_tensors, write_tensors
 
 TENSORS = {
     "whole": torch.tensor([[1.5, -2.0], [float("inf"), 0.0]]),
@@ -197,3 +198,40 @@ def test_a_new_file_has_the_permissions_that_the_user_wants(tmp_path):
     finally:
         os.umask(before)
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "é" * 127, "漢" * 85, os.fsdecode(b"\xff" * 255)])
+def test_a_name_as_long_as_a_name_can_be_is_written(tmp_path, name):
+    with atomic.atomic_write(tmp_path / name) as file:
+        file.write(b"x")
+        (temporary,) = os.listdir(tmp_path)
+        assert atomic.is_temporary(temporary)
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_writers_at_once_are_each_whole_and_leave_nothing(tmp_path):
+    path = tmp_path / "file"
+    texts = [str(number) * 5000 for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda text: atomic.write(path, text), texts * 5))
+    assert path.read_text() in texts
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_tensors_larger_than_the_memory_are_refused(tmp_path):
+    path = tmp_path / "x.safetensors"
+    with path.open("wb") as file:
+        file.truncate(1 << 43)  # a hole: it takes no room
+    for read in (read_tensors, read_facts):
+        with pytest.raises(UserError, match="larger than the memory of this machine"):
+            read(path)
+
+
+def test_a_header_without_end_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "x.safetensors"
+    with path.open("wb") as file:
+        file.write((1 << 26).to_bytes(8, "little"))
+        file.truncate(1 << 27)
+    for read in (read_tensors, read_facts):
+        with pytest.raises(UserError, match=r"too large; its header has more than \d+ bytes"):
+            read(path)

@@ -1,9 +1,12 @@
 """Files are read whole only if they are regular and of limited size."""
 
 import os
+import threading
+from contextlib import suppress
 
 import pytest
 
+from adframe.config.model import load_config
 from adframe.config.yaml_tree import read_file
 from adframe.errors import UserError
 from adframe.io.atomic import read_json
@@ -52,3 +55,51 @@ def test_names_that_are_not_utf8_survive_a_round_through_text(tmp_path):
     path = tmp_path / "names"
     path.write_bytes(b"caf\xe9\xff \xc3\xa9\n")
     assert os.fsencode(read_text(path)) == path.read_bytes()
+
+
+@pytest.mark.parametrize("data", [b"seed: 1\n", b"x" * 100_000])
+def test_a_pipe_is_read_only_where_it_is_wanted(data):
+    for pipes in (True, False):
+        reader, writer = os.pipe()
+        thread = threading.Thread(target=lambda to=writer: _send(to, data))
+        thread.start()
+        try:
+            if pipes:
+                assert read_bytes(f"/dev/fd/{reader}", pipes=True) == data
+            else:
+                with pytest.raises(UserError, match="is not a regular file"):
+                    read_bytes(f"/dev/fd/{reader}")
+        finally:
+            os.close(reader)
+            thread.join()
+
+
+def _send(writer, data):
+    with suppress(BrokenPipeError), os.fdopen(writer, "wb") as file:
+        file.write(data)
+
+
+def test_a_pipe_without_a_writer_is_empty_and_one_without_end_is_too_large(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert read_bytes(tmp_path / "pipe", pipes=True) == b""
+    reader, writer = os.pipe()
+    os.write(writer, b"123456789")
+    try:
+        with pytest.raises(UserError, match="more than 8 bytes"):
+            read_bytes(f"/dev/fd/{reader}", 8, pipes=True)
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_a_config_may_come_from_a_pipe_and_what_it_extends_may_not(tmp_path, toy_file):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "x.yaml").write_text("extends: pipe\n")
+    with pytest.raises(UserError, match=r"pipe: is not a regular file"):
+        load_config(tmp_path / "x.yaml")
+    reader, writer = os.pipe()
+    _send(writer, f"extends: {toy_file}\nseed: 7\n".encode())
+    try:
+        assert load_config(f"/dev/fd/{reader}").seed == 7
+    finally:
+        os.close(reader)

@@ -10,7 +10,7 @@ import pytest
 from adframe import hookimpl
 from adframe.cli.main import main
 from adframe.errors import UnknownComponent, UserError
-from adframe.registry.loading import Source, installed, load_plugins
+from adframe.registry.loading import Source, from_file, installed, load_plugins
 from adframe.registry.registry import Plugin
 
 FILE = """
@@ -298,6 +298,32 @@ def test_a_file_that_does_not_load_is_the_users_error(write, name, text, message
 def test_a_file_that_is_not_there_is_the_users_error(tmp_path):
     with pytest.raises(UserError, match="no such file$"):
         load_plugins([tmp_path / "no.py"], sources=[])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "large", "circle", "not UTF-8"])
+def test_a_file_that_cannot_be_a_plugin_is_one_line_and_is_not_waited_for(tmp_path, kind):
+    path = tmp_path / "mine.py"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "circle":
+        path.symlink_to(path)
+    elif kind == "large":
+        with path.open("wb") as file:
+            file.truncate(1 << 40)
+    else:
+        path.write_bytes(b"x = '\xff'")
+    with pytest.raises(UserError) as caught:
+        load_plugins([path], sources=[])
+    assert str(caught.value).startswith(f"plugin {path}: ")
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == [path]
+    if kind in ("pipe", "device", "folder", "circle"):
+        with pytest.raises(UserError):
+            from_file(path)
 
 
 # --- what is said of each fault, word for word --------------------------------------------------

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import types
 
@@ -67,6 +68,28 @@ def test_a_path_is_no_markup_and_steers_nothing(capsys, tmp_path):
     report.out = tmp_path / "[red]\x1b[31mrun"
     show(report)
     assert f"run folder: {tmp_path}/[red]\\x1b[31mrun\n" in capsys.readouterr().out
+
+
+def test_names_of_sets_and_scorers_are_no_markup_and_steer_nothing(capsys, monkeypatch):
+    """A name may be that of a class folder."""
+    monkeypatch.setenv("COLUMNS", "200")
+    odd, safe = "[red]a[/] \x1b[31m\n\u202e\udc80", "[red]a[/] \\x1b[31m\\n\\u202e\\udc80"
+    sets, other = Outcome({odd: 0.5, "svhn": 0.75}, {}), Outcome({odd: 0.25, "svhn": 0.5}, {})
+    report = Report({f"s{odd}": sets, "nearest": other}, {odd: other}, 61.0, 7)
+    show(report)
+    printed = capsys.readouterr().out
+    for text in (safe, f"s{safe}", f"pixels, {safe}", "0.7500"):
+        assert text in printed
+    assert not set("\x1b\u202e\udc80") & set(printed)
+
+
+def test_a_log_that_is_not_ours_is_begun_again(tmp_path):
+    run = types.SimpleNamespace(out=tmp_path, step=4, epoch_metrics={"loss": 1.5})
+    for line in ("[" * 99_999, "[1]", '{"epoch": [1]}', "\udc80", "{}"):
+        (tmp_path / "metrics.jsonl").write_bytes(os.fsencode(f"{line}\n"))
+        MetricLog(run).adframe_epoch_end(run, 3)
+        (row,) = (tmp_path / "metrics.jsonl").read_text().splitlines()
+        assert json.loads(row)["epoch"] == 3
 
 
 def test_a_resumed_log_drops_what_is_trained_again(tmp_path):
