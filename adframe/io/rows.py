@@ -21,7 +21,7 @@ Output = TextIO | io.TextIOBase
 
 
 class RowWriter:
-    """Writes rows of CSV; a reader of CSV gives the same cells back, whatever names they hold."""
+    """Writes rows of CSV; read as CSV, they have the same cells, whatever names these hold."""
 
     def __init__(self, stream: Output) -> None:
         self._plain = csv.writer(stream, lineterminator="\n")
