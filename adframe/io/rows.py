@@ -21,7 +21,7 @@ Output = TextIO | io.TextIOBase
 
 
 class RowWriter:
-    """Writes rows of CSV; read as CSV, they have the same cells, whatever names these hold."""
+    """Writes rows of CSV that can be read again, also if a cell has a carriage return."""
 
     def __init__(self, stream: Output) -> None:
         self._plain = csv.writer(stream, lineterminator="\n")
