@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from adframe.config.model import RunConfig, load_config
+from adframe.config.model import RunConfig, load_config, validate_tree
+from adframe.config.yaml_tree import parse
+from adframe.data.arrays import ImagesLike, as_batch, as_images, listed, paths_of
 from adframe.data.decode import ImageError, as_pixels, attempt_all, report_unreadable
 from adframe.data.load import read_images
 from adframe.engine import model_file
 from adframe.engine.build import Assembly, assemble
 from adframe.engine.evaluate import fit, score
+from adframe.engine.global_state import kept
 from adframe.errors import UserError
 from adframe.interfaces import Images
-from adframe.io.paths import AnyPath
+from adframe.io.paths import AnyPath, each
+from adframe.registry.loading import installed
 
 BLOCK = 256  # files that are decoded and then scored together
-
-OneImage = AnyPath | Image | np.ndarray | Tensor
-ImagesLike = OneImage | Iterable[OneImage]
 
 
 class Detector:
     """A trained method with its fitted scorers; ``adframe.load`` reads it from a run folder.
 
-    Scores are those of the first scorer.
+    Scores are those of the first scorer. A detector can be pickled and copied, so that other
+    processes can use it; the files of its plugins are loaded there again.
 
     Example::
 
@@ -40,31 +42,43 @@ class Detector:
         detector.score(adframe.find_images("new"))  # one score for each file
     """
 
-    def __init__(self, config: RunConfig, assembly: Assembly, size: Sequence[int]) -> None:
+    def __init__(self, config: RunConfig, assembly: Assembly, facts: Mapping[str, Any]) -> None:
         self.config = config
+        self._facts = facts
         self.method = assembly.method
         self.shifts = assembly.shifts
         self.scorers = assembly.scorers
-        self.size = tuple(size)  #: channels, height, width of the training images
+        self.depth = assembly.dataset.depth  #: bits of deep grey in files, as in training
+        #: channels, height, width of the training images
+        self.size: tuple[int, ...] = tuple(facts["image_size"])
 
     def __repr__(self) -> str:
         names = ", ".join(spec.entry.name for spec in self.config.scorer)
         pixels = "x".join(map(str, self.size[1:]))
         return f"Detector({self.config.backbone.entry.name}, {names}, {pixels} pixels)"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the config, the paths of plugin files, and what was learned."""
+        loaded = {plugin.key for plugin in self.config.loaded.registry.plugins}
+        without = [one.plugin.key for one in installed() if one.plugin.key not in loaded]
+        model = model_file.packed(self.config, self.method, self.scorers, self._facts)
+        return _unpickled, (self.config.yaml(), self.config.plugins, without, *model)
+
     def score(self, images: ImagesLike) -> np.ndarray:
         """Anomaly scores, shape (N,), float32; higher is more anomalous.
 
         Args:
-            images: one image or several: paths or PIL images, which are resized and cropped as in
-                training; or uint8 arrays or tensors of the training images' size, (H, W, 3) or
-                (N, H, W, 3).
+            images: one image or several: paths, PIL images, arrays or tensors. All are resized and
+                cropped as in training. Arrays are uint8, uint16, or floating point in 0..1; of
+                shape (H, W), (H, W, C), (N, H, W, C) or (N, C, H, W), with 1, 3 or 4 channels.
+                A tensor may also be (C, H, W). They score as a PNG file of these pixels.
 
         Raises:
-            UserError: a file is unreadable, or pixels have another shape or type.
+            UserError: a file is unreadable, or pixels have another shape or type, or can be read
+                in two ways.
         """
-        images = _listed(images)
-        if paths := _paths(images):
+        images = listed(images)
+        if paths := paths_of(images):
             found = [result for _, result in self.score_files(paths)]
             errors = [error for error in found if isinstance(error, ImageError)]
             report_unreadable(errors, len(found), skip_unreadable=False)
@@ -84,12 +98,12 @@ class Detector:
             unreadable.
 
         Raises:
-            UserError: the training images were not square.
+            UserError: one of the paths is no path.
         """
         size = self._side()
-        rest = iter([paths] if isinstance(paths, str | os.PathLike) else paths)
+        rest = each(paths)
         while block := list(islice(rest, BLOCK)):
-            images = list(attempt_all(block, size))
+            images = list(attempt_all(block, size, self.depth))
             readable = [image for image in images if isinstance(image, Tensor)]
             scores = iter(self._score(torch.stack(readable)).tolist() if readable else [])
             for path, image in zip(block, images, strict=True):
@@ -113,7 +127,8 @@ class Detector:
                 raise UserError(f"{name} needs labelled inliers; train a run on them")
         train = self._unlabelled(images)
         outliers = None if exposed is None else self._unlabelled(exposed)
-        fit(self.scorers, self.method, self.shifts, train, self.config.seed, outliers)
+        with kept():
+            fit(self.scorers, self.method, self.shifts, train, self.config.seed, outliers)
         return self
 
     def _score(self, pixels: Tensor) -> Tensor:
@@ -131,63 +146,31 @@ class Detector:
 
     def _pixels(self, images: ImagesLike) -> Tensor:
         """Pixels of images, shape (N, 3, H, W), uint8."""
-        images = _listed(images)
+        images = listed(images)
         if isinstance(images, Tensor | np.ndarray):
-            return self._checked(images)
-        if paths := _paths(images):
-            return read_images(paths, self._side())
+            return self._of_arrays(images)
+        if paths := paths_of(images):
+            return read_images(paths, self._side(), self.depth)
         found = [
-            as_pixels(image, self._side())[None]
+            as_pixels(image, self._side(), self.depth)[None]
             if isinstance(image, Image)
             else self._pixels(image)
             for image in images
         ]
         return torch.cat([self._nothing(), *found])
 
-    def _checked(self, pixels: Tensor | np.ndarray) -> Tensor:
-        shape = list(pixels.shape)
-        if shape[:1] == [0]:
-            return self._nothing()
-        channels, *sides = self.size
-        expected = [*sides, channels]
-        sizes = shape[1:] if len(shape) == 4 else shape
-        if str(pixels.dtype).removeprefix("torch.") != "uint8" or sizes != expected:
-            raise UserError(
-                f"expected uint8 pixels of shape (N, {', '.join(map(str, expected))}), "
-                f"not {pixels.dtype} of shape {tuple(pixels.shape)}"
-            )
-        if isinstance(pixels, np.ndarray):
-            pixels = torch.from_numpy(np.array(pixels))  # torch wants it writable
-        return pixels.view(-1, *expected).permute(0, 3, 1, 2).contiguous()
+    def _of_arrays(self, pixels: Tensor | np.ndarray) -> Tensor:
+        batch = as_batch(pixels)
+        if batch.dtype == np.uint8 and batch.shape[1:] == (*self.size[1:], 3):
+            return torch.from_numpy(np.array(batch.transpose(0, 3, 1, 2), order="C"))
+        found = [as_pixels(image, self._side(), self.depth)[None] for image in as_images(batch)]
+        return torch.cat([self._nothing(), *found])
 
     def _nothing(self) -> Tensor:
         return torch.empty(0, *self.size, dtype=torch.uint8)
 
-    def _side(self) -> int:
-        _, height, width = self.size
-        if height != width:
-            raise UserError("image files can be scored only by a detector of square images")
-        return height
-
-
-def _listed(images: ImagesLike) -> Tensor | np.ndarray | list[OneImage]:
-    """Converts a single path or PIL image to a list of one; keeps arrays and lists."""
-    if isinstance(images, Tensor | np.ndarray):
-        of_paths = isinstance(images, np.ndarray) and images.dtype.kind in "OU"
-        return images.tolist() if of_paths else images
-    if isinstance(images, str | os.PathLike | Image):
-        return [images]
-    if isinstance(images, bytes) or not isinstance(images, Iterable):
-        raise UserError(f"expected an image or several, not {type(images).__name__}")
-    return list(images)
-
-
-def _paths(images: Tensor | np.ndarray | list[OneImage]) -> list[AnyPath]:
-    """Returns the images if all of them are paths, else an empty list."""
-    if not isinstance(images, list):
-        return []
-    paths = [path for path in images if isinstance(path, str | os.PathLike)]
-    return paths if len(paths) == len(images) else []
+    def _side(self) -> tuple[int, ...]:
+        return self.size[1:]  # height, width
 
 
 def load(
@@ -207,14 +190,32 @@ def load(
         UserError: the folder holds no finished run, or a file of it is damaged.
     """
     folder = Path(folder)
-    tensors, facts = model_file.model_facts(folder)
-    config = load_config(
-        folder / "config.yaml", plugins=plugins, without=without, allow_code=allow_code
-    )
-    model_file.check_model(folder, config, facts)
+    with kept():
+        model = model_file.model_facts(folder)
+        config = load_config(
+            folder / "config.yaml", plugins=plugins, without=without, allow_code=allow_code
+        )
+        model_file.check_model(folder, config, model[1])
+        return _restored(config, model, folder / "model.safetensors")
+
+
+def _restored(config: RunConfig, model: model_file.Model, path: Path) -> Detector:
+    tensors, facts = model
     assembly = assemble(config, classes=len(facts["classes"]))
-    model_file.restore_model(folder, (tensors, facts), config, assembly)
+    model_file.restore_model(path, (tensors, facts), config, assembly)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     assembly.method.to(torch.device(device)).to(memory_format=torch.channels_last)
     assembly.method.eval()
-    return Detector(config, assembly, facts["image_size"])
+    return Detector(config, assembly, facts)
+
+
+def _unpickled(
+    text: str, plugins: list[str], without: list[str], tensors: Any, facts: dict[str, Any]
+) -> Detector:
+    """The detector that ``Detector.__reduce__`` has pickled."""
+    here = {source.plugin.key for source in installed()}
+    without = [key for key in without if key in here]
+    with kept():
+        node = parse(text, "pickled config")
+        config = validate_tree(node, "pickled config", plugins, without, allow_code=True)
+        return _restored(config, (tensors, facts), Path("pickled detector"))

@@ -38,6 +38,22 @@ class TrainingError(Exception):
     """Error that ends training; files written before it stay."""
 
 
+class Stopped(KeyboardInterrupt):
+    """Exception of a command stopped by a signal; the message of a run names the step.
+
+    Attributes:
+        status: the exit status: 130 after Ctrl-C, 143 after SIGTERM.
+    """
+
+    def __init__(self, number: int, message: str = "interrupted") -> None:
+        super().__init__(message)
+        self.status = 128 + number
+
+
+class ProcessLost(TrainingError):  # noqa: N818
+    """Error for a process that decodes images and has ended; the run can be continued."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One problem of a config: file and line (``where``), key (``path``), and message."""

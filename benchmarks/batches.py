@@ -50,7 +50,7 @@ class Files(Dataset[torch.Tensor]):
         return len(self.paths)
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        with Image.open(self.paths[index]) as image:
+        with Image.open(self.paths[index], formats=["JPEG"]) as image:
             return pil_to_tensor(image.convert("RGB"))
 
 

@@ -3,6 +3,7 @@
 import ast
 import importlib.metadata
 import pkgutil
+import re
 import subprocess
 import sys
 import tomllib
@@ -65,6 +66,21 @@ def test_the_files_are_found():
     assert len(CORE) > 15
     assert len(PLUGINS) > 15
     assert len(PACKAGES) == len([path for path in PLUGINS if path.name == "plugin.py"])
+
+
+def test_what_is_imported_is_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = [*project["dependencies"], *project["optional-dependencies"]["demo"],
+             *project["optional-dependencies"]["faiss"]]  # fmt: skip
+    declared = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in lines}
+    modules = {"pil": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image",
+               "faiss": "faiss-cpu", "ruamel": "ruamel.yaml"}  # fmt: skip
+    imported = {name.partition(".")[0] for path in [*CORE, *PLUGINS] for name in _imports(path)}
+    foreign = {
+        name for name in imported - sys.stdlib_module_names if not name.startswith("adframe")
+    }
+    needed = {modules.get(name.lower(), name.lower().replace("_", "-")) for name in foreign}
+    assert needed <= declared, f"imported and not declared: {sorted(needed - declared)}"
 
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: path.name)

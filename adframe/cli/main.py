@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 
 from adframe._version import __version__
 from adframe.cli.parser import Help, Parser, fill, nearest_option, percent
+from adframe.engine.interrupt import Stop
 from adframe.errors import PluginFault, TrainingError, UserError, did_you_mean
 from adframe.io.terminal import drop_output, error_line, prepare_streams, status_lines
 from adframe.registry.blame import blame, out_of_memory, show_traceback, thread_lines
 from adframe.registry.verbs import VerbEntry, find_verbs, only
+
+THREADS_END = 5.0  # seconds that threads of plugins have to finish after a command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,36 +34,63 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     prepare_streams()
-    with status_lines(), thread_lines(error_line):
-        try:
-            return _call_and_flush(words)
-        except UserError as error:
-            error_line(error)
-            return 2
-        except BrokenPipeError:  # the reader of a pipe has ended, as `head` does
+    stop = Stop()
+    with stop.watching(), status_lines(), thread_lines(error_line):
+        status = _status(words, stop)
+    if argv is None:
+        _end_with_threads(status)
+    return status
+
+
+def _status(words: list[str], stop: Stop) -> int:
+    """Run one command, and show an error as one line."""
+    status = 1
+    try:
+        return _call_and_flush(words)
+    except UserError as error:
+        error_line(error)
+        return 2
+    except BrokenPipeError:  # the reader of a pipe has ended, as `head` does
+        drop_output()
+    except KeyboardInterrupt as stopped:
+        error_line(str(stopped) or "interrupted")
+        return getattr(stopped, "status", 130)
+    except BaseException as error:
+        if stop.asked:  # a library turned it into an error of its own
+            error_line("interrupted")
+            return 128 + stop.asked
+        line = _failure(error)
+        if line is None:  # a fault of adframe, or the end of the process after --help
+            raise
+        error_line(line)
+        if isinstance(error, OSError) and not out_of_memory(error):
             drop_output()
-            return 1
-        except KeyboardInterrupt as stopped:
-            error_line(str(stopped) or "interrupted")
-            return getattr(stopped, "status", 130)
-        except BaseException as error:
-            line = _failure(error)
-            if line is None:  # a fault of adframe, or the end of the process after --help
-                raise
-            error_line(line)
-            if not isinstance(error, OSError):
-                return 1
-            drop_output()
-            return 1 if error.filename is None else 2
+            status = 1 if error.filename is None else 2
+    return status
+
+
+def _end_with_threads(status: int) -> None:
+    """End the process if threads go on, such as those of a plugin, after a time to finish."""
+    end = time.monotonic() + THREADS_END
+    rest = [t for t in threading.enumerate() if not t.daemon and t is not threading.main_thread()]
+    for thread in rest:
+        thread.join(max(0.0, end - time.monotonic()))
+    alive = [thread.name for thread in rest if thread.is_alive()]
+    if alive:
+        error_line(f"ended with threads that go on: {', '.join(alive)}")
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(status)
 
 
 def _failure(error: BaseException) -> object:
     """The line for an error that is neither the user's nor adframe's; None for others."""
+    if out_of_memory(error):
+        return "out of memory; try a smaller network, batch or image size"
     if isinstance(error, OSError) and (error.errno is not None or blame(error) is None):
         where = "standard output" if error.filename is None else os.fsdecode(error.filename)
         return f"{where}: {error.strerror or error}"
-    if out_of_memory(error):
-        return "out of memory; try a smaller network, batch or image size"
     if isinstance(error, TrainingError):
         return error
     fault = blame(error)
@@ -86,9 +118,10 @@ def _call(words: list[str]) -> int:
     if name in verbs:
         _check_folder()
         try:
-            verb = only(verbs[name]).load()
+            entry = only(verbs[name])
+            verb = entry.load()
             parser = Parser(prog=f"adframe {name}", description=percent(verb.summary))
-            fill(parser, verbs[name][0], verb)
+            fill(parser, entry, verb)
         except PluginFault as fault:
             error_line(fault)
             return 1

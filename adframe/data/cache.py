@@ -23,7 +23,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from adframe.data.decode import RULES, ImageError, attempt, decoded, report_unreadable
+from adframe.data.decode import RULES, ImageError, Size, attempt, decoded, report_unreadable
 from adframe.errors import UserError
 from adframe.io.atomic import atomic_write
 from adframe.io.locks import lock_folder
@@ -41,7 +41,11 @@ class _Found(NamedTuple):
 
 
 def mapped(
-    paths: Sequence[AnyPath], size: int | None, skip_unreadable: bool, folder: Path
+    paths: Sequence[AnyPath],
+    size: Size | None,
+    skip_unreadable: bool,
+    folder: Path,
+    depth: int | None = None,
 ) -> tuple[Tensor, list[int]]:
     """Pixels of image files from the cache in ``folder``, which is built if it is missing.
 
@@ -57,15 +61,15 @@ def mapped(
             is full.
     """
     places = [os.path.abspath(path) for path in paths]
-    name = hashlib.sha256(json.dumps([places, size]).encode()).hexdigest()[:32]
-    path, made_of = folder / f"{name}.safetensors", _made_of(places, size)
-    found = _open(path, made_of, paths, size)
+    name = hashlib.sha256(json.dumps([places, size, depth]).encode()).hexdigest()[:32]
+    path, made_of = folder / f"{name}.safetensors", _made_of(places)
+    found = _open(path, made_of, paths, size, depth)
     if found is None:
         with _building(folder):
-            found = _open(path, made_of, paths, size, warn=True)
+            found = _open(path, made_of, paths, size, depth, warn=True)
             if found is None:
-                _build(path, made_of, paths, size, skip_unreadable)
-                found = _open(path, made_of, paths, size)
+                _build(path, made_of, paths, size, depth, skip_unreadable)
+                found = _open(path, made_of, paths, size, depth)
                 if found is None:
                     raise UserError(f"{path}: changed while the cache was built; run again")
                 return found.pixels, found.kept
@@ -73,10 +77,13 @@ def mapped(
     return found.pixels, found.kept
 
 
-def _made_of(places: Sequence[str], size: int | None) -> str:
-    """SHA-256 of all that the pixels depend on: files with size and time, decoders, ``size``."""
+def _made_of(places: Sequence[str]) -> str:
+    """SHA-256 of all that the pixels depend on: files with size and time, decoders.
+
+    The options are part of the name of the cache file.
+    """
     versions = [importlib.metadata.version(name) for name in ("pillow", "torchvision")]
-    digest = hashlib.sha256(json.dumps([RULES, versions, size]).encode())
+    digest = hashlib.sha256(json.dumps([RULES, versions]).encode())
     for place in places:
         try:
             facts = os.stat(place)
@@ -91,7 +98,8 @@ def _open(
     path: Path,
     made_of: str,
     paths: Sequence[AnyPath],
-    size: int | None,
+    size: Size | None,
+    depth: int | None,
     warn: bool = False,
 ) -> _Found | None:
     """Open a cache file; None if it is missing, outdated or damaged.
@@ -114,20 +122,27 @@ def _open(
         return None
     if outdated:
         return None
-    tried = [attempt(paths[row], size) for row in torch.nonzero(readable == 0).flatten().tolist()]
+    tried = [
+        attempt(paths[row], size, depth) for row in torch.nonzero(readable == 0).flatten().tolist()
+    ]
     errors = [error for error in tried if isinstance(error, ImageError)]
     kept = torch.nonzero(readable).flatten().tolist()
     return _Found(pixels, kept, errors) if len(errors) == len(tried) else None
 
 
 def _build(
-    path: Path, made_of: str, paths: Sequence[AnyPath], size: int | None, skip_unreadable: bool
+    path: Path,
+    made_of: str,
+    paths: Sequence[AnyPath],
+    size: Size | None,
+    depth: int | None,
+    skip_unreadable: bool,
 ) -> None:
     readable = torch.zeros(len(paths), dtype=torch.uint8)
     image = torch.empty(0)
     with atomic_write(path) as file:
         file.write(bytes(HEADER))
-        for index, image in decoded(paths, size, skip_unreadable):
+        for index, image in decoded(paths, size, skip_unreadable, depth):
             if not readable.any():
                 _check_disk(path.parent, len(paths), image)
             file.write(image.contiguous().numpy().data)

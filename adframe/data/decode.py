@@ -18,15 +18,21 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 from torch import Tensor
 
+from adframe.data.formats import readable
+from adframe.data.modes import GreyRange, grey_range, to_rgb
 from adframe.errors import UserError
 from adframe.io.paths import AnyPath
+from adframe.io.read import open_regular
 
-RULES = 1  # version of ``read_image``; raise it with each change of the pixels
+RULES = 2  # version of ``read_image``; raise it with each change of the pixels
 MAX_PIXELS = 89_478_485  # of one image: Pillow's limit against decompression bombs
 AT_ONCE = 8  # images that a thread decodes in one go
 TINY = 2560  # bytes of a file below which threads do not pay: docs/performance/notes.md
 
-# Too large images are refused here; a second warning by Pillow is not needed.
+Size = int | Sequence[int]  #: side of a square, or height and width, in pixels
+
+# Pillow's warnings name no file. What makes an image unreadable is an error here, which does.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 logger = logging.getLogger("adframe")
@@ -36,41 +42,57 @@ class ImageError(UserError):
     """Error for a file that is not a readable image; the message names the file."""
 
 
-def read_image(path: AnyPath, size: int | None = None) -> Tensor:
+def read_image(path: AnyPath, size: Size | None = None, depth: int | None = None) -> Tensor:
     """(3, H, W) uint8 RGB pixels of an image file.
 
     Grey is repeated to three channels. Transparent pixels are blended with white. 16-bit grey is
-    scaled to 8 bits. CMYK and palettes are converted. Of an animation, the first frame is read. The
-    EXIF orientation is applied.
+    scaled to 8 bits. CMYK, YCbCr, LAB and palettes are converted. Of an animation, the first frame
+    is read. The EXIF orientation is applied.
 
     Args:
         path: the file.
-        size: side of the result in pixels: the central square is resized to it (bilinear,
-            antialiased). By default the image keeps its size.
+        size, depth: as for ``read_images``; it is resized bilinearly, antialiased.
 
     Raises:
-        ImageError: the file is missing, truncated, not an image, or of more than 89 megapixels.
+        ImageError: the file is missing, truncated, not an image of the known formats, not a regular
+            file, or of more than 89 megapixels; or its values have no fixed range, such as
+            floating point.
     """
-    with _naming(path), Image.open(path) as opened:
+    with (
+        _naming(path),
+        open_regular(path) as file,
+        _naming(path),
+        Image.open(file, formats=readable()) as opened,
+    ):
         _check_count(opened, path)
-        if size is None or opened.size == (size, size):
+        grey = grey_range(opened, depth)
+        if size is None or opened.size == width_and_height(size):
             pixels = _plain_jpeg(opened)
             if pixels is not None:
                 return pixels
         ImageOps.exif_transpose(opened, in_place=True)
-        return _as_pixels(opened, size)
+        return _as_pixels(opened, size, grey)
 
 
-def as_pixels(image: Image.Image, size: int | None = None) -> Tensor:
+def as_pixels(image: Image.Image, size: Size | None = None, depth: int | None = None) -> Tensor:
     """The same pixels as by ``read_image``, of a PIL image; the image itself stays as it is.
 
     Raises:
-        ImageError: its file is truncated or closed, or it has more than 89 megapixels.
+        ImageError: its file is truncated or closed, or as for ``read_image``.
     """
     name = getattr(image, "filename", "") or f"PIL image of mode {image.mode}"
     with _naming(name):
         _check_count(image, name)
-        return _as_pixels(ImageOps.exif_transpose(image), size)
+        grey = grey_range(image, depth)
+        return _as_pixels(ImageOps.exif_transpose(image), size, grey)
+
+
+def width_and_height(size: Size) -> tuple[int, int]:
+    """A size in Pillow's order."""
+    if isinstance(size, int):
+        return size, size
+    height, width = size
+    return width, height
 
 
 def _check_count(image: Image.Image, name: AnyPath) -> None:
@@ -86,6 +108,8 @@ def _naming(path: AnyPath) -> Iterator[None]:
         yield
     except ImageError:
         raise
+    except UserError as error:  # it cannot be opened
+        raise ImageError(str(error)) from error
     except UnidentifiedImageError as error:
         raise ImageError(f"{path}: not an image") from error
     except Exception as error:  # a decoder may raise anything for a damaged file
@@ -132,26 +156,18 @@ _NOT_PLAIN = frozenset({"exif", "xmp", "adobe"})  # keys of Pillow's ``info``
 _RGB = 3  # torchvision's ImageReadMode
 
 
-def _as_pixels(image: Image.Image, size: int | None) -> Tensor:
-    image = _rgb(image)
+def _as_pixels(image: Image.Image, size: Size | None, grey: GreyRange) -> Tensor:
+    image = to_rgb(image, grey)
     if size is not None:
-        image = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)
+        image = ImageOps.fit(image, width_and_height(size), Image.Resampling.BILINEAR)
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16-bit grey: ``convert`` would clip, not scale
-        values = np.asarray(image, dtype=np.float64) / 257
-        image = Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
-    if "A" in image.getbands() or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        ground = Image.new("RGBA", rgba.size, "white")
-        image = Image.alpha_composite(ground, rgba)
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
 def decoded(
-    paths: Sequence[AnyPath], size: int | None = None, skip_unreadable: bool = False
+    paths: Sequence[AnyPath],
+    size: Size | None = None,
+    skip_unreadable: bool = False,
+    depth: int | None = None,
 ) -> Iterator[tuple[int, Tensor]]:
     """Index and (3, H, W) uint8 pixels of each image file, in order, decoded ahead by threads.
 
@@ -165,7 +181,7 @@ def decoded(
         raise UserError("no images")
     errors: list[ImageError] = []
     first: tuple[AnyPath, torch.Size] | None = None
-    for index, image in enumerate(attempt_all(paths, size)):
+    for index, image in enumerate(attempt_all(paths, size, depth)):
         if isinstance(image, ImageError):
             errors.append(image)
             continue
@@ -177,7 +193,9 @@ def decoded(
     report_unreadable(errors, len(paths), skip_unreadable)
 
 
-def attempt_all(paths: Sequence[AnyPath], size: int | None = None) -> Iterator[Tensor | ImageError]:
+def attempt_all(
+    paths: Sequence[AnyPath], size: Size | None = None, depth: int | None = None
+) -> Iterator[Tensor | ImageError]:
     """The pixels of image files in order, decoded a little ahead by threads.
 
     Yields:
@@ -185,10 +203,10 @@ def attempt_all(paths: Sequence[AnyPath], size: int | None = None) -> Iterator[T
     """
 
     def several(start: int) -> list[Tensor | ImageError]:
-        return [attempt(path, size) for path in paths[start : start + AT_ONCE]]
+        return [attempt(path, size, depth) for path in paths[start : start + AT_ONCE]]
 
     if _tiny(paths[:AT_ONCE]):
-        yield from (attempt(path, size) for path in paths)
+        yield from (attempt(path, size, depth) for path in paths)
         return
     threads = os.cpu_count() or 1
     waiting: deque[Future[list[Tensor | ImageError]]] = deque()
@@ -207,10 +225,12 @@ def _tiny(paths: Sequence[AnyPath]) -> bool:
     return False
 
 
-def attempt(path: AnyPath, size: int | None = None) -> Tensor | ImageError:
+def attempt(
+    path: AnyPath, size: Size | None = None, depth: int | None = None
+) -> Tensor | ImageError:
     """Call ``read_image``, but return an error without its traceback, which holds memory."""
     try:
-        return read_image(path, size)
+        return read_image(path, size, depth)
     except ImageError as error:
         return ImageError(str(error))
 

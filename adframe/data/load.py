@@ -12,29 +12,33 @@ import torch
 from torch import Tensor
 
 from adframe.data.cache import mapped
-from adframe.data.decode import decoded
+from adframe.data.decode import Size, decoded
 from adframe.data.lazy import Pixels
 from adframe.data.on_demand import on_demand
 from adframe.errors import UserError
 from adframe.io.paths import AnyPath, as_list
 
 
-def read_images(paths: AnyPath | Iterable[AnyPath], size: int | None = None) -> Tensor:
+def read_images(
+    paths: AnyPath | Iterable[AnyPath], size: Size | None = None, depth: int | None = None
+) -> Tensor:
     """(N, 3, H, W) uint8 pixels of image files that share a size, or are resized to one.
 
     Args:
         paths: one file or several.
-        size: as for ``read_image``.
+        size: side of the result in pixels, or its height and width: the central part of that
+            shape is resized to it. By default the images keep their size.
+        depth: number of bits that grey values of more than 8 bits use, such as 12; 16 by default.
 
     Raises:
         ImageError: a file is unreadable; the first such is named, with how many there are.
         UserError: without ``size``, two files differ in size; or all do not fit in memory.
     """
-    return _in_memory(as_list(paths), size, skip_unreadable=False)[0]
+    return _in_memory(as_list(paths), size, False, depth)[0]
 
 
 def readable_images(
-    paths: AnyPath | Iterable[AnyPath], size: int | None = None
+    paths: AnyPath | Iterable[AnyPath], size: Size | None = None, depth: int | None = None
 ) -> tuple[Tensor, list[int]]:
     """Reads image files as ``read_images``, but skips unreadable files and logs a warning.
 
@@ -45,13 +49,14 @@ def readable_images(
         ImageError: no file is readable.
         UserError: as for ``read_images``.
     """
-    return _in_memory(as_list(paths), size, skip_unreadable=True)
+    return _in_memory(as_list(paths), size, True, depth)
 
 
 def open_images(
     paths: AnyPath | Iterable[AnyPath],
-    size: int | None = None,
+    size: Size | None = None,
     *,
+    depth: int | None = None,
     skip_unreadable: bool = False,
     cache: AnyPath | None = None,
     workers: int | Literal["auto"] | None = None,
@@ -59,7 +64,7 @@ def open_images(
     """Opens image files as pixels; also returns the index of each image in ``paths``.
 
     Args:
-        paths, size: as for ``read_images``.
+        paths, size, depth: as for ``read_images``.
         skip_unreadable: skip unreadable files with a warning, as ``readable_images`` does.
         cache: folder for a file with the decoded pixels. The file is mapped into memory, so images
             may be larger than memory.
@@ -71,19 +76,19 @@ def open_images(
     """
     paths = as_list(paths)
     if cache is not None:
-        return mapped(paths, size, skip_unreadable, Path(cache))
+        return mapped(paths, size, skip_unreadable, Path(cache), depth)
     if workers is not None:
         count = None if workers == "auto" else workers
-        return on_demand(paths, size, skip_unreadable, count)
-    return _in_memory(paths, size, skip_unreadable)
+        return on_demand(paths, size, skip_unreadable, count, depth)
+    return _in_memory(paths, size, skip_unreadable, depth)
 
 
 def _in_memory(
-    paths: Sequence[AnyPath], size: int | None, skip_unreadable: bool
+    paths: Sequence[AnyPath], size: Size | None, skip_unreadable: bool, depth: int | None
 ) -> tuple[Tensor, list[int]]:
     pixels = torch.empty(0)
     kept: list[int] = []
-    for index, image in decoded(paths, size, skip_unreadable):
+    for index, image in decoded(paths, size, skip_unreadable, depth):
         if not kept:
             check_memory(len(paths), image)
             pixels = torch.empty((len(paths), *image.shape), dtype=torch.uint8)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from adframe.data.decode import ImageError, attempt, decoded
+from adframe.data.decode import ImageError, Size, attempt, decoded
 from adframe.data.lazy import LazyImages
+from adframe.data.workers import belong_to, watched_workers
 from adframe.io.paths import AnyPath
 
 MAX_WORKERS = 8  # of ``workers: auto``; a guess
@@ -23,15 +24,20 @@ class LazyImageFiles(LazyImages):
 
     Args:
         paths: the files.
-        size: as for ``read_image``.
+        size, depth: as for ``read_image``.
         shape: shape of all decoded images, (N, 3, H, W).
         workers: number of processes that decode the next batches; 0 decodes in this process.
     """
 
     def __init__(
-        self, paths: Sequence[str], size: int | None, shape: Sequence[int], workers: int
+        self,
+        paths: Sequence[str],
+        size: Size | None,
+        shape: Sequence[int],
+        workers: int,
+        depth: int | None = None,
     ) -> None:
-        self._paths, self._size, self._workers = paths, size, workers
+        self._paths, self._size, self._workers, self._depth = paths, size, workers, depth
         self.shape = torch.Size(shape)
 
     def index_select(self, dim: int, rows: Tensor) -> Tensor:
@@ -42,40 +48,43 @@ class LazyImageFiles(LazyImages):
         """
         pixels = torch.empty(len(rows), *self.shape[1:], dtype=torch.uint8)
         paths = [self._paths[row] for row in rows.tolist()]
-        for index, image in decoded(paths, self._size) if paths else ():
+        for index, image in decoded(paths, self._size, depth=self._depth) if paths else ():
             pixels[index] = self._same(paths[index], image)
         return pixels
 
     def subset(self, rows: Tensor) -> LazyImageFiles:
         """Selects some of these files, without reading them."""
         paths = [self._paths[row] for row in rows.tolist()]
-        return LazyImageFiles(paths, self._size, [len(paths), *self.shape[1:]], self._workers)
+        shape = [len(paths), *self.shape[1:]]
+        return LazyImageFiles(paths, self._size, shape, self._workers, self._depth)
 
     def batches(self, order: Sequence[Tensor]) -> Iterator[Tensor]:
         """Yields the images of each item of ``order``; workers decode two batches ahead.
 
         Raises:
             ImageError: as for ``index_select``.
+            ProcessLost: a worker has ended.
         """
         loader: DataLoader[str] = DataLoader(
             self._paths,  # type: ignore[arg-type]  # a list has the methods it calls
             batch_sampler=[rows.tolist() for rows in order],
             num_workers=self._workers,
             collate_fn=self._decode,
-            worker_init_fn=_leave_signals,
+            worker_init_fn=partial(belong_to, os.getpid()),
             generator=torch.Generator(),  # the global one belongs to the run
         )
-        for batch in loader:
-            if isinstance(batch, ImageError):
-                raise batch
-            yield batch
+        with watched_workers(loader) as batches:
+            for batch in batches:
+                if isinstance(batch, ImageError):
+                    raise batch
+                yield batch
 
     def _decode(self, paths: list[str]) -> Tensor | ImageError:
         """Decodes a batch in a worker. Returns errors, because a raised one prints a traceback."""
         pixels = torch.empty(len(paths), *self.shape[1:], dtype=torch.uint8)
         try:
             for row, path in zip(pixels, paths, strict=True):
-                row.copy_(self._same(path, attempt(path, self._size)))
+                row.copy_(self._same(path, attempt(path, self._size, self._depth)))
         except ImageError as error:
             return error
         return pixels
@@ -89,14 +98,18 @@ class LazyImageFiles(LazyImages):
 
 
 def on_demand(
-    paths: Sequence[AnyPath], size: int | None, skip_unreadable: bool, workers: int | None
+    paths: Sequence[AnyPath],
+    size: Size | None,
+    skip_unreadable: bool,
+    workers: int | None,
+    depth: int | None = None,
 ) -> tuple[LazyImageFiles, list[int]]:
     """Opens image files for decoding on demand; also returns their indices in ``paths``.
 
     Each file is decoded once now, so that unreadable files are found at the start.
 
     Args:
-        paths, size: as for ``read_images``.
+        paths, size, depth: as for ``read_images``.
         skip_unreadable: skip unreadable files, with a warning.
         workers: as for ``LazyImageFiles``; None is one for each core, at most 8.
 
@@ -104,13 +117,14 @@ def on_demand(
         ImageError, UserError: as for ``read_images``.
     """
     digest, shape, kept = hashlib.sha256(), torch.Size(), list[int]()
-    for index, image in decoded(paths, size, skip_unreadable):
+    for index, image in decoded(paths, size, skip_unreadable, depth):
         digest.update(image.contiguous().numpy().data)
         kept.append(index)
         shape = image.shape
     if workers is None:
         workers = min(MAX_WORKERS, _cores())
-    files = LazyImageFiles([str(paths[row]) for row in kept], size, [len(kept), *shape], workers)
+    names = [str(paths[row]) for row in kept]
+    files = LazyImageFiles(names, size, [len(kept), *shape], workers, depth)
     files.sha256 = digest.hexdigest()
     return files, kept
 
@@ -120,12 +134,3 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _leave_signals(worker: int) -> None:
-    """Makes a worker ignore Ctrl-C and the first SIGTERM, which reach the whole process group.
-
-    The run handles them. A second SIGTERM ends the worker, and so does the end of the run.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))

@@ -6,10 +6,10 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from adframe.config.durations import seconds_of
 from adframe.engine import checkpoint
-from adframe.engine.interrupt import Stopped
 from adframe.engine.monitor import (
     INTERVAL,
     MetricAccumulator,
@@ -18,7 +18,7 @@ from adframe.engine.monitor import (
     check_weights,
 )
 from adframe.engine.state import Run
-from adframe.errors import TrainingError
+from adframe.errors import ProcessLost, Stopped, TrainingError
 
 logger = logging.getLogger("adframe")
 
@@ -45,8 +45,17 @@ class CheckpointManager:
         if asked or (self.seconds and time.monotonic() - self._last >= self.seconds):
             self.save()
         if asked:
-            at = f"step {self.run.step} of {self.run.total_steps}"
-            raise Stopped(asked, f"interrupted after {at}, and saved")
+            raise Stopped(asked, f"interrupted {self._at()}")
+
+    def end_early(self, lost: ProcessLost) -> NoReturn:
+        """Save between two steps, because no batch follows."""
+        self.save()
+        if self.run.stop.asked:
+            raise Stopped(self.run.stop.asked, f"interrupted {self._at()}") from lost
+        raise ProcessLost(f"{lost}; the run stopped {self._at()}") from lost
+
+    def _at(self) -> str:
+        return f"after step {self.run.step} of {self.run.total_steps}, and saved"
 
     def end_epoch(self) -> None:
         """Complete an epoch: call the hooks, check the features, save if it is time.
@@ -89,12 +98,16 @@ def checkpointing(run: Run, optimizers: checkpoint.Optimizers) -> Iterator[Check
 
     Raises:
         TrainingError: a loss or a weight is not finite.
+        ProcessLost: a process that decodes images has ended; raised after a checkpoint.
         Stopped: a signal stopped the run, after a checkpoint.
     """
     manager = CheckpointManager(run, optimizers)
     try:
         with run.stop.patient():
-            yield manager
+            try:
+                yield manager
+            except ProcessLost as lost:
+                manager.end_early(lost)
     except NonFiniteError as fault:
         epoch = (fault.step - 1) // run.batches_per_epoch + 1
         kept = f"; the checkpoint of step {manager.saved} stays" if manager.saved else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import torch
 from torch import Tensor
 
@@ -12,6 +14,11 @@ from adframe.engine.build import Assembly
 from adframe.engine.returned import expect
 from adframe.errors import ConfigError, Problem, UserError, problem_at
 from adframe.interfaces import Images, Splits
+
+SAMPLE = 32  # training images whose range of levels is looked at
+FEW_LEVELS = 17  # 12-bit grey read as 16-bit uses levels 0 to 16
+
+logger = logging.getLogger("adframe")
 
 
 def load(config: RunConfig, assembly: Assembly) -> tuple[Splits, dict[str, Images], Images | None]:
@@ -30,6 +37,7 @@ def load(config: RunConfig, assembly: Assembly) -> tuple[Splits, dict[str, Image
         expect(assembly.dataset, returned_images.splits(splits))
     if len(splits.train) < 2:
         raise UserError(f"{len(splits.train)} training image(s); at least 2 are needed")
+    _check_range(splits.train)
     title, outliers = config.dataset.entry.name, dict[str, Images]()
     title = "outliers" if title == "inliers" else title  # which names the set of test inliers
     for index, dataset in enumerate(assembly.outliers):
@@ -46,6 +54,18 @@ def load(config: RunConfig, assembly: Assembly) -> tuple[Splits, dict[str, Image
             expect(assembly.exposure, returned_images.images(exposed, "exposed"))
         exposed = _same_size(exposed, splits.train, "exposure", "dataset")
     return splits, make_test_sets(title, splits.test, outliers), exposed
+
+
+def _check_range(train: Images) -> None:
+    """Warn if the first training images use few of the 256 levels, as if read too dark."""
+    pixels = train.pixels[:SAMPLE]
+    low, high = int(pixels.min()), int(pixels.max())
+    if high - low < FEW_LEVELS:
+        logger.warning(
+            "the training images use levels %d to %d of 0 to 255; is their bit depth right?",
+            low,
+            high,
+        )
 
 
 def _same_size(images: Images, as_in: Images, *path: str | int) -> Images:

@@ -1,4 +1,4 @@
-"""Stops a run on Ctrl-C and SIGTERM without losing work."""
+"""Stops a command on Ctrl-C and SIGTERM, and a run without losing work."""
 
 from __future__ import annotations
 
@@ -8,24 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-
-class Stopped(KeyboardInterrupt):
-    """Exception of a run stopped by a signal; the message names the step.
-
-    Attributes:
-        status: the exit status: 130 after Ctrl-C, 143 after SIGTERM.
-    """
-
-    def __init__(self, number: int, message: str = "interrupted") -> None:
-        super().__init__(message)
-        self.status = 128 + number
+from adframe.errors import Stopped
 
 
 class Stop:
-    """Signal handler of a run: records the signal that stops it.
+    """Signal handler of a command or a run: records the signal that stops it.
 
     Attributes:
-        asked: number of the signal that was received; 0 if there was none.
+        asked: number of the first signal that was received; 0 if there was none.
     """
 
     def __init__(self) -> None:
@@ -63,6 +53,6 @@ class Stop:
             raise Stopped(self.asked)
 
     def _handle(self, number: int, frame: Any) -> None:
-        if not self._patient or self.asked:
+        again, self.asked = self.asked, self.asked or number
+        if not self._patient or again:
             raise Stopped(number)
-        self.asked = number

@@ -6,7 +6,7 @@ The file contains the SHA-256 of its content, and fingerprints of config and tra
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,33 @@ from adframe.engine.learned import pack, unpack
 from adframe.engine.run_folder import check_folder, differences
 from adframe.engine.state import Run
 from adframe.errors import UserError
+from adframe.interfaces import Method, Scorer
 from adframe.io.tensors import read_tensors, write_tensors
+
+Model = tuple[dict[str, Tensor], dict[str, Any]]  #: tensors by name, and facts
 
 
 def save_model(run: Run, folder: Path) -> None:
     """Write the weights and the fitted scorers of a run."""
-    method, scorers = run.assembly.method, run.assembly.scorers
+    facts = {
+        "format": FORMAT,
+        "adframe": __version__,
+        "image_size": list(run.data.train.pixels.shape[1:]),
+        "classes": list(run.data.classes),
+        "epochs": run.epoch,
+        "config": identity(run.config),
+        "images": run.fingerprint.get("images", ""),
+    }
+    model = packed(run.config, run.assembly.method, run.assembly.scorers, facts)
+    write_tensors(folder / "model.safetensors", *model)
+
+
+def packed(
+    config: RunConfig, method: Method, scorers: Sequence[Scorer], facts: Mapping[str, Any]
+) -> Model:
+    """Weights and what scorers learned, as tensors by name; the rest is added to ``facts``."""
     tensors = {f"method/{name}": tensor for name, tensor in method.state_dict().items()}
-    names = [spec.entry.name for spec in run.config.scorer]
+    names = [spec.entry.name for spec in config.scorer]
     learned: list[dict[str, Any] | None] = [None] * len(scorers)  # None: it failed
     for index, (name, scorer) in enumerate(zip(names, scorers, strict=True)):
         try:
@@ -39,18 +58,7 @@ def save_model(run: Run, folder: Path) -> None:
             continue
         tensors |= {f"scorer/{index}/{key}": tensor for key, tensor in found.items()}
         learned[index] = {"tensors": _shapes(found), "values": values}
-    facts = {
-        "format": FORMAT,
-        "adframe": __version__,
-        "scorers": names,
-        "image_size": list(run.data.train.pixels.shape[1:]),
-        "classes": list(run.data.classes),
-        "epochs": run.epoch,
-        "config": identity(run.config),
-        "images": run.fingerprint.get("images", ""),
-        "learned": learned,
-    }
-    write_tensors(folder / "model.safetensors", tensors, facts)
+    return tensors, {**facts, "scorers": names, "learned": learned}
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, str]:
@@ -61,7 +69,7 @@ def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     }
 
 
-def model_facts(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def model_facts(folder: Path) -> Model:
     """Read the tensors and metadata of ``model.safetensors``.
 
     Raises:
@@ -97,18 +105,23 @@ def check_model(folder: Path, config: RunConfig, facts: Mapping[str, Any]) -> No
 
 
 def restore_model(
-    folder: Path,
+    path: Path,
     model: tuple[Mapping[str, Tensor], Mapping[str, Any]],
     config: RunConfig,
     assembly: Assembly,
 ) -> None:
     """Load a saved model into a method and its scorers.
 
+    Args:
+        path: its file, for messages.
+        model: tensors and facts, from ``model_facts`` or ``packed``.
+        config: config of the run.
+        assembly: the components, which are changed.
+
     Raises:
         UserError: the model belongs to another config.
     """
     tensors, facts = model
-    path = folder / "model.safetensors"
 
     def part(prefix: str) -> dict[str, Tensor]:
         keys = [key for key in tensors if key.startswith(prefix)]

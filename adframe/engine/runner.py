@@ -16,6 +16,7 @@ from adframe.engine.build import construct, locating, set_up
 from adframe.engine.environment import environment
 from adframe.engine.evaluate import evaluate
 from adframe.engine.first_use import check_first_use
+from adframe.engine.global_state import kept
 from adframe.engine.report import write_report
 from adframe.engine.run_folder import check_config, write_config
 from adframe.engine.state import Run
@@ -52,6 +53,7 @@ def run(
         return run_locked(config, lock, resume, verbose, extend)
 
 
+@kept()
 def run_locked(
     config: RunConfig,
     lock: FolderLock,
@@ -150,6 +152,7 @@ def evaluate_folder(
         return report
 
 
+@kept()
 def load_run(folder: Path, verbose: bool = False, **options: Any) -> tuple[Run, Report]:
     """Load a finished run and score its test images again; writes nothing.
 
@@ -165,7 +168,7 @@ def load_run(folder: Path, verbose: bool = False, **options: Any) -> tuple[Run, 
     current.fingerprint = checkpoint.fingerprint(config, *trained_on(current))
     if model[1]["images"] != current.fingerprint["images"]:
         raise UserError(f"{folder}: the training images have changed; train again")
-    model_file.restore_model(folder, model, config, current.assembly)
+    model_file.restore_model(folder / "model.safetensors", model, config, current.assembly)
     try:
         report = evaluate(current, fitted=True)
     finally:

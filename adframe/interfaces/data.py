@@ -43,7 +43,14 @@ class Splits:
 
 
 class Dataset(ABC):
-    """A source of inliers to train on and of test images with ground truth."""
+    """A source of inliers to train on and of test images with ground truth.
+
+    Attributes:
+        depth: number of bits that the grey values of its files use, if those are more than 8;
+            ``score`` reads files likewise. None is 16.
+    """
+
+    depth: int | None = None
 
     @abstractmethod
     def load(self, seed: int) -> Splits:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,9 +13,29 @@ AnyPath = str | os.PathLike[str]
 One = TypeVar("One", bound=AnyPath)
 
 
+def each(paths: One | Iterable[One]) -> Iterator[One]:
+    """Each of one path or several.
+
+    Raises:
+        UserError: something else is among them.
+    """
+    if isinstance(paths, str | os.PathLike):
+        paths = [paths]
+    elif isinstance(paths, bytes) or not isinstance(paths, Iterable):
+        raise UserError(f"expected a path or several, not {type(paths).__name__}")
+    for path in paths:
+        if not isinstance(path, str | os.PathLike):
+            raise UserError(f"expected a path, not {type(path).__name__}")
+        yield path
+
+
 def as_list(paths: One | Iterable[One]) -> list[One]:
-    """Converts one path, or several, to a list of paths."""
-    return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    """Converts one path, or several, to a list of paths.
+
+    Raises:
+        UserError: something else is among them.
+    """
+    return list(each(paths))
 
 
 def a_path(text: str) -> Path:

@@ -5,6 +5,7 @@ Nothing is wrapped for it: the traceback of the exception holds the objects whos
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -19,6 +20,12 @@ from adframe.registry.registry import entry_of, message, reason
 
 #: Environment variable; if it is not empty, the traceback of a fault in a plugin is printed.
 TRACEBACK = "ADFRAME_TRACEBACK"
+
+#: What torch, oneDNN, CUDA, C++ and the loader of libraries say when memory is full.
+_MEMORY = (
+    "allocate", "alloc failed", "bad_alloc", "out of memory", "could not create a primitive",
+    "could not create a memory", "failed to map segment", "can't start new thread",
+)  # fmt: skip
 
 _PLUGINS: dict[str, str] = {}  # package, or module of a one-file plugin -> name of the plugin
 
@@ -73,9 +80,11 @@ def thread_lines(show: Callable[[object], None]) -> Iterator[None]:
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether an exception means that the memory of the CPU or the GPU is full."""
-    if not isinstance(error, MemoryError | RuntimeError):
-        return False
-    return isinstance(error, MemoryError) or "allocate" in message(error)
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    if isinstance(error, RuntimeError | ImportError):
+        return any(words in message(error) for words in _MEMORY)
+    return isinstance(error, MemoryError)
 
 
 def show_traceback(error: BaseException) -> None:

@@ -5,15 +5,18 @@ Any package may bring any metadata. An entry point that cannot be read is one th
 
 from __future__ import annotations
 
+import dis
 import importlib.metadata
+import re
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
-from adframe.errors import PluginFault, one_line
+from adframe.errors import PluginFault, Stopped, one_line
+
+PLUGINS = "adframe"  # the group of plugins
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Point:
     owner: str
     version: str
     group: str
+    damaged: str = ""  #: why the metadata cannot be read
 
     def load(self) -> Any:
         """Import what it names; what is printed meanwhile goes to standard error.
@@ -32,6 +36,8 @@ class Point:
         Raises:
             PluginFault: its value names no module or attribute.
         """
+        if self.damaged:
+            raise PluginFault(f"its entry_points.txt cannot be read: {self.damaged}")
         module, colon, attribute = self.value.partition(":")
         parts = [*module.split("."), *(attribute.split(".") if colon else ())]
         if not all(part.isidentifier() for part in parts):
@@ -43,10 +49,23 @@ class Point:
 def entry_points(group: str) -> list[Point]:
     """Entry points of a group, sorted by name; of each name and distribution the first found."""
     found: dict[tuple[str, str], Point] = {}
-    for point in importlib.metadata.entry_points(group=group):
-        dist = point.dist
-        owner, version = _text(dist, "name"), _text(dist, "version")
-        found.setdefault((point.name, owner), Point(point.name, point.value, owner, version, group))
+    seen: set[str] = set()
+    for dist in importlib.metadata.distributions():
+        known = re.sub(r"[-_.]+", "-", _text(dist, "name")).lower()
+        if known and known in seen:  # another copy, later on the path, that nothing imports
+            continue
+        seen.add(known)
+        damaged = ""
+        try:
+            points = [*dist.entry_points.select(group=group)]
+        except Exception as error:  # the file is damaged
+            damaged, points = one_line(f"{type(error).__name__}: {error}"), []
+            if group == PLUGINS:  # the group is unknown; it is named once
+                points = [importlib.metadata.EntryPoint(known or "?", "entry_points.txt", group)]
+        for point in points:
+            owner, version = _text(dist, "name"), _text(dist, "version")
+            made = Point(point.name, point.value, owner, version, group, damaged)
+            found.setdefault((point.name, owner), made)
     return [found[key] for key in sorted(found)]
 
 
@@ -67,22 +86,15 @@ def prints_to_stderr() -> Iterator[None]:
 def stops(error: BaseException) -> bool:
     """Whether an exception is the user's interrupt, and not a fault of what was imported.
 
-    The signal handlers of adframe and Python raise KeyboardInterrupt in the main thread, in their
-    own frame; a plugin that raises one itself has no such frame.
+    Code that raises KeyboardInterrupt ends at a ``raise`` statement. A signal ends at any
+    other instruction, or in a handler of adframe.
     """
-    if not isinstance(error, KeyboardInterrupt):
-        return False
+    if isinstance(error, Stopped) or not isinstance(error, KeyboardInterrupt):
+        return isinstance(error, Stopped)
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next
-    return threading.current_thread() is threading.main_thread() and not _raised_by_code(last)
-
-
-def _raised_by_code(last: Any) -> bool:
-    """Whether the instruction that ended is a ``raise``."""
-    import dis
-
-    if last is None:
-        return False
-    ops = {i.offset: i.opname for i in dis.get_instructions(last.tb_frame.f_code)}
-    return ops.get(last.tb_lasti) in ("RAISE_VARARGS", "RERAISE")
+    if last is None or str(last.tb_frame.f_globals.get("__name__")).startswith("adframe."):
+        return True
+    names = {at.offset: at.opname for at in dis.get_instructions(last.tb_frame.f_code)}
+    return names.get(last.tb_lasti) != "RAISE_VARARGS"

@@ -28,7 +28,7 @@ from adframe.registry.process_state import unchanged
 from adframe.registry.registry import Entry, Plugin, Registry, reason
 
 GROUP = "adframe"
-MAX_FILE = 1 << 22  #: bytes of a one-file plugin
+MAX_FILE = 1 << 24  #: bytes of a one-file plugin
 
 
 @dataclass
@@ -127,7 +127,8 @@ def load_plugins(
     files = list({os.path.realpath(path): path for path in files}.values())
     for path in files:
         if not os.path.isfile(path):
-            raise UserError(f"plugin {path}: no such file")
+            what = "not a regular file" if os.path.exists(path) else "no such file"
+            raise UserError(f"plugin {path}: {what}")
         sources.append(from_file(path))
     left_out = {_left_out(name, [source.plugin for source in sources]) for name in without}
 
@@ -172,6 +173,9 @@ def _load(plugin: Plugin, load: Callable[[], Any], loaded: LoadedPlugins) -> Non
         blame.remember(plugin.package or getattr(module, "__name__", ""), plugin.name)
         _check_api(module)
         _check_hooks(module, manager)
+        for other, known in manager.list_name_plugin():
+            if known is module:
+                raise PluginFault(f"is the same module as plugin '{other.rpartition('#')[2]}'")
         manager.register(module, name)
         others = [other for other in manager.get_plugins() if other is not module]
         register = manager.subset_hook_caller("adframe_register", others)

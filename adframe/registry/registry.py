@@ -11,17 +11,17 @@ import importlib
 import importlib.util
 import inspect
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from adframe.errors import PluginFault, UnknownComponent, UserError, did_you_mean
-from adframe.registry.entry_points import stops
+from adframe.registry.entry_points import Point, prints_to_stderr, stops
 from adframe.registry.process_state import unchanged
 
 #: Kind -> (name of its base class in ``adframe.interfaces``, description).
@@ -98,7 +98,7 @@ class Entry:
         if isinstance(target, str):
             try:
                 with unchanged(who):
-                    target = EntryPoint(self.name, target, self.kind).load()
+                    target = Point(self.name, target, "", "", self.kind).load()
             except BaseException as error:
                 if stops(error):
                     raise
@@ -140,8 +140,11 @@ def name_of(component: object) -> str:
 @cache
 def _summaries(module: str) -> dict[str, str]:
     try:
-        code = ast.parse(module_source(module))
-    except (Exception, SystemExit):  # a listing omits modules that cannot be read
+        with prints_to_stderr():  # a package may be imported to find the module
+            code = ast.parse(module_source(module))
+    except BaseException as error:  # a listing omits modules that cannot be read
+        if stops(error):
+            raise
         return {}
     classes = [node for node in code.body if isinstance(node, ast.ClassDef)]
     return {node.name: (ast.get_docstring(node) or "").partition("\n")[0] for node in classes}
@@ -232,10 +235,10 @@ class Registry:
 def _only(entries: list[Entry], what: str) -> Entry:
     if len(entries) > 1:
         claims = " and ".join(f"'{e.plugin.name}' ({e.plugin.origin})" for e in entries)
-        last = entries[-1].plugin
+        others = [e.plugin for e in entries if not e.plugin.bundled] or [entries[-1].plugin]
+        last = others[-1]  # leaving a bundled plugin out would lose all else that it has
         alike = sum(entry.plugin.name == last.name for entry in entries) > 1
-        raise UserError(
-            f"{what} is claimed by plugins {claims}; "
-            f"exclude one with --without {last.key if alike else last.name}"
-        )
+        one = last.key if alike else last.name
+        way = f"exclude one with --without {shlex.quote(one)}"
+        raise UserError(f"{what} is claimed by plugins {claims}; {way}")
     return entries[0]

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import argparse
 import ast
-import importlib.metadata
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol, cast
 
 from adframe.errors import PluginFault, UserError, one_line
+from adframe.registry.entry_points import Point, entry_points, prints_to_stderr, stops
 from adframe.registry.registry import module_source, reason
 
 GROUP = "adframe.verbs"
@@ -62,14 +62,16 @@ class VerbEntry:
             PluginFault: the import failed, or the imported object is not a verb.
         """
         try:
-            verb = importlib.metadata.EntryPoint(self.name, self.target, GROUP).load()
+            verb = Point(self.name, self.target, self.owner, self.version, GROUP).load()
             if isinstance(verb, type):
                 verb = verb()
             for name in ("summary", "add_arguments", "run"):
                 getattr(verb, name)
             if not isinstance(verb.summary, str):
                 raise TypeError(f"its summary is no text: {verb.summary!r}")
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if stops(error):
+                raise
             raise PluginFault(self.failed(error)) from error
         return cast(Verb, verb)
 
@@ -84,7 +86,7 @@ class VerbEntry:
             PluginFault: it had to be imported, and that failed.
         """
         module, _, attribute = self.target.partition(":")
-        with suppress(Exception, SystemExit):
+        with suppress(Exception, SystemExit), prints_to_stderr():
             body: Sequence[ast.stmt] = ast.parse(module_source(module)).body
             if attribute:
                 (body,) = (n.body for n in body if isinstance(n, ast.ClassDef)
@@ -98,22 +100,24 @@ class VerbEntry:
 
 
 def find_verbs() -> dict[str, list[VerbEntry]]:
-    """All verbs by name, sorted, with every distribution that claims the name."""
+    """All verbs by name, sorted, with every distribution that claims the name, adframe first."""
     found: dict[str, list[VerbEntry]] = {}
-    for point in importlib.metadata.entry_points(group=GROUP):
-        owner, version = (point.dist.name, point.dist.version) if point.dist else ("", "")
-        entry = VerbEntry(point.name, point.value, owner, version)
+    for point in entry_points(GROUP):
+        entry = VerbEntry(point.name, point.value, point.owner, point.version)
         found.setdefault(point.name, []).append(entry)
-    return {name: sorted(found[name], key=lambda entry: entry.origin) for name in sorted(found)}
+    return {
+        name: sorted(found[name], key=lambda entry: (not entry.bundled, entry.origin))
+        for name in sorted(found)
+    }
 
 
 def only(entries: Sequence[VerbEntry]) -> VerbEntry:
-    """The only entry of a verb.
+    """The entry of a verb. A verb of adframe keeps its name; other packages cannot take it.
 
     Raises:
-        UserError: several packages claim the name.
+        UserError: several other packages claim the name.
     """
-    if len(entries) > 1:
+    if len(entries) > 1 and not entries[0].bundled:
         owners = " and ".join(entry.origin for entry in entries)
         raise UserError(f"command '{entries[0].name}' is claimed by {owners}; uninstall one")
     return entries[0]

@@ -14,6 +14,7 @@ from adframe.interfaces import Dataset, NoEffect, Pixels
 from .classes import Classed, ClassOptions, Listing, Size
 
 Workers = Annotated[Annotated[int, Interval(ge=0, le=256)] | Literal["auto"] | None, NoEffect()]
+Depth = Annotated[int, Interval(ge=9, le=16)] | None
 
 
 class FromFiles(Dataset):
@@ -26,6 +27,8 @@ class FromFiles(Dataset):
         workers: Number of processes that decode images on demand, for data that fits neither in
             memory nor in a cache. ``auto`` takes one per core, at most 8. By default all images are
             decoded once, at the start.
+        depth: Number of bits that grey values of more than 8 bits use, such as 12 for many cameras
+            and scanners; 16 by default. A file with a larger value is an error.
     """
 
     size: int | None
@@ -33,7 +36,9 @@ class FromFiles(Dataset):
     workers: Workers
     skip_unreadable: bool = False
 
-    def decode_as(self, size: int | None, cache: Path | None, workers: Workers) -> None:
+    def decode_as(
+        self, size: int | None, cache: Path | None, workers: Workers, depth: Depth = None
+    ) -> None:
         """Stores the options of decoding.
 
         Raises:
@@ -41,7 +46,7 @@ class FromFiles(Dataset):
         """
         if cache is not None and workers is not None:
             raise ValueError("cache and workers exclude each other; set only one of them")
-        self.size, self.workers = size, workers
+        self.size, self.workers, self.depth = size, workers, depth
         self.cache = None if cache is None else cache.expanduser()
 
     def decoded(self, paths: Sequence[str | Path]) -> tuple[Pixels, list[int]]:
@@ -49,6 +54,7 @@ class FromFiles(Dataset):
         return open_images(
             paths,
             self.size,
+            depth=self.depth,
             skip_unreadable=self.skip_unreadable,
             cache=self.cache,
             workers=self.workers,
@@ -71,6 +77,7 @@ class FileOptions(ClassOptions, total=False):
 
     cache: Path | None
     workers: Workers
+    depth: Depth
 
 
 class ClassedFiles(FromFiles, Classed):
@@ -82,7 +89,8 @@ class ClassedFiles(FromFiles, Classed):
         size: Size | None = None,
         cache: Path | None = None,
         workers: Workers = None,
+        depth: Depth = None,
         **options: Unpack[ClassOptions],
     ) -> None:
         Classed.__init__(self, root, **options)
-        self.decode_as(size, cache, workers)
+        self.decode_as(size, cache, workers, depth)

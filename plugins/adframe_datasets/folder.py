@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from abc import abstractmethod
 from pathlib import Path
@@ -14,6 +15,8 @@ from adframe.interfaces import Images, Splits
 
 from .classes import Listing, Size, seeded_order
 from .files import ClassedFiles, FileOptions
+
+logger = logging.getLogger("adframe")
 
 Share = Annotated[float, Interval(gt=0, lt=1)]
 
@@ -123,16 +126,19 @@ class ImageFolder(HeldOut):
 
 
 def class_folders(root: Path) -> dict[str, list[Path]]:
-    """The images in each class folder of ``root``.
+    """The images in each class folder of ``root``; images outside of them are not read.
 
     Raises:
         UserError: ``root`` does not exist or has no class folder, or a class folder has no images.
     """
-    files = {folder.name: _images_below(folder) for folder in _folders(root)}
-    for name, paths in files.items():
-        if not paths:
-            raise UserError(f"{root / name}: no images in this class folder")
-    return files
+    folders = _folders(root)
+    found = _by_class(root)
+    if loose := found.pop("", []):
+        logger.warning("passed over: %d images in no class folder (%s, ...)", len(loose), loose[0])
+    for folder in folders:
+        if folder.name not in found:
+            raise UserError(f"{folder}: no images in this class folder")
+    return found
 
 
 def any_folder(root: Path) -> dict[str, list[Path]]:
@@ -143,23 +149,29 @@ def any_folder(root: Path) -> dict[str, list[Path]]:
     """
     if not os.path.isdir(root):
         raise UserError(f"{root}: no such folder")
-    files: dict[str, list[Path]] = {}
-    for path in _images_below(root):
-        folder, *rest = path.relative_to(root).parts
-        files.setdefault(folder if rest else root.name, []).append(path)
-    if not files:
+    found = {name or root.name: paths for name, paths in _by_class(root).items()}
+    if not found:
         raise UserError(f"{root}: no images in this folder")
-    return files
+    return found
 
 
 def _folders(root: Path) -> list[Path]:
     if not os.path.isdir(root):
         raise UserError(f"{root}: no such folder")
-    folders = sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
+    try:
+        names = sorted(os.listdir(root))
+    except OSError as error:
+        raise UserError(f"{root}: cannot be read: {error.strerror or error}") from error
+    folders = [root / name for name in names if name[0] != "." and os.path.isdir(root / name)]
     if not folders:
         raise UserError(f"{root}: holds no class folders; expected {root}/<class>/<image>")
     return folders
 
 
-def _images_below(folder: Path) -> list[Path]:
-    return [path for path in find_images([folder]) if path.name[0] != "."]
+def _by_class(root: Path) -> dict[str, list[Path]]:
+    """The images below ``root`` by class folder; of those in none, the class is empty."""
+    files: dict[str, list[Path]] = {}
+    for path in find_images(root):
+        folder, *rest = path.relative_to(root).parts
+        files.setdefault(folder if rest else "", []).append(path)
+    return files

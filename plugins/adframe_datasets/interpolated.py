@@ -26,6 +26,7 @@ class Interpolated(Dataset):
 
     def __init__(self, of: Dataset) -> None:
         self.of = of
+        self.depth = of.depth
 
     def load(self, seed: int) -> Splits:
         splits = self.of.load(seed)

@@ -18,15 +18,14 @@ class LFWFaces(Dataset):
     """100 faces (inliers) and 100 other patches, 25x25, from scikit-image; no download.
 
     From Labeled Faces in the Wild; grey, repeated to three channels. The run's seed draws 70 faces
-    for training. The other 30 faces and the 100 patches are the test split. Needs the extra
-    ``adframe[demo]``.
+    for training. The other 30 faces and the 100 patches are the test split. Needs scikit-image.
     """
 
     def load(self, seed: int) -> Splits:
         try:
             from skimage.data import lfw_subset
         except ImportError as error:
-            raise UserError("lfw_faces needs scikit-image: pip install 'adframe[demo]'") from error
+            raise UserError("lfw_faces needs scikit-image: pip install scikit-image") from error
         values = lfw_subset()  # type: ignore[no-untyped-call]  # (200, 25, 25) in 0..1, faces first
         pixels = torch.from_numpy(np.rint(values * 255).astype(np.uint8))
         faces, others = pixels[:100, None].expand(-1, 3, -1, -1), pixels[100:, None]

@@ -9,7 +9,7 @@ from adframe import UserError
 from adframe.interfaces import Count, Images, Splits
 
 from .classes import Size, as_images
-from .files import FromFiles, Workers
+from .files import Depth, FromFiles, Workers
 from .folder import any_folder
 
 
@@ -33,10 +33,11 @@ class OutlierSet(FromFiles):
         size: Size = 32,
         cache: Path | None = None,
         workers: Workers = None,
+        depth: Depth = None,
     ) -> None:
         self.root = root.expanduser()
         self.test_limit = test_limit
-        self.decode_as(size, cache, workers)
+        self.decode_as(size, cache, workers, depth)
 
     def load(self, seed: int) -> Splits:
         raise UserError(f"{self.title} has no training images; name it under 'outliers'")

@@ -30,7 +30,7 @@ class Searching(Scorer):
 
     Args:
         search: [published: exact] ``faiss`` compares with part of the training images, for hundreds
-            of thousands of them. Needs the extra ``adframe[faiss]``.
+            of thousands of them. Needs faiss-cpu.
         probes: [guess: 32] With faiss, how many of the 4 sqrt(M) cells of M training images are
             searched. More cells find the nearest image more often and take longer
             (docs/performance/notes.md).
@@ -46,7 +46,7 @@ class Neighbours:
 
     def __init__(self, search: Search, probes: int) -> None:
         if search == "faiss" and importlib.util.find_spec("faiss") is None:
-            raise ValueError("search: faiss needs faiss-cpu: pip install 'adframe[faiss]'")
+            raise ValueError("search: faiss needs faiss-cpu: pip install faiss-cpu")
         self.search = search
         self.probes = probes
         self._bank: Tensor | None = None  # the bank that the indexes belong to

@@ -1,7 +1,14 @@
 """A finished run as a detector of anomalies in new images."""
 
+import copy
 import csv
 import io
+import pickle
+import random
+import struct
+import subprocess
+import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -54,10 +61,21 @@ def test_arrays_tensors_and_files_score_alike(folder, written):
 
 def test_wrong_pixels_are_refused(folder):
     detector = adframe.load(folder)
-    with pytest.raises(UserError, match=r"expected uint8 pixels of shape \(N, 16, 16, 3\)"):
-        detector.score(np.zeros((2, 16, 16, 3), dtype=np.float32))
-    with pytest.raises(UserError, match=r"not .*uint8 of shape \(2, 3, 16, 16\)"):
-        detector.score(np.zeros((2, 3, 16, 16), dtype=np.uint8))
+    for given, text in [
+        (np.zeros((2, 16, 16, 3), np.int64), r"not int64 of shape \(2, 16, 16, 3\)"),
+        (np.zeros((12, 16, 16), np.uint8), r"not uint8 of shape \(12, 16, 16\)"),
+        (np.zeros((2, 0, 16, 3), np.uint8), r"not uint8 of shape \(2, 0, 16, 3\)"),
+        (np.zeros((16, 16, 2), np.uint8), r"not uint8 of shape \(16, 16, 2\)"),
+        (torch.zeros(3, 16, 16, device="meta"), "without values"),
+        (np.full((16, 16), 1.5), r"in 0\.\.1, not 1\.5\.\.1\.5"),
+        (torch.full((3, 16, 16), float("nan")), r"in 0\.\.1, not nan\.\.nan"),
+        (np.zeros((3, 16, 16), np.uint8), r"\(3, 16, 16\) can be read in two ways"),
+        (np.zeros((3, 16, 3), np.uint8), r"\(3, 16, 3\) can be read in two ways"),
+        (torch.zeros(2, 1, 16, 4), r"\(2, 1, 16, 4\) can be read in two ways"),
+    ]:
+        with pytest.raises(UserError, match=text) as caught:
+            detector.score(given)
+        assert "\n" not in str(caught.value)
 
 
 def test_refitting_moves_what_is_normal(folder, shapes):
@@ -128,6 +146,129 @@ def test_a_pil_image_is_converted_and_resized_as_its_file(folder, tmp_path):
     np.testing.assert_array_equal(detector.score(image), detector.score(tmp_path / "a.png"))
 
 
+def png(path, pixels):
+    """Writes a PNG of uint8 or uint16 pixels (H, W, C) of C = 1, 3 or 4 channels, by hand."""
+    height, width, channels = pixels.shape
+    deep = pixels.astype(pixels.dtype.newbyteorder(">"))
+    kind = {1: 0, 3: 2, 4: 6}[channels]
+    head = struct.pack(">IIBBBBB", width, height, 8 * pixels.dtype.itemsize, kind, 0, 0, 0)
+    rows = b"".join(b"\0" + row.tobytes() for row in deep)
+    with path.open("wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n")
+        for name, data in (b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""):
+            check = struct.pack(">I", zlib.crc32(name + data))
+            file.write(struct.pack(">I", len(data)) + name + data + check)
+
+
+@pytest.mark.parametrize("sides", [(16, 16), (40, 30), (9, 50)])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("kind", ["u1", "<u2", ">u2"])
+def test_an_array_scores_as_a_png_of_it_to_the_bit(folder, tmp_path, sides, channels, kind):
+    top = 256 ** np.dtype(kind).itemsize
+    given = np.random.default_rng(0).integers(0, top, (*sides, channels)).astype(kind)
+    png(tmp_path / "a.png", given)
+    detector = adframe.load(folder)
+    expected = detector.score(tmp_path / "a.png")
+    forms = [
+        given,
+        given[None],
+        [given, given][:1],
+        given[::-1][::-1],
+        given.transpose(2, 0, 1)[None],
+    ]
+    forms += [given[..., 0]] if channels == 1 else []
+    forms += [given[..., ::-1].copy()[..., ::-1]]  # negative strides
+    if kind != ">u2":
+        tensor = torch.from_numpy(given)
+        forms += [tensor, tensor.permute(2, 0, 1), tensor.permute(2, 0, 1)[None]]
+    if kind == "u1":
+        shares = given / 255
+        forms += [shares, shares.astype(np.float32), shares.astype(np.float16)]
+        forms += [torch.from_numpy(shares).permute(2, 0, 1).requires_grad_()]
+    for form in forms:
+        np.testing.assert_array_equal(detector.score(form), expected)
+
+
+def test_read_images_can_be_scored(folder, written):
+    detector = adframe.load(folder)
+    expected = detector.score(list(written))
+    np.testing.assert_array_equal(detector.score(adframe.read_images(list(written))), expected)
+    opened, _ = adframe.open_images(list(written), workers=0)
+    np.testing.assert_array_equal(detector.score(opened), expected)
+
+
+@pytest.mark.parametrize("given", [[None], 3, None, [b"a.png"], b"a.png", [np.zeros((2, 2))], [4]])
+def test_only_paths_are_scored_as_files(folder, given):
+    with pytest.raises(UserError, match="^expected a path[^\n]*, not [^\n]*$"):
+        list(adframe.load(folder).score_files(given))
+    with pytest.raises(UserError, match="^expected a path[^\n]*, not [^\n]*$"):
+        adframe.read_images(given)
+
+
+# --- the caller's process ------------------------------------------------------------------------
+
+
+def test_the_state_of_the_process_stays_as_it_was(folder, written, toy, tmp_path):
+    def state():
+        generators = torch.get_rng_state().tolist(), np.random.get_state()[1].tolist()
+        settings = torch.is_grad_enabled(), torch.get_num_threads(), torch.get_default_dtype()
+        return generators, random.getstate(), settings
+
+    paths = list(written)
+    for grad in (True, False):
+        with torch.set_grad_enabled(grad):
+            before = state()
+            detector = adframe.load(folder)
+            assert state() == before
+            detector.score(paths)
+            assert state() == before
+            detector.fit(paths)
+            assert state() == before
+    before = state()
+    adframe.run(toy("train.epochs=1"), tmp_path / "run")
+    assert state() == before
+
+
+def test_a_copy_of_a_detector_scores_the_same(folder, written):
+    detector = adframe.load(folder)
+    dark = [path for path in written if "dark" in path]
+    before = detector.score(dark)
+    detector.fit(dark)
+    expected = detector.score(dark)
+    assert (expected != before).any()
+    for again in (pickle.loads(pickle.dumps(detector)), copy.deepcopy(detector)):
+        np.testing.assert_array_equal(again.score(dark), expected)
+        assert (again.size, repr(again)) == (detector.size, repr(detector))
+
+
+def test_a_detector_with_a_plugin_file_is_unpickled_in_a_fresh_process(
+    toy_file, shapes, tmp_path, written
+):
+    plugin = tmp_path / "own.py"
+    plugin.write_text(
+        "import adframe, torch\n"
+        "from adframe.interfaces import Scorer\n"
+        "class Constant(Scorer):\n"
+        "    def fit(self, train):\n        self.value = 0.25\n"
+        "    def score(self, features):\n"
+        "        return torch.full((len(next(iter(features.values()))),), self.value)\n"
+        "@adframe.hookimpl\n"
+        "def adframe_register(add):\n    add('scorer', 'constant', Constant)\n"
+    )
+    config = adframe.load_config(toy_file, ["scorer=constant", "train.epochs=1"], plugins=plugin)
+    adframe.run(config, tmp_path / "run")
+    detector = adframe.load(tmp_path / "run", allow_code=True)
+    (tmp_path / "detector.pickle").write_bytes(pickle.dumps(detector))
+    program = "import pickle, sys; print(pickle.load(open(sys.argv[1], 'rb')).score(sys.argv[2]))"
+    words = [sys.executable, "-c", program, tmp_path / "detector.pickle", next(iter(written))]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=shapes)
+    assert (done.stdout, done.stderr) == ("[0.25]\n", "")
+    plugin.unlink()
+    with pytest.raises(UserError, match="own.py: no such file$") as caught:
+        pickle.loads((tmp_path / "detector.pickle").read_bytes())
+    assert "\n" not in str(caught.value)
+
+
 def test_a_pil_image_is_turned_as_its_file(folder, tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     exif = Image.Exif()
@@ -152,7 +293,7 @@ def test_a_pil_image_that_cannot_be_decoded_is_an_image_error(folder, tmp_path):
 @pytest.mark.parametrize(
     "given",
     [None, 3, b"a.png", io.BytesIO(b"a"), [None], [1, 2], np.array(3), torch.tensor(3),
-     np.array([b"a.png"]), np.zeros((16, 16, 3), ">u2")],
+     np.array([b"a.png"])],
     ids=lambda given: type(given).__name__,
 )  # fmt: skip
 def test_what_is_no_image_is_refused_in_one_line(folder, given):
@@ -195,12 +336,29 @@ def test_only_a_block_of_files_is_asked_for_ahead(folder, written, monkeypatch):
     assert len(asked) == 3
 
 
-def test_images_that_are_not_square_are_scored_as_pixels_only(folder):
+def test_images_that_are_not_square_are_scored_as_pixels_and_as_files(folder, tmp_path):
     detector = adframe.load(folder)
     detector.size = (3, 16, 20)
-    assert detector.score(np.zeros((16, 20, 3), np.uint8)).shape == (1,)
-    with pytest.raises(UserError, match="only by a detector of square images"):
-        detector.score("photo.jpg")
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 20, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    assert detector.score(tmp_path / "wide.png") == detector.score(pixels)
+
+
+def test_files_of_deep_grey_are_read_as_in_training(toy, tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("good", "bad"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for index in range(4):
+            values = rng.integers(0, 4096, (16, 16), dtype=np.uint16)
+            Image.fromarray(values).save(tmp_path / "data" / name / f"{index}.png")
+    table = f"dataset={{name: image_folder, root: {tmp_path / 'data'}, normal: good, depth: 12}}"
+    adframe.run(toy(table, "train.epochs=1"), tmp_path / "run")
+    detector = adframe.load(tmp_path / "run")
+    bright = Image.fromarray(np.full((16, 16), 4095, np.uint16))
+    bright.save(tmp_path / "bright.png")
+    white = np.full((16, 16, 3), 255, np.uint8)
+    assert detector.score(tmp_path / "bright.png") == detector.score(white)
+    assert detector.score(bright) == detector.score(white)
 
 
 # --- fitting again -------------------------------------------------------------------------------

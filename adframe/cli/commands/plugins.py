@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _verb(verb: VerbEntry, claims: list[VerbEntry]) -> dict[str, Any]:
     """Row of one verb. Imports the verb to find out whether it works."""
     text, error = "", None
-    others = [other.origin for other in claims if other is not verb]
+    others = [other.origin for other in claims if other is not verb and not verb.bundled]
     try:
         text = verb.load().summary
         error = f"the name is claimed by {', '.join(others)} too" if others else None

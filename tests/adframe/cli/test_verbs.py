@@ -108,7 +108,9 @@ def test_a_verb_may_be_a_class_or_an_object(distribution, capsys):
     assert capsys.readouterr().out == ""
     assert find_verbs()["object"][0].summary() == "count the words, 100 % of them"
     assert main(["class", "a"]) == main(["object", "a"]) == 3
-    assert capsys.readouterr().out == "imported\n1 []\n1 []\n"
+    printed = capsys.readouterr()
+    assert printed.out == "1 []\n1 []\n"  # what is printed at import is no answer
+    assert printed.err == "imported\n"
 
 
 BROKEN = {
@@ -152,14 +154,61 @@ def test_plugins_names_what_is_broken(distribution, capsys):
 
 
 def test_two_owners_of_a_verb_are_one_clear_line(distribution, capsys):
-    distribution("rivals", {"run": "their_count"}, {"their_count.py": COUNT})
-    assert main(["run", "quickstart"]) == 2
+    for owner in ("one", "two"):
+        distribution(f"rivals-{owner}", {"tally": "their_count"}, {"their_count.py": COUNT})
+    assert main(["tally", "a"]) == 2
     assert capsys.readouterr().err == (
-        "command 'run' is claimed by adframe (adframe.cli.commands.run) and "
-        "rivals (their_count); uninstall one\n"
+        "command 'tally' is claimed by rivals-one (their_count) and rivals-two (their_count); "
+        "uninstall one\n"
     )
     assert main(["plugins"]) == 0
-    assert "the name is claimed by rivals (their_count) too" in capsys.readouterr().out
+    assert "the name is claimed by rivals-two (their_count) too" in capsys.readouterr().out
+
+
+def test_no_package_takes_a_command_of_adframe_away(distribution, capsys):
+    distribution("rivals", {"configs": "their_count"}, {"their_count.py": COUNT})
+    assert main(["configs", "--json"]) == 0
+    capsys.readouterr()
+    assert main(["plugins", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    errors = {row["origin"]: row["error"] for row in rows if row["name"] == "configs"}
+    assert errors == {
+        "adframe (adframe.cli.commands.configs)": None,
+        "rivals (their_count)": "the name is claimed by adframe (adframe.cli.commands.configs) too",
+    }
+
+
+@pytest.mark.parametrize("value", [":bad:value", "my-idea.plugin", "", "a..b", "a:", "a b", "1.x"])
+@pytest.mark.parametrize("group", ["adframe", "adframe.verbs"])
+def test_a_malformed_entry_point_is_named_and_ends_nothing(
+    distribution, tmp_path, monkeypatch, capsys, group, value
+):
+    info = tmp_path / "malformed-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: malformed\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{group}]\nodd = {value}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert main(["list", "loss"]) == 0
+    note = capsys.readouterr().err
+    assert (note.startswith("plugin 'odd' did not load: ") and note.count("\n") == 1) or (
+        group == "adframe.verbs" and not note
+    )
+    assert main(["plugins", "--json"]) == 0
+    (row,) = (row for row in json.loads(capsys.readouterr().out) if row["name"] == "odd")
+    assert f"'{value}' names no module" in row["error"]
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe", b"[adframe]\nno value\n"])
+def test_metadata_that_cannot_be_read_ends_nothing(tmp_path, monkeypatch, capsys, text):
+    info = tmp_path / "damaged-1.0.dist-info"
+    info.mkdir()
+    (info / "entry_points.txt").write_bytes(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert main(["list", "loss"]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "did not load: its entry_points.txt cannot be read: " in line
+    assert main(["plugins"]) == 0
+    assert "did not load: its entry_points.txt cannot be read: " in capsys.readouterr().out
 
 
 def test_a_verb_that_is_no_verb_is_a_fault():

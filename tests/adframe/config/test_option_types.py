@@ -155,7 +155,7 @@ HELD = [
 ]
 
 
-@pytest.mark.parametrize(("hint", "default", "given"), HELD, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("hint", "default", "given"), HELD)
 def test_a_value_comes_back_from_yaml_as_it_is(of, hint, default, given):
     read = of(hint, default)
     for spec in (read(), read(x=given)):

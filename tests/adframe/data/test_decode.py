@@ -87,7 +87,7 @@ def test_unreadable_files_are_named(tmp_path, rgb):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ImageError, match=name):
             read_image(tmp_path / name)
-    with pytest.raises(ImageError, match=r"gone.png: unreadable image: No such file"):
+    with pytest.raises(ImageError, match=r"gone.png: No such file"):
         read_image(tmp_path / "gone.png")
 
 
@@ -180,7 +180,7 @@ def test_only_files_are_searched_out(tmp_path, rgb):
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "link.png").symlink_to(tmp_path / "gone.png")
     assert [path.name for path in find_images([tmp_path])] == ["a.png", "link.png"]
-    with pytest.raises(ImageError, match=r"link\.png: unreadable image: No such file"):
+    with pytest.raises(ImageError, match=r"link\.png: No such file"):
         read_image(tmp_path / "link.png")
 
 
@@ -273,3 +273,101 @@ def test_the_central_square_is_resized(size, side):
     expected = image.resize((side, side), Image.Resampling.BILINEAR, box=box)
     found = decode.as_pixels(image, side).permute(1, 2, 0)
     np.testing.assert_array_equal(found, np.asarray(expected))
+
+
+@pytest.mark.parametrize("size", [(5, 8), (64, 33), (17, 100)])
+def test_a_size_of_two_sides_cuts_the_central_part_of_that_shape(size):
+    generator = np.random.default_rng(0)
+    image = Image.fromarray(generator.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+    found = decode.as_pixels(image, (8, 12))
+    assert found.shape == (3, 8, 12)
+    wide = min(size[0], size[1] * 12 / 8)
+    high = wide * 8 / 12
+    left, top = (size[0] - wide) / 2, (size[1] - high) / 2
+    expected = image.resize(
+        (12, 8), Image.Resampling.BILINEAR, box=(left, top, left + wide, top + high)
+    )
+    assert (
+        found.permute(1, 2, 0).int() - torch.from_numpy(np.array(expected)).int()
+    ).abs().max() <= 1
+
+
+# --- which formats, and deep grey ----------------------------------------------------------------
+
+
+def test_what_would_start_a_program_is_not_opened(tmp_path, monkeypatch):
+    """Pillow hands EPS to Ghostscript, whatever the file is called."""
+    import subprocess
+
+    def started(*args, **options):
+        raise AssertionError("a program was started")
+
+    monkeypatch.setattr(subprocess, "check_call", started)
+    monkeypatch.setattr(subprocess, "Popen", started)
+    Image.new("RGB", (8, 8)).save(tmp_path / "photo.eps")
+    (tmp_path / "photo.eps").rename(tmp_path / "photo.png")
+    with pytest.raises(ImageError, match=r"photo\.png: not an image"):
+        read_image(tmp_path / "photo.png")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
+def test_sixteen_bits_are_scaled_in_every_format(tmp_path, kind):
+    values = np.array([[0, 257, 25700, 65535]], dtype=np.uint16)
+    Image.fromarray(values).save(tmp_path / "a.png", kind)
+    assert read_image(tmp_path / "a.png")[0].tolist() == [[0, 1, 100, 255]]
+
+
+def test_depth_scales_values_of_fewer_bits(tmp_path):
+    path = _save(tmp_path / "a.tif", np.array([[0, 4095, 2048]], dtype=np.uint16))
+    assert read_image(path, depth=12)[0].tolist() == [[0, 255, 128]]
+    assert read_image(path)[0].tolist() == [[0, 16, 8]]
+    with pytest.raises(ImageError, match=r"values 0\.\.4095 exceed 10 bits \(0\.\.1023\)"):
+        read_image(path, depth=10)
+    with Image.open(path) as image:
+        assert decode.as_pixels(image, depth=12)[0].tolist() == [[0, 255, 128]]
+
+
+def test_depth_leaves_8_bits_as_they_are(tmp_path, rgb):
+    path = _save(tmp_path / "a.png", rgb)
+    assert torch.equal(read_image(path, depth=12), read_image(path))
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [(np.float32, "floating-point pixels have no fixed range"), (np.int32, "32-bit integers")],
+)
+def test_values_without_a_range_are_refused_by_name(tmp_path, kind, reason):
+    path = _save(tmp_path / "a.tif", np.array([[0, 1, 200]], dtype=kind))
+    with pytest.raises(ImageError, match=rf"a\.tif: unreadable image: {reason}"):
+        read_image(path)
+
+
+def test_integers_of_32_bits_are_scaled_with_a_depth(tmp_path):
+    path = _save(tmp_path / "a.tif", np.array([[0, 4095]], dtype=np.int32))
+    assert read_image(path, depth=12)[0].tolist() == [[0, 255]]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16"])
+def test_white_is_white_in_every_mode(mode):
+    white = Image.new("RGB", (4, 4), "white")
+    image = (
+        Image.fromarray(np.full((4, 4), 65535, np.uint16))
+        if mode == "I;16"
+        else white.convert(mode)
+    )
+    assert image.mode == mode
+    assert (decode.as_pixels(image) == 255).all()
+
+
+def test_warnings_of_pillow_do_not_reach_the_user(tmp_path):
+    """In a process of its own, where warnings are shown as for a user."""
+    import subprocess
+
+    exif = Image.Exif()
+    exif[0x0110] = "x" * 50
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.tif", exif=exif)
+    data = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "a.tif").write_bytes(data[:-20])  # cut in the metadata
+    code = "import sys, adframe; adframe.read_images(sys.argv[1])"
+    ran = subprocess.run([sys.executable, "-c", code, tmp_path / "a.tif"], capture_output=True)
+    assert b"Warning" not in ran.stderr

@@ -15,8 +15,8 @@ import torch
 import adframe
 from adframe.cli.main import main
 from adframe.engine import checkpoint
-from adframe.engine.interrupt import Stop, Stopped
-from adframe.errors import UserError
+from adframe.engine.interrupt import Stop
+from adframe.errors import Stopped, UserError
 from adframe.io.tensors import read_tensors
 
 ROOT = Path(__file__).parents[3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 
 import pytest
@@ -93,6 +94,29 @@ class UnprintableError(Exception):
 def test_an_exception_without_a_message_has_a_reason():
     assert reason(UnprintableError()) == "UnprintableError: its message cannot be shown"
     assert not out_of_memory(UnprintableError())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("could not create a primitive"),  # oneDNN
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+        RuntimeError("std::bad_alloc"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("can't start new thread"),
+        ImportError("libtorch.so: failed to map segment from shared object"),
+    ],
+)
+def test_full_memory_is_known_whoever_reports_it(error):
+    assert out_of_memory(error)
+    assert blame(error) is None
+
+
+@pytest.mark.parametrize("error", [RuntimeError("x"), OSError(errno.ENOSPC, "x"), ImportError("x")])
+def test_other_errors_are_not_full_memory(error):
+    assert not out_of_memory(error)
 
 
 @pytest.mark.parametrize(

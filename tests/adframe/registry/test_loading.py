@@ -1,4 +1,5 @@
 import importlib.metadata
+import json
 import os
 import signal
 import sys
@@ -127,18 +128,50 @@ def test_a_broken_plugin_is_told_of_and_harms_no_other(source_of, toys, source, 
 
 
 def test_an_interrupt_is_no_fault_of_a_plugin():
-    def interrupted():
+    def load():
         signal.raise_signal(signal.SIGINT)
 
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        source = Source(Plugin("any", "", "any"), interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            load_plugins(sources=[source])
-    finally:
-        signal.signal(signal.SIGINT, before)
-    (own,) = load_plugins(sources=[unloadable("any", KeyboardInterrupt())]).registry.plugins
-    assert own.error == "KeyboardInterrupt", "one that the plugin raises itself is its fault"
+    with pytest.raises(KeyboardInterrupt):
+        load_plugins(sources=[Source(Plugin("any", "1", "any of a test"), load)])
+
+
+class _Rude(BaseException):
+    def __str__(self):
+        raise ValueError("cannot be shown")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), GeneratorExit(), _Rude()])
+def test_what_a_plugin_raises_itself_never_stops_the_others(error):
+    good = broken("good", adframe_register=hookimpl(lambda add: None))
+    plugins = load_plugins(sources=[unloadable("bad", error), good]).registry.plugins
+    assert [plugin.error is None for plugin in plugins] == [False, True]
+    assert plugins[0].error.startswith(type(error).__name__)
+
+
+def test_of_one_module_by_two_names_the_first_stays_and_the_second_is_named():
+    module = ModuleType("shared")
+    sources = [Source(Plugin(name, "1", f"dist-{name}"), lambda: module) for name in "ab"]
+    plugins = load_plugins(sources=sources).registry.plugins
+    assert [plugin.error for plugin in plugins] == [None, "is the same module as plugin 'a'"]
+
+
+def test_what_a_plugin_prints_at_import_goes_to_standard_error(write, capsys):
+    file = write(FILE + "\nprint('hello')\n", "loud.py")
+    assert main(["list", "--json", "--plugin", str(file)]) == 0
+    printed = capsys.readouterr()
+    assert "mirror" in [row["name"] for row in json.loads(printed.out)]
+    assert printed.err == "hello\n"
+
+
+def test_a_file_that_is_not_regular_is_refused(tmp_path):
+    loop, pipe = tmp_path / "loop.py", tmp_path / "pipe.py"
+    loop.symlink_to(loop)
+    os.mkfifo(pipe)
+    with pytest.raises(UserError, match=r"loop.py: no such file$"):
+        load_plugins([loop], sources=[])
+    for path in (pipe, tmp_path):
+        with pytest.raises(UserError, match="not a regular file$"):
+            load_plugins([path], sources=[])
 
 
 def test_a_fault_is_forgotten_by_the_next_call():
@@ -265,8 +298,6 @@ def test_a_file_that_does_not_load_is_the_users_error(write, name, text, message
 def test_a_file_that_is_not_there_is_the_users_error(tmp_path):
     with pytest.raises(UserError, match="no such file$"):
         load_plugins([tmp_path / "no.py"], sources=[])
-    with pytest.raises(UserError, match="no such file$"):
-        load_plugins([tmp_path], sources=[])
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder", "large", "circle", "not UTF-8"])

@@ -172,3 +172,27 @@ def test_grey_rgba_and_16_bit_images_join_the_rgb_ones(folder):
     splits = ImageFolder(folder, folder, normal="ok").load(seed=0)
     assert splits.train.pixels.dtype == torch.uint8
     assert splits.train.pixels[2:, :, 0, 0].tolist() == [[7] * 3, [255] * 3, [100] * 3]
+
+
+def test_hidden_folders_and_images_beside_the_classes_are_not_trained_on(shapes, caplog):
+    before = ImageFolder(shapes, normal="left").load(seed=0).train.names
+    image = next((shapes / "left").iterdir()).read_bytes()
+    (shapes / "left" / ".ipynb_checkpoints").mkdir()
+    for name in ("left/.ipynb_checkpoints/00.png", ".hidden.png", "beside.png"):
+        (shapes / name).write_bytes(image)
+    assert ImageFolder(shapes, normal="left").load(seed=0).train.names == before
+    assert "passed over: 1 images in no class folder" in caplog.text
+    assert "passed over: 2 hidden" in caplog.text
+
+
+def test_one_depth_holds_for_all_images(tmp_path):
+    for name, value in (("good", 4095), ("bad", 2048)):
+        (tmp_path / name).mkdir()
+        for index in range(3):
+            values = np.full((8, 8), value, np.uint16)
+            Image.fromarray(values).save(tmp_path / name / f"{index}.png")
+    data = ImageFolder(tmp_path, normal="good", depth=12)
+    splits = data.load(seed=0)
+    assert (splits.train.pixels[:] == 255).all()
+    assert (splits.test.pixels[splits.test.outlier] == 128).all()
+    assert data.depth == 12

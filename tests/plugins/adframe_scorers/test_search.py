@@ -16,7 +16,7 @@ from adframe_scorers.search import Neighbours
 needs_faiss = pytest.mark.skipif(
     importlib.util.find_spec("faiss") is None, reason="needs adframe[faiss]"
 )
-TELLS = r"search: faiss needs faiss-cpu: pip install 'adframe\[faiss\]'"
+TELLS = r"search: faiss needs faiss-cpu: pip install faiss-cpu"
 
 
 def unit(count: int, seed: int = 0, width: int = 6) -> Tensor:
