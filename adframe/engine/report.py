@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from typing import Any
 
@@ -10,6 +9,7 @@ from adframe.engine import model_file
 from adframe.engine.state import Run
 from adframe.interfaces import Images, Outcome, Report
 from adframe.io import atomic
+from adframe.io.rows import RowWriter
 
 
 def result_json(report: Report) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def scores_csv(report: Report, test_sets: dict[str, Images]) -> str:
     """The text of ``scores.csv``: path or index, label (1 = outlier), score and set."""
     first, *others = report.outcomes.items()
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
+    writer = RowWriter(stream)
     writer.writerow(["path", "label", "score", "set", *(f"score_{name}" for name, _ in others)])
     for title, images in test_sets.items():
         columns = [outcome.scores[title].tolist() for _, outcome in (first, *others)]

@@ -64,12 +64,15 @@ def read_bytes(
         pipes: read a pipe too, as of ``<(command)`` in a shell.
 
     Raises:
-        UserError: as for ``open_regular``; or the file is larger.
+        UserError: as for ``open_regular``; or the file is larger, or nothing came from a pipe.
     """
     name = os.fspath(path) if name is None else name
     with open_regular(path, name, pipes) as file:
-        size = os.fstat(file.fileno()).st_size
+        facts = os.fstat(file.fileno())
+        size = facts.st_size
         data = file.read(limit + 1) if size <= limit else b""
+    if not data and stat.S_ISFIFO(facts.st_mode):
+        raise UserError(f"{name}: is a pipe, and nothing came from it")
     if size > limit or len(data) > limit:
         raise UserError(f"{name}: too large; it has more than {limit} bytes")
     return data

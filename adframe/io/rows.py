@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import io
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from adframe.errors import UserError
 from adframe.io.atomic import create, temporary_for
 from adframe.io.terminal import clean
 
 Output = TextIO | io.TextIOBase
+
+
+class RowWriter:
+    """Writes rows of CSV that can be read again, also if a cell has a carriage return."""
+
+    def __init__(self, stream: Output) -> None:
+        self._plain = csv.writer(stream, lineterminator="\n")
+        self._quoted = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
+
+    def writerow(self, row: Iterable[Any]) -> None:
+        """Write one row."""
+        cells = list(row)
+        bare = any("\r" in str(cell) for cell in cells)  # which older Pythons do not quote
+        (self._quoted if bare else self._plain).writerow(cells)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 
 from adframe.cli import options
 from adframe.errors import UserError
@@ -24,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     from adframe.data.decode import ImageError
     from adframe.data.find import find_images
     from adframe.detector import load
-    from adframe.io.rows import open_rows
+    from adframe.io.rows import RowWriter, open_rows
     from adframe.io.terminal import error_line
 
     with open_rows(arguments.out) as out:
@@ -33,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise UserError("no images in " + ", ".join(map(str, arguments.paths)))
         detector = load(arguments.run, **options.of_plugins(arguments))
         unreadable = 0
-        writer = csv.writer(out, lineterminator="\n")
+        writer = RowWriter(out)
         writer.writerow(["path", "score"])
         for file, result in detector.score_files(files):
             if isinstance(result, ImageError):

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -276,3 +277,60 @@ def test_runs_without_out_take_the_next_free_number(toy_file, tmp_path, monkeypa
     with ThreadPoolExecutor(4) as pool:
         taken = list(pool.map(take, range(4)))
     assert sorted(taken) == ["toy-2", "toy-3", "toy-4", "toy-5"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("kind", ["dangling", "to a folder", "device"])
+def test_whatever_is_planted_at_a_name_is_refused_and_left_alone(
+    finished, tmp_path, monkeypatch, capsys, command, kind
+):
+    shutil.copytree(finished, tmp_path / "work")
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    read = ["config.yaml", "model.safetensors"]
+    for name in read if command == "score" else [*read, "result.json", "scores.csv"]:
+        planted, aside = tmp_path / "work/run" / name, tmp_path / "aside"
+        planted.rename(aside)
+        targets = {"dangling": "../../home/new", "to a folder": "../../home"}
+        planted.symlink_to(targets.get(kind, "/dev/zero"))
+        before = {path.name: os.lstat(path).st_mtime_ns for path in Path("run").iterdir()}
+        assert main(COMMANDS[command]) == 2, name
+        assert capsys.readouterr().err.count("\n") == 1
+        assert {path.name: os.lstat(path).st_mtime_ns for path in Path("run").iterdir()} == before
+        planted.unlink()
+        aside.rename(planted)
+    assert os.listdir(tmp_path / "home") == []
+
+
+def test_files_and_folders_of_the_user_are_left_alone(tmp_path):
+    (tmp_path / "plots").mkdir()
+    mine = [tmp_path / name for name in ("notes.txt", "notes.part", "plots/x", ".mine.part")]
+    for path in mine:
+        path.write_text("mine")
+    with lock_folder(tmp_path):
+        pass
+    assert [path.read_text() for path in mine] == ["mine"] * 4
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_run_whose_folder_another_run_takes_ends_and_the_other_is_whole(toy, tmp_path, finished):
+    out, moved, other = tmp_path / "run", tmp_path / "moved", toy("train.epochs=1")
+    taken = threading.Event()
+
+    class Mover:
+        @adframe.hookimpl
+        def adframe_epoch_end(self, run, epoch):
+            if not taken.is_set():
+                taken.set()
+                out.rename(moved)
+                with ThreadPoolExecutor() as pool:
+                    pool.submit(adframe.run, other, out).result()
+
+    config = toy("train.epochs=2")
+    config.loaded.manager.register(Mover())
+    with pytest.raises(UserError, match="run: was moved or replaced"):
+        adframe.run(config, out)
+    whole = finished / "run/scores.csv"
+    assert (out / "scores.csv").read_text() == whole.read_text()
+    assert len((out / "metrics.jsonl").read_text().splitlines()) == 1
+    assert not (moved / "result.json").exists()

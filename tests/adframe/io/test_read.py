@@ -79,9 +79,10 @@ def _send(writer, data):
         file.write(data)
 
 
-def test_a_pipe_without_a_writer_is_empty_and_one_without_end_is_too_large(tmp_path):
+def test_a_pipe_without_a_writer_is_refused_and_one_without_end_is_too_large(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    assert read_bytes(tmp_path / "pipe", pipes=True) == b""
+    with pytest.raises(UserError, match="pipe: is a pipe, and nothing came from it"):
+        read_bytes(tmp_path / "pipe", pipes=True)
     reader, writer = os.pipe()
     os.write(writer, b"123456789")
     try:

@@ -1,6 +1,7 @@
 """Running a table: cells that run, cells that are skipped, failures and kills."""
 
 import json
+import os
 import statistics
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,8 @@ from safetensors.torch import load_file
 
 from adframe.cli.main import main
 from adframe.engine import checkpoint
-from adframe.errors import TrainingError
+from adframe.errors import TrainingError, UserError
+from adframe.io.locks import lock_folder
 from adframe.tables import execute
 
 ALL = [
@@ -260,3 +262,57 @@ def test_a_cell_that_another_process_finished_after_it_failed_here_is_done(
     monkeypatch.setattr(execute, "run_locked", run)
     assert reproduce() == 0
     assert set(_status(tmp_path).values()) == {"done"}
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_cell_in_use_is_waited_for_at_the_end(
+    grid_of, table_file, pretend, monkeypatch, finished
+):
+    """The other process ends with a result or without one; then the cell is run here."""
+    grid, good = grid_of(table_file), execute.run_locked
+    cell, lines = grid.chosen[0], []
+    held, end = threading.Event(), threading.Event()
+    monkeypatch.setattr(execute, "PAUSE", 0.01)
+
+    def hold():
+        with lock_folder(cell.folder) as lock:
+            held.set()
+            assert end.wait(60)
+            if finished:
+                good(cell.config, lock, resume=True)
+
+    def report(line):
+        lines.append(line)
+        if line.startswith("waiting for other processes"):
+            end.set()
+
+    with ThreadPoolExecutor() as pool:
+        other = pool.submit(hold)
+        assert held.wait(60)
+        facts, failed = execute.execute(grid, report)
+        other.result()
+    assert failed == {}
+    assert {run["status"] for run in facts["runs"]} == {"done"}
+    folders = [folder for folder, _ in pretend]
+    assert folders.index(cell.folder) == 7, "the last one"
+    assert len(folders) == 8
+    assert sum(line.startswith("waiting for other processes") for line in lines) == 1
+
+
+@pytest.mark.parametrize("name", ["table.json", "table.md"])
+def test_a_table_is_not_written_through_a_link(grid_of, table_file, pretend, tmp_path, name):
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).symlink_to(tmp_path / "precious")
+    with pytest.raises(UserError, match=rf"{name}: is not a regular file; nothing is written"):
+        execute.execute(grid_of(table_file), print)
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert not pretend
+
+
+def test_tables_written_at_once_are_each_whole(grid_of, table_file, pretend, tmp_path):
+    grid = grid_of(table_file)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: execute.write(grid, {}), range(40)))
+    assert json.loads((tmp_path / "out/table.json").read_text())["table"] == "toys"
+    assert sorted(os.listdir(tmp_path / "out")) == ["table.json", "table.md"]
