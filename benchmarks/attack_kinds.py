@@ -82,6 +82,8 @@ def run_file(draw: random.Random, ground: Ground) -> Case:
         ground.spoil(draw, run / name)
     if draw.random() < 0.1:
         ground.spoil(draw, run)
+    if run.is_symlink():
+        run.unlink()  # a folder that the user names may be a link
     config = ground.config()
     commands = [
         ["score", "run", ground.photo()],

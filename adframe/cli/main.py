@@ -18,6 +18,7 @@ from adframe.engine.interrupt import Stop
 from adframe.errors import PluginFault, TrainingError, UserError, did_you_mean
 from adframe.io.terminal import drop_output, error_line, prepare_streams, status_lines
 from adframe.registry.blame import blame, out_of_memory, show_traceback, thread_lines
+from adframe.registry.entry_points import stops
 from adframe.registry.verbs import VerbEntry, find_verbs, only
 
 THREADS_END = 5.0  # seconds that threads of plugins have to finish after a command
@@ -52,10 +53,10 @@ def _status(words: list[str], stop: Stop) -> int:
         return 2
     except BrokenPipeError:  # the reader of a pipe has ended, as `head` does
         drop_output()
-    except KeyboardInterrupt as stopped:
-        error_line(str(stopped) or "interrupted")
-        return getattr(stopped, "status", 130)
     except BaseException as error:
+        if stops(error):
+            error_line(str(error) or "interrupted")
+            return getattr(error, "status", 130)
         if stop.asked:  # a library has raised another error because of it
             error_line("interrupted")
             return 128 + stop.asked

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from adframe.errors import PluginFault, TrainingError, UserError
+from adframe.errors import PluginFault, TrainingError, UserError, one_line
 from adframe.registry import hookspecs
+from adframe.registry.entry_points import stops
 from adframe.registry.registry import entry_of, message, reason
 
 #: Environment variable; if it is not empty, the traceback of a fault in a plugin is printed.
@@ -43,17 +44,17 @@ def blame(error: BaseException) -> PluginFault | None:
     """
     if isinstance(error, PluginFault):
         return error
-    expected = (UserError, TrainingError, KeyboardInterrupt, GeneratorExit, BrokenPipeError)
-    if isinstance(error, expected) or out_of_memory(error):
+    expected = (UserError, TrainingError, GeneratorExit, BrokenPipeError)
+    if isinstance(error, expected) or out_of_memory(error) or stops(error):
         return None
     found = module = ""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         found = _named(frame) or found
         module = _plugin(frame) or module
     found = found or (module and f"plugin '{module}'")
-    if not found:
-        return None
-    fault = PluginFault(f"{found} raised {reason(error)}; {TRACEBACK}=1 shows where")
+    if not found:  # Python turns a StopIteration in a generator into another error
+        return blame(error.__cause__) if isinstance(error.__cause__, StopIteration) else None
+    fault = PluginFault(one_line(f"{found} raised {reason(error)}; {TRACEBACK}=1 shows where"))
     fault.__cause__ = error
     return fault
 

@@ -96,6 +96,7 @@ def from_file(path: str | Path) -> Source:
         if spec is None or spec.loader is None:
             raise PluginFault("not a Python file")
         module = importlib.util.module_from_spec(spec)
+        blame.remember(name, path.stem)
         sys.modules[name] = module  # dataclasses and pickle look up the module of a class by name
         try:
             exec(compile(code, path, "exec", dont_inherit=True), vars(module))  # noqa: S102
@@ -167,6 +168,8 @@ def _load(plugin: Plugin, load: Callable[[], Any], loaded: LoadedPlugins) -> Non
     manager = loaded.manager
     name = _id(plugin)
     try:
+        if plugin.package:
+            blame.remember(plugin.package, plugin.name)
         with unchanged(f"plugin '{plugin.name}'"), prints_to_stderr():
             module = load()
         plugin.package = plugin.package or getattr(module, "__package__", None) or ""
