@@ -115,7 +115,7 @@ class Report:
 
     def __repr__(self) -> str:
         scorer, count = next(iter(self.outcomes)), len(self.auroc)
-        sets = f"{count} outlier set{'s' if count > 1 else ''}"
+        sets = f"{count} outlier set{'s' if count != 1 else ''}"
         failed = f", failed: {', '.join(self.failed)}" if self.failed else ""
         return (
             f"Report(AUROC {self.mean_auroc:.4f} by {scorer} on {sets}, {self.epochs} epochs, "

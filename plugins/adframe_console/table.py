@@ -23,6 +23,8 @@ def show(report: Report) -> None:
     lines = [["outliers", *scorers]]
     parts = list(dict.fromkeys(part for scorer in scorers.values() for part in scorer.auroc))
     lines += [[part, *(_figure(s.auroc.get(part)) for s in scorers.values())] for part in parts]
+    if not parts:
+        lines.append(["none", *("-" for _ in scorers)])
     if len(parts) > 1:
         lines.append(["mean", *(_figure(s.mean if s.auroc else None) for s in scorers.values())])
     lines = [[_printable(cell) for cell in line] for line in lines]
@@ -56,7 +58,7 @@ def _table(lines: Lines, title: str, floor: Container[str]) -> Table:
     table = Table(title=title)
     for index, name in enumerate(lines[0]):
         cells = [line[index].replace(".", "") for line in lines[1:]]
-        figures = all(cell.isdigit() or cell == "failed" for cell in cells)
+        figures = all(cell.isdigit() or cell in ("failed", "-") for cell in cells)
         table.add_column(name, justify="right" if figures else "left", no_wrap=True)
     parted = next((line[0] for line in lines[1:] if line[0] in floor or line[0] == "mean"), None)
     for line in lines[1:]:

@@ -150,11 +150,6 @@ def test_a_data_set_that_does_not_say_gives_its_test_split_as_outliers():
     assert Plain().outliers(3) == "test images of 3"
 
 
-def test_a_test_split_without_outliers_is_refused(toy):
-    with pytest.raises(UserError, match="has no outliers"):
-        adframe.run(toy("dataset.normal=null"))
-
-
 def test_several_scorers_are_reported_side_by_side(toy, tmp_path):
     report = adframe.run(toy("scorer=[nearest_cosine, nearest_cosine]"), tmp_path / "run")
     first, second = report.outcomes.values()
