@@ -11,8 +11,9 @@ from adframe.config.model import RunConfig
 from adframe.data.lazy import subset
 from adframe.engine import returned_images
 from adframe.engine.build import Assembly
+from adframe.engine.leaks import warn_of_leaks
 from adframe.engine.returned import expect
-from adframe.errors import ConfigError, Problem, UserError, problem_at
+from adframe.errors import ConfigError, Problem, UserError, one_line, problem_at
 from adframe.interfaces import Images, Splits
 
 SAMPLE = 32  # training images whose range of levels is looked at
@@ -40,11 +41,14 @@ def load(config: RunConfig, assembly: Assembly) -> tuple[Splits, dict[str, Image
     _check_range(splits.train)
     title, outliers = config.dataset.entry.name, dict[str, Images]()
     title = "outliers" if title == "inliers" else title  # which names the set of test inliers
+    names = [config.dataset.entry.name, *(spec.entry.name for spec in config.outliers)]
     for index, dataset in enumerate(assembly.outliers):
         with problem_at(("outliers", index), UserError, ValueError):
             images = dataset.outliers(config.seed)
             expect(dataset, returned_images.images(images, "outliers"))
         name = config.outliers[index].entry.name
+        if names.count(name) > 1:
+            name = one_line(dataset.set_name) or name
         name = name if name not in (*outliers, title, "inliers") else f"{name}_{index}"
         outliers[name] = _same_size(images, splits.test, "outliers", index)
     exposed = None
@@ -53,7 +57,9 @@ def load(config: RunConfig, assembly: Assembly) -> tuple[Splits, dict[str, Image
             exposed = assembly.exposure.exposed(config.seed)
             expect(assembly.exposure, returned_images.images(exposed, "exposed"))
         exposed = _same_size(exposed, splits.train, "exposure", "dataset")
-    return splits, make_test_sets(title, splits.test, outliers), exposed
+    test_sets = make_test_sets(title, splits.test, outliers)
+    warn_of_leaks(splits.train, exposed, test_sets)
+    return splits, test_sets, exposed
 
 
 def _check_range(train: Images) -> None:
@@ -97,4 +103,5 @@ def _where(images: Images, chosen: Tensor) -> Images:
     rows = torch.nonzero(chosen).flatten()
     names = [images.names[row] for row in rows.tolist()]
     pixels = subset(images.pixels, rows)
-    return Images(pixels, images.label[rows], images.outlier[rows], names)
+    of = [images.of[row] for row in rows.tolist()] if images.of else ()
+    return Images(pixels, images.label[rows], images.outlier[rows], names, of)

@@ -11,7 +11,7 @@ from torch import Tensor
 from adframe.engine import returned
 from adframe.engine.features import MIN_BATCH, extract_features
 from adframe.engine.learned import pack
-from adframe.engine.metrics import auroc, pixel_floor
+from adframe.engine.metrics import auroc, auroc_by_class, pixel_floor
 from adframe.engine.returned import expect, requested
 from adframe.engine.state import Run
 from adframe.errors import PluginFault, TrainingError, UserError
@@ -57,9 +57,11 @@ def evaluate(run: Run, fitted: bool = False) -> Report:
         name = run.config.scorer[index].entry.name
         name = name if name not in outcomes else f"{name}_{index}"
         problem = failures.get(index) or _not_finite(scores, run.test_sets)
-        outcomes[name] = Outcome({} if problem else auroc(scores), scores)
         if problem:
-            failed[name] = problem
+            outcomes[name], failed[name] = Outcome({}, scores), problem
+        else:
+            by_class = auroc_by_class(scores, run.test_sets)
+            outcomes[name] = Outcome(auroc(scores), scores, by_class)
     try:
         floor = pixel_floor(run.data.train, run.test_sets)
     except Exception as error:

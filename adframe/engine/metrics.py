@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -25,13 +25,34 @@ def auroc(scores: dict[str, Tensor]) -> dict[str, float]:
         scores: set name -> (N,) scores; ``inliers`` and each outlier set.
     """
     inliers = scores["inliers"].numpy()
-    values = {}
-    for name, outliers in scores.items():
-        if name != "inliers":
-            both = np.concatenate([inliers, outliers.numpy()])
-            truth = np.repeat([0, 1], [len(inliers), len(outliers)])
-            values[name] = float(roc_auc_score(truth, both))
-    return values
+    return {
+        name: _auroc(inliers, outliers.numpy())
+        for name, outliers in scores.items()
+        if name != "inliers"
+    }
+
+
+def _auroc(inliers: np.ndarray, outliers: np.ndarray) -> float:
+    truth = np.repeat([0, 1], [len(inliers), len(outliers)])
+    return float(roc_auc_score(truth, np.concatenate([inliers, outliers])))
+
+
+def auroc_by_class(
+    scores: dict[str, Tensor], test_sets: Mapping[str, Images]
+) -> dict[str, dict[str, float]]:
+    """AUROC of each class of outliers against the inliers, for sets with several classes.
+
+    Args:
+        scores: as for ``auroc``.
+        test_sets: the images of each set; ``of`` is the class of each.
+    """
+    inliers, found = scores["inliers"].numpy(), dict[str, dict[str, float]]()
+    for name, images in test_sets.items():
+        classes = sorted(set(images.of))
+        if name != "inliers" and len(classes) > 1:
+            of, values = np.array(images.of), scores[name].numpy()
+            found[name] = {each: _auroc(inliers, values[of == each]) for each in classes}
+    return found
 
 
 def pixel_floor(train: Images, test_sets: dict[str, Images]) -> dict[str, Outcome]:

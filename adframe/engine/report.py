@@ -16,7 +16,9 @@ def result_json(report: Report) -> dict[str, Any]:
     """The content of ``result.json``."""
 
     def of(outcome: Outcome) -> dict[str, Any]:
-        return {"auroc": outcome.auroc, "mean_auroc": outcome.mean if outcome.auroc else None}
+        mean = outcome.mean if outcome.auroc else None
+        classes = {"classes": outcome.by_class} if outcome.by_class else {}
+        return {"auroc": outcome.auroc, "mean_auroc": mean, **classes}
 
     return {
         **of(next(iter(report.outcomes.values()))),

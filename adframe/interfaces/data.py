@@ -20,12 +20,14 @@ class Images:
         label: (N,) int64, the inlier class, or -1 for none.
         outlier: (N,) bool, true for anomalies; all false in a training split.
         names: name of each image in ``scores.csv``: its path or its index.
+        of: class of each image, such as the kind of a defect; empty if that is not known.
     """
 
     pixels: Pixels
     label: Tensor
     outlier: Tensor
     names: Sequence[str]
+    of: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -46,10 +48,13 @@ class Dataset(ABC):
     """A source of inliers to train on and of test images with ground truth.
 
     Attributes:
+        set_name: name of its images as a set of outliers if a run has several sets of this
+            component, such as the name of its folder.
         depth: number of bits that the grey values of its files use, if those are more than 8;
             ``score`` reads files likewise. None is 16.
     """
 
+    set_name: str = ""
     depth: int | None = None
 
     @abstractmethod

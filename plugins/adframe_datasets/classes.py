@@ -16,7 +16,8 @@ from adframe import UserError
 from adframe.interfaces import Count, Dataset, Images, Pixels, Splits
 
 Names = str | Sequence[str] | None  #: one class, several classes, or all of them
-Size = Annotated[int, Interval(ge=8, le=1024)]
+Side = Annotated[int, Interval(ge=8, le=1024)]
+Size = Side | tuple[Side, Side]  #: of a square, or height and width
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Classed(Dataset):
         test_limit: Count | None = None,
     ) -> None:
         self.root = root.expanduser()
+        self.set_name = self.root.name
         self.where = self.title or str(self.root)
         self.normal = normal
         self.labelled = labelled
@@ -172,7 +174,7 @@ def as_images(
     index = {name: position for position, name in enumerate(normal)}
     label = torch.tensor([index.get(name, -1) if labelled else -1 for name in of])
     outlier = torch.tensor([name not in index for name in of])
-    return Images(pixels, label.long(), outlier.bool(), list(names))
+    return Images(pixels, label.long(), outlier.bool(), list(names), list(of))
 
 
 def seeded_order(count: int, seed: int) -> list[int]:

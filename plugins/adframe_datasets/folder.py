@@ -94,6 +94,7 @@ class ImageFolder(HeldOut):
     ) -> None:
         super().__init__(root, size, test_share, **options)
         self.test_root = None if test_root is None else test_root.expanduser()
+        self.set_name = (self.test_root or self.root).name
         self.skip_unreadable = skip_unreadable
 
     def files(self) -> dict[str, list[Path]]:

@@ -36,6 +36,7 @@ class OutlierSet(FromFiles):
         depth: Depth = None,
     ) -> None:
         self.root = root.expanduser()
+        self.set_name = self.root.name
         self.test_limit = test_limit
         self.decode_as(size, cache, workers, depth)
 

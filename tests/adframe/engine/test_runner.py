@@ -129,8 +129,10 @@ def test_bad_data_is_located_in_the_config_and_nothing_is_written(toy, toy_file,
 def test_outliers_may_come_from_other_data_sets(toy, shapes, tmp_path):
     others = f"[{{name: image_folder, root: {shapes}, normal: dark, test_share: 0.5}}]"
     report = adframe.run(toy(f"outliers={others}"), tmp_path / "run")
-    assert set(report.auroc) == {"image_folder", "image_folder_0"}
+    assert set(report.auroc) == {"image_folder", shapes.name}
     assert report.mean_auroc == pytest.approx(np.mean(list(report.auroc.values())))
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    assert set(result["classes"][shapes.name]) == {path.name for path in shapes.iterdir()}
     with pytest.raises(ConfigError, match=r"outliers.0: images of \(24, 24\) pixels"):
         adframe.run(toy(f"outliers={others}", "outliers.0.size=24"))
 
