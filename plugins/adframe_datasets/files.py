@@ -31,13 +31,13 @@ class FromFiles(Dataset):
             and scanners; 16 by default. A file with a larger value is an error.
     """
 
-    size: int | None
+    size: Size | None
     cache: Path | None
     workers: Workers
     skip_unreadable: bool = False
 
     def decode_as(
-        self, size: int | None, cache: Path | None, workers: Workers, depth: Depth = None
+        self, size: Size | None, cache: Path | None, workers: Workers, depth: Depth = None
     ) -> None:
         """Stores the options of decoding.
 

@@ -255,9 +255,10 @@ def test_a_cell_that_another_process_finished_after_it_failed_here_is_done(
     good = execute.run_locked
 
     def run(config, lock, resume=False):
-        return good(config, lock, resume)
+        report = good(config, lock, resume)
         if len(pretend) == 1:
             raise TrainingError("out of luck, but another process was not")
+        return report
 
     monkeypatch.setattr(execute, "run_locked", run)
     assert reproduce() == 0

@@ -1,6 +1,7 @@
 """Class folders as a data set, and errors in such folders."""
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -174,7 +175,8 @@ def test_grey_rgba_and_16_bit_images_join_the_rgb_ones(folder):
     assert splits.train.pixels[2:, :, 0, 0].tolist() == [[7] * 3, [255] * 3, [100] * 3]
 
 
-def test_hidden_folders_and_images_beside_the_classes_are_not_trained_on(shapes, caplog):
+def test_hidden_folders_and_images_beside_the_classes_are_not_trained_on(shapes, tmp_path, caplog):
+    shapes = Path(shutil.copytree(shapes, tmp_path / "own"))
     before = ImageFolder(shapes, normal="left").load(seed=0).train.names
     image = next((shapes / "left").iterdir()).read_bytes()
     (shapes / "left" / ".ipynb_checkpoints").mkdir()
