@@ -53,7 +53,7 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(tmp_path):
 
 def test_names_that_are_not_utf8_survive_a_round_through_text(tmp_path):
     path = tmp_path / "names"
-    path.write_bytes(b"caf\xe9\xff \xc3\xa9\n")
+    path.write_bytes(b"n\xe9\xff \xc3\xa9\n")
     assert os.fsencode(read_text(path)) == path.read_bytes()
 
 
