@@ -125,7 +125,7 @@ def test_below_the_longest_path_is_told(deep_path, logged):
 
 
 def test_names_that_are_not_utf_8_are_found(tmp_path):
-    xe = os.fsencode(tmp_path) + b"/nam\xe9.png"
+    name = os.fsencode(tmp_path) + b"/x\xe9.png"
     os.close(os.open(name, os.O_CREAT))
     assert [os.fsencode(path) for path in find_images(tmp_path)] == [name]
 
