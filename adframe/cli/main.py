@@ -54,7 +54,7 @@ def _status(words: list[str], stop: Stop) -> int:
     except BrokenPipeError:  # the reader of a pipe has ended, as `head` does
         drop_output()
     except BaseException as error:
-        if stops(error):
+        if stops(error) or (isinstance(error, KeyboardInterrupt) and blame(error) is None):
             error_line(str(error) or "interrupted")
             return getattr(error, "status", 130)
         if stop.asked:  # a library has raised another error because of it

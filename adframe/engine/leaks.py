@@ -1,4 +1,4 @@
-"""Finds test images that a run has trained on; their scores say nothing."""
+"""Finds test images that a run has trained on; their scores have no meaning."""
 
 from __future__ import annotations
 

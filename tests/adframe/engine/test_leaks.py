@@ -1,4 +1,4 @@
-"""Test images that a run has trained on are told, with their number."""
+"""Test images that a run has trained on give a warning with their number."""
 
 import torch
 
