@@ -9,6 +9,14 @@ import pytest
 from adframe.cli import main as command
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """A background shell ignores SIGINT; its children would, too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 @pytest.mark.parametrize("raised", [None, ImportError("half of a library"), SystemError("null")])
 def test_a_signal_at_any_moment_is_one_line(monkeypatch, capsys, number, status, raised):
