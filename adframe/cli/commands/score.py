@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from adframe.cli import options
 from adframe.errors import UserError
@@ -26,6 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     from adframe.io.rows import RowWriter, open_rows
     from adframe.io.terminal import error_line
 
+    _check_out(arguments)
     with open_rows(arguments.out) as out:
         files = find_images(arguments.paths)
         if not files:
@@ -44,3 +46,19 @@ def run(arguments: argparse.Namespace) -> int:
     if unreadable:
         error_line(f"{unreadable} of {len(files)} files could not be read")
     return 2 if unreadable else 0
+
+
+def _check_out(arguments: argparse.Namespace) -> None:
+    """Refuse an output that would replace a file of the run or an image to score.
+
+    Raises:
+        UserError: it would.
+    """
+    if arguments.out is None:
+        return
+    out = os.path.realpath(arguments.out)
+    inside = os.path.dirname(out) == os.path.realpath(arguments.run)
+    named = out in map(os.path.realpath, arguments.paths)
+    if os.path.isfile(out) and (inside or named):
+        what = "a file of the run" if inside else "an image to score"
+        raise UserError(f"{arguments.out}: is {what}; choose another --out")

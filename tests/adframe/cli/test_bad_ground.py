@@ -139,3 +139,15 @@ def test_a_shell_may_make_the_config(toy_file, tmp_path):
     command = ["bash", "-c", line]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.yaml", "scores.csv", "image"])
+def test_an_output_never_replaces_the_run_or_an_image(run, shapes, tmp_path, capsys, name):
+    own = shutil.copytree(run, tmp_path / "run")
+    image = shutil.copy(shapes / "dark/00.png", tmp_path / "image")
+    target = image if name == "image" else own / name
+    before = target.read_bytes()
+    assert main(["score", str(own), str(image), "--out", str(target)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("choose another --out")
+    assert target.read_bytes() == before
