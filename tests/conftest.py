@@ -84,6 +84,25 @@ def toy(toy_file: Path) -> Callable[..., RunConfig]:
     return lambda *settings, **options: load_config(toy_file, settings, **options)
 
 
+@pytest.fixture
+def plant() -> Callable[[Path, str], None]:
+    """``plant(path, kind)`` puts what is no regular file at a path."""
+
+    def plant(path: Path, kind: str) -> None:
+        if kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "device":
+            path.symlink_to("/dev/zero")
+        elif kind == "folder":
+            path.mkdir()
+        elif kind == "loop":
+            path.symlink_to(path)
+        else:
+            raise ValueError(kind)
+
+    return plant
+
+
 @pytest.fixture(scope="session")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path], str]:
     """``shell(line, folder)`` runs a line where pip installs into an environment of its own.

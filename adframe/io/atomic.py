@@ -47,10 +47,9 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     except BaseException as error:  # also an interrupt
         with suppress(OSError, ValueError):
             temporary.unlink()
-        if not isinstance(error, OSError | ValueError):
+        if not isinstance(error, OSError):
             raise
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path}: cannot be written: {reason}") from error
+        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
     _sync_folder(path.parent)
 
 
@@ -78,11 +77,16 @@ def check_regular(path: Path) -> None:
     """Raise an error if something lies at a path that is no regular file.
 
     Raises:
-        UserError: a link, a folder, a pipe or a device lies there.
+        UserError: a link, a folder, a pipe or a device lies there; or no file can have the name.
     """
-    with suppress(FileNotFoundError, NotADirectoryError):
-        if not stat.S_ISREG(os.lstat(path).st_mode):
-            raise UserError(f"{path}: is not a regular file; nothing is written there")
+    try:
+        mode = os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except ValueError as error:  # a null character
+        raise UserError(f"{path}: cannot be written: {error}") from error
+    if not stat.S_ISREG(mode):
+        raise UserError(f"{path}: is not a regular file; nothing is written there")
 
 
 def remove_leftovers(folder: Path) -> None:

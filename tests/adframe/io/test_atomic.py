@@ -235,3 +235,11 @@ def test_a_header_without_end_is_refused_before_it_is_read(tmp_path):
     for read in (read_tensors, read_facts):
         with pytest.raises(UserError, match=r"too large; its header has more than \d+ bytes"):
             read(path)
+
+
+def test_an_error_of_the_writer_is_not_one_of_the_file(tmp_path):
+    with pytest.raises(ValueError, match="of the writer"), atomic.atomic_write(tmp_path / "x"):
+        raise ValueError("of the writer")
+    with pytest.raises(UserError, match="cannot be written: embedded null byte"):
+        atomic.write(tmp_path / "a\0b", "x")
+    assert list(tmp_path.iterdir()) == []

@@ -18,20 +18,10 @@ READERS = [read_bytes, read_text, sha256_of, read_json, read_tensors, read_file]
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder", "missing", "loop", "null", "long"])
-def test_what_is_no_regular_file_is_one_line_and_never_waited_for(tmp_path, reader, kind):
-    path = tmp_path / "x"
-    if kind == "pipe":
-        os.mkfifo(path)
-    elif kind == "device":
-        path.symlink_to("/dev/zero")
-    elif kind == "folder":
-        path.mkdir()
-    elif kind == "loop":
-        path.symlink_to(path)
-    elif kind == "null":
-        path = tmp_path / "a\0b"
-    elif kind == "long":
-        path = tmp_path / ("a" * 300)
+def test_what_is_no_regular_file_is_one_line_and_never_waited_for(tmp_path, plant, reader, kind):
+    path = tmp_path / {"null": "a\0b", "long": "a" * 300}.get(kind, "x")
+    if kind not in ("missing", "null", "long"):
+        plant(path, kind)
     with pytest.raises(UserError) as refused:
         reader(path)
     assert "\n" not in str(refused.value)

@@ -300,28 +300,22 @@ def test_a_file_that_is_not_there_is_the_users_error(tmp_path):
         load_plugins([tmp_path / "no.py"], sources=[])
 
 
-@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "large", "circle", "not UTF-8"])
-def test_a_file_that_cannot_be_a_plugin_is_one_line_and_is_not_waited_for(tmp_path, kind):
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "large", "loop", "not UTF-8"])
+def test_a_file_that_cannot_be_a_plugin_is_one_line_and_is_not_waited_for(tmp_path, plant, kind):
     path = tmp_path / "mine.py"
-    if kind == "pipe":
-        os.mkfifo(path)
-    elif kind == "device":
-        path.symlink_to("/dev/zero")
-    elif kind == "folder":
-        path.mkdir()
-    elif kind == "circle":
-        path.symlink_to(path)
-    elif kind == "large":
+    if kind == "large":
         with path.open("wb") as file:
             file.truncate(1 << 40)
-    else:
+    elif kind == "not UTF-8":
         path.write_bytes(b"x = '\xff'")
+    else:
+        plant(path, kind)
     with pytest.raises(UserError) as caught:
         load_plugins([path], sources=[])
     assert str(caught.value).startswith(f"plugin {path}: ")
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == [path]
-    if kind in ("pipe", "device", "folder", "circle"):
+    if kind in ("pipe", "device", "folder", "loop"):
         with pytest.raises(UserError):
             from_file(path)
 
