@@ -57,7 +57,9 @@ def _check_out(arguments: argparse.Namespace) -> None:
     if arguments.out is None:
         return
     out = os.path.realpath(arguments.out)
-    inside = os.path.dirname(out) == os.path.realpath(arguments.run)
+    run_folder = os.path.realpath(arguments.run)
+    is_run = os.path.isfile(os.path.join(run_folder, "config.yaml"))  # else that is the error
+    inside = is_run and os.path.dirname(out) == run_folder
     named = out in map(os.path.realpath, arguments.paths)
     if os.path.isfile(out) and (inside or named):
         what = "a file of the run" if inside else "an image to score"
