@@ -19,8 +19,8 @@ from adframe.data.decode import ImageError, as_pixels, attempt_all, report_unrea
 from adframe.data.load import read_images
 from adframe.engine import model_file
 from adframe.engine.build import Assembly, assemble
-from adframe.engine.evaluate import fit, score
 from adframe.engine.global_state import kept
+from adframe.engine.scoring import fit, score
 from adframe.errors import UserError
 from adframe.interfaces import Images
 from adframe.io.paths import AnyPath, each

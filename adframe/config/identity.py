@@ -19,12 +19,12 @@ from adframe.interfaces import NoEffect
 def identity(config: RunConfig) -> dict[str, Any]:
     """The config as plain values, without what may differ between two machines.
 
-    Not in it are paths (options of type ``Path``), plugin files, and what is marked ``NoEffect``,
-    such as the device or the number of workers. Images are compared by their digests, not by their
-    paths.
+    Not in it are paths (options of type ``Path``), plugin files, metrics, and what is marked
+    ``NoEffect``, such as the device or the number of workers. Images are compared by their
+    digests, not by their paths.
     """
     fields = {name: getattr(config, name) for name in type(config).model_fields}
-    fields.pop("plugins")
+    del fields["plugins"], fields["metrics"]
     return {name: _decisive(value) for name, value in fields.items()}
 
 

@@ -69,6 +69,8 @@ class RunConfig(Section):
     """How a batch becomes updates of the network."""
     scorer: Scorers = USE_KIND_DEFAULT
     """One scorer or a list; the first one is used by ``adframe score``."""
+    metrics: list[Annotated[ComponentSpec, Component("metric")]] = Field(default_factory=list)
+    """Metrics of each scorer in addition to AUROC."""
     optimizer: Annotated[ComponentSpec, Component("optimizer")] = USE_KIND_DEFAULT
     """How parameters move, and the learning rate over the run."""
     train: Train

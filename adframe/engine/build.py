@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from adframe.interfaces import (
     LossTerm,
     Method,
     MethodParts,
+    Metric,
     Optimizer,
     Scorer,
     Shift,
@@ -41,6 +42,7 @@ class Assembly:
     method: Method
     optimizer: Optimizer
     scorers: list[Scorer]
+    metrics: list[Metric] = field(default_factory=list)
 
     @property
     def shifts(self) -> Sequence[Shift]:
@@ -109,6 +111,7 @@ def construct(config: RunConfig) -> Assembly:
     method = build(config.method, "method")
     optimizer = build(config.optimizer, "optimizer")
     scorers = [build(spec, "scorer", i) for i, spec in enumerate(config.scorer)]
+    metrics = [build(spec, "metrics", i) for i, spec in enumerate(config.metrics)]
     objective, losses = [], []
     for index, term in enumerate(config.objective):
         loss = build(term.loss, "objective", index, "loss")
@@ -138,7 +141,7 @@ def construct(config: RunConfig) -> Assembly:
     if problems:
         raise ConfigError(problems)
     parts = MethodParts(backbone, shifts, schedule, objective, classes=1)
-    return Assembly(dataset, outliers, exposure, parts, method, optimizer, scorers)
+    return Assembly(dataset, outliers, exposure, parts, method, optimizer, scorers, metrics)
 
 
 def set_up(config: RunConfig, assembly: Assembly, classes: int | None) -> None:
@@ -161,6 +164,12 @@ def set_up(config: RunConfig, assembly: Assembly, classes: int | None) -> None:
             f"{name} needs '{output}', which the method does not train; available: {known}"
             for output in requested(scorer).outputs
             if output not in offered
+        ]
+        count = len(assembly.parts.backbone.widths)
+        texts += [
+            f"{name} needs stage {stage}, but the network has {count} stages"
+            for stage in requested(scorer).stages
+            if stage > count
         ]
         if scorer.needs_classes and classes == 1:
             texts.append(f"{name} needs several labelled inlier classes; the data set has one")

@@ -12,11 +12,22 @@ from torch import Tensor
 from adframe.data.lazy import iter_batches, to_device
 from adframe.engine import returned
 from adframe.engine.returned import expect
-from adframe.interfaces import Method, Pixels, Shift, ViewSpec, count_variants, every_variant
+from adframe.errors import UserError
+from adframe.interfaces import (
+    Method,
+    Pixels,
+    Shift,
+    ViewSpec,
+    Windows,
+    count_variants,
+    every_variant,
+)
 from adframe.ops.image import to_float
 from adframe.random import RandomKeys, seed_of
 
 MAX_ROWS_PER_PASS = 512  # rows in one forward pass at test time: images x views x shifts
+MAX_PIXELS_PER_PASS = 1 << 21  # of these rows; feature maps of large images take much memory
+MAX_WINDOWS = 1 << 14  # windows whose features are held at once, of one image at least
 MIN_BATCH = 4  # images; CPU libraries compute smaller batches in another way, with other rounding
 
 
@@ -31,39 +42,104 @@ def extract_features(
         shifts: the shifting transformations of the run.
         pixels: (N, 3, H, W) uint8; memory does not grow with N.
         spec: the views and outputs that the scorer requests.
-        seed: the seed of the run; random views depend on it and on the content of the image.
+        seed: the seed of the run; random views depend on it and on the content of the image, or of
+            the window.
 
     Yields:
-        Output name -> (n, views, shifts + 1 or 1, D) float32 on the CPU, in the order of
-        ``pixels``.
+        Features of the next images in the order of ``pixels``, on the CPU; see ``Features``.
+
+    Raises:
+        UserError: the windows are larger than the images.
     """
     tensor = next(chain(method.parameters(), method.buffers()), None)
     device = torch.device("cpu") if tensor is None else tensor.device
+    size = pixels.shape[2:]
     variants = count_variants(shifts) if spec.apply_shifts else 1
-    chunk = max(2 * MIN_BATCH, MAX_ROWS_PER_PASS // (spec.views * variants))
+    rows = min(MAX_ROWS_PER_PASS, MAX_PIXELS_PER_PASS // math.prod(size))
+    chunk = max(2 * MIN_BATCH, rows // (spec.views * variants))
+    if spec.windows is not None:
+        chunk = max(1, MAX_WINDOWS // (_count_windows(spec.windows, size) * spec.views * variants))
     was_training = method.training
     method.eval()
     try:
         order = torch.arange(len(pixels)).tensor_split(max(1, math.ceil(len(pixels) / chunk)))
         for part in iter_batches(pixels, order):
             block = to_device(device, part)
-            drawn = spec.transform is not None or spec.pre_shift is not None
-            keys = RandomKeys.from_images(seed_of(seed, "views"), block) if drawn else None
-            outputs = [
-                method.embed(images)
-                for view in range(spec.views)
-                for images in _views(block, spec, shifts, keys and keys.fold_in(view))
-            ]
-            for output in outputs:
-                expect(method, returned.embedding(output, spec.outputs, len(block)))
-            yield {
-                name: torch.stack([output[name].float() for output in outputs], dim=1)
-                .view(len(block), spec.views, variants, -1)
-                .cpu()
-                for name in spec.outputs
-            }
+            of_images = _in_windows if spec.windows is not None else _whole
+            features = of_images(method, shifts, block, spec, seed)
+            if spec.windows is not None or spec.stages:
+                features["size"] = torch.tensor([size] * len(block))
+            yield features
     finally:
         method.train(was_training)
+
+
+def _count_windows(windows: Windows, size: Sequence[int]) -> int:
+    if windows.size > min(size):
+        side = windows.size
+        raise UserError(
+            f"windows of {side}x{side} pixels do not fit in images of {size[1]}x{size[0]}"
+        )
+    return math.prod(len(windows.starts(length)) for length in size)
+
+
+def _in_windows(
+    method: Method, shifts: Sequence[Shift], images: Tensor, spec: ViewSpec, seed: int
+) -> dict[str, Tensor]:
+    """Features of all windows of a few images; each window is seen as an image is."""
+    assert spec.windows is not None
+    side = spec.windows.size
+    tops, lefts = (spec.windows.starts(length) for length in images.shape[2:])
+    places = images.unfold(2, side, 1)[:, :, tops].unfold(3, side, 1)[:, :, :, lefts]
+    windows = places.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)  # (N x rows x columns, 3, side, side)
+    if padding := max(0, MIN_BATCH - len(windows)):
+        windows = torch.cat([windows, windows[-1:].expand(padding, -1, -1, -1)])
+    variants = count_variants(shifts) if spec.apply_shifts else 1
+    rows = max(2 * MIN_BATCH, MAX_ROWS_PER_PASS // (spec.views * variants))
+    found = [
+        _whole(method, shifts, part, spec, seed)
+        for part in windows.tensor_split(max(1, math.ceil(len(windows) / rows)))
+    ]
+    grid = len(images), len(tops), len(lefts)
+    return {
+        name: torch.cat([part[name] for part in found])[: math.prod(grid)]
+        .view(*grid, *values.shape[1:])
+        .movedim((1, 2), (-2, -1))
+        for name, values in found[0].items()
+    }
+
+
+def _whole(
+    method: Method, shifts: Sequence[Shift], images: Tensor, spec: ViewSpec, seed: int
+) -> dict[str, Tensor]:
+    """Features of a few images, or of windows."""
+    drawn = spec.transform is not None or spec.pre_shift is not None
+    keys = RandomKeys.from_images(seed_of(seed, "views"), images) if drawn else None
+    outputs = [
+        _outputs(method, view, spec)
+        for number in range(spec.views)
+        for view in _views(images, spec, shifts, keys and keys.fold_in(number))
+    ]
+    return {
+        name: torch.stack([output[name].float().cpu() for output in outputs], dim=1).view(
+            len(images), spec.views, -1, *outputs[0][name].shape[1:]
+        )
+        for name in outputs[0]
+    }
+
+
+def _outputs(method: Method, images: Tensor, spec: ViewSpec) -> dict[str, Tensor]:
+    """The outputs and the feature maps of the stages that a scorer requests."""
+    found = dict[str, Tensor]()
+    if spec.outputs:
+        made = method.embed(images)
+        expect(method, returned.embedding(made, spec.outputs, len(images)))
+        found |= {name: made[name] for name in spec.outputs}
+    if spec.stages:
+        maps = method.feature_maps(images, max(spec.stages))
+        expect(method, returned.feature_maps(maps, spec.stages, len(images)))
+        found |= {f"stage_{stage}": maps[stage - 1] for stage in spec.stages}
+    return found
 
 
 def _views(

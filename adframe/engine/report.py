@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from math import isfinite
 from typing import Any
 
 from adframe.engine import model_file
@@ -18,7 +19,8 @@ def result_json(report: Report) -> dict[str, Any]:
     def of(outcome: Outcome) -> dict[str, Any]:
         mean = outcome.mean if outcome.auroc else None
         classes = {"classes": outcome.by_class} if outcome.by_class else {}
-        return {"auroc": outcome.auroc, "mean_auroc": mean, **classes}
+        metrics = {"metrics": _finite(outcome.metrics)} if outcome.metrics else {}
+        return {"auroc": outcome.auroc, "mean_auroc": mean, **classes, **metrics}
 
     return {
         **of(next(iter(report.outcomes.values()))),
@@ -27,6 +29,14 @@ def result_json(report: Report) -> dict[str, Any]:
         **({"failed": report.failed} if report.failed else {}),
         "seconds": round(report.seconds, 1),
         "epochs": report.epochs,
+    }
+
+
+def _finite(metrics: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:
+    """The values of metrics; None for NaN, which is not JSON."""
+    return {
+        name: {title: value if isfinite(value) else None for title, value in of.items()}
+        for name, of in metrics.items()
     }
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from adframe.errors import PluginFault
-from adframe.interfaces import Loss, Scorer, Stage, Update, ViewSpec
+from adframe.interfaces import Loss, Scorer, Stage, Update, ViewSpec, Windows
 from adframe.registry.registry import name_of
 
 
@@ -171,16 +171,26 @@ def embedding(made: Any, names: Sequence[str], rows: int) -> str:
 
 def view_spec(made: Any) -> str:
     """Problem of the views that a scorer requests."""
-    if not isinstance(made, ViewSpec):
-        return f"view_spec returns {shown(made)}, not a ViewSpec"
-    if not is_count(made.views):
-        return f"view_spec requests {shown(made.views)} views, not at least 1"
-    names = made.outputs
-    if not isinstance(names, tuple) or not names or not all(isinstance(n, str) for n in names):
+    if not isinstance(made, ViewSpec) or not is_count(made.views):
+        what = f"{shown(made.views)} views" if isinstance(made, ViewSpec) else shown(made)
+        return f"view_spec returns {what}, not a ViewSpec with at least 1 view"
+    names, stages = made.outputs, made.stages
+    known = isinstance(names, tuple) and all(isinstance(name, str) for name in names)
+    if not known or not (names or stages):
         return f"view_spec requests outputs {names!r}, not a tuple of names"
+    if not isinstance(stages, tuple) or not all(is_count(stage) for stage in stages):
+        return f"view_spec requests stages {stages!r}, not a tuple of numbers from 1 on"
     for transform in (made.transform, made.pre_shift):
         if transform is not None and not callable(transform):
             return f"view_spec requests a transform that is {shown(transform)}"
+    return "" if made.windows is None else _windows(made.windows, stages)
+
+
+def _windows(made: Any, stages: Sequence[int]) -> str:
+    if not isinstance(made, Windows) or stages:
+        return "view_spec requests windows that are no Windows, or windows and stages"
+    if not is_count(made.size) or not is_count(made.stride):
+        return f"view_spec requests {made}, not a size and a stride of at least 1"
     return ""
 
 
@@ -188,6 +198,30 @@ def scores(made: Any, rows: int) -> str:
     """Problem of the scores of ``rows`` images."""
     whole = isinstance(made, Tensor) and made.shape == (rows,) and not made.is_complex()
     return "" if whole else f"score returns {shown(made)}, not a tensor of shape ({rows},)"
+
+
+def feature_maps(made: Any, stages: Sequence[int], rows: int) -> str:
+    """Problem of what ``Method.feature_maps`` returns for ``rows`` images."""
+    if not isinstance(made, list | tuple) or len(made) < max(stages):
+        return f"feature_maps returns {shown(made)}, not a list of {max(stages)} tensors"
+    for stage in stages:
+        value = made[stage - 1]
+        if not isinstance(value, Tensor) or value.ndim != 4 or len(value) != rows:
+            return f"feature_maps returns {shown(value)}, not a tensor ({rows}, D, h, w)"
+    return ""
+
+
+def maps(made: Any, sizes: Tensor) -> str:
+    """Problem of the maps of images; ``sizes`` are their heights and widths, (N, 2)."""
+    shape = (len(sizes), *sizes[0].tolist())
+    whole = isinstance(made, Tensor) and made.shape == shape and made.is_floating_point()
+    return "" if whole else f"maps returns {shown(made)}, not a tensor of shape {shape}"
+
+
+def figure(made: Any) -> str:
+    """Problem of the value of a metric: a number, which may be NaN."""
+    known = isinstance(made, Real) and not isinstance(made, bool)
+    return "" if known else f"value returns {shown(made)}, not a number"
 
 
 def requested(scorer: Scorer) -> ViewSpec:

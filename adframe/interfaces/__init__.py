@@ -10,12 +10,16 @@ from adframe.data.lazy import Pixels as Pixels
 from adframe.interfaces.data import Dataset as Dataset
 from adframe.interfaces.data import Images as Images
 from adframe.interfaces.data import Splits as Splits
+from adframe.interfaces.metrics import Metric as Metric
+from adframe.interfaces.metrics import Scored as Scored
 from adframe.interfaces.run import Outcome as Outcome
 from adframe.interfaces.run import Report as Report
 from adframe.interfaces.run import Run as Run
 from adframe.interfaces.scoring import Features as Features
+from adframe.interfaces.scoring import MapScorer as MapScorer
 from adframe.interfaces.scoring import Scorer as Scorer
 from adframe.interfaces.scoring import ViewSpec as ViewSpec
+from adframe.interfaces.scoring import Windows as Windows
 from adframe.interfaces.training import Augmentation as Augmentation
 from adframe.interfaces.training import Backbone as Backbone
 from adframe.interfaces.training import Loss as Loss
@@ -40,4 +44,5 @@ from adframe.interfaces.types import Transform as Transform
 from adframe.interfaces.types import Update as Update
 from adframe.interfaces.types import ViewCount as ViewCount
 from adframe.interfaces.types import Views as Views
+from adframe.interfaces.wrappers import MethodWrapper as MethodWrapper
 from adframe.random import RandomKeys as RandomKeys

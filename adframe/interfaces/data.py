@@ -21,6 +21,8 @@ class Images:
         outlier: (N,) bool, true for anomalies; all false in a training split.
         names: name of each image in ``scores.csv``: its path or its index.
         of: class of each image, such as the kind of a defect; empty if that is not known.
+        masks: for each image (H, W) bool, true where it is anomalous, or None if that is not known.
+            Empty for a data set without masks.
     """
 
     pixels: Pixels
@@ -28,6 +30,7 @@ class Images:
     outlier: Tensor
     names: Sequence[str]
     of: Sequence[str] = ()
+    masks: Sequence[Tensor | None] = ()
 
     def __len__(self) -> int:
         return len(self.pixels)

@@ -11,7 +11,28 @@ from torch import Tensor
 
 from adframe.interfaces.types import Transform
 
-Features = Mapping[str, Tensor]  #: output name -> (N, views, shifts + 1 or 1, D) float32
+#: Output name -> (N, views, shifts + 1 or 1, D) float32. With ``windows`` or ``stages`` two more
+#: axes follow, rows and columns of places, and ``size`` is (N, 2) int64: height and width of each
+#: image. For ``fit`` and ``expose``, ``label`` and ``index`` are (N,) int64.
+Features = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Square windows of an image, each of which a scorer gets features of.
+
+    Attributes:
+        size: side of a window in pixels.
+        stride: pixels from a window to the next; the last ones end at the border of the image.
+    """
+
+    size: int
+    stride: int
+
+    def starts(self, length: int) -> list[int]:
+        """First pixel of each window along a side of ``length`` pixels; at least ``size``."""
+        last = length - self.size
+        return [*range(0, last, self.stride), last]
 
 
 @dataclass(frozen=True)
@@ -26,6 +47,9 @@ class ViewSpec:
         apply_shifts: whether each view is also requested under each shift.
         outputs: names of the outputs of ``Method.embed``.
         pre_shift: augmentation before the shift; all shifts of a view share it.
+        windows: windows of each image that take the place of the image; None for the whole image.
+        stages: stages of the backbone whose feature maps are requested too, as ``stage_1`` and so
+            on; 1 is the first. Not together with ``windows``.
     """
 
     views: int = 1
@@ -33,6 +57,8 @@ class ViewSpec:
     apply_shifts: bool = False
     outputs: tuple[str, ...] = ("features",)
     pre_shift: Transform | None = None
+    windows: Windows | None = None
+    stages: tuple[int, ...] = ()
 
 
 class _Constructed(ABCMeta):
@@ -41,10 +67,16 @@ class _Constructed(ABCMeta):
     def __call__(cls, *args: Any, **options: Any) -> Any:
         scorer = super().__call__(*args, **options)
         vars(scorer)[_GIVEN] = {
-            name: None if value is None or isinstance(value, Tensor) else repr(value)
+            name: None if value is None or isinstance(value, Tensor) else _shown(value)
             for name, value in vars(scorer).items()
         }
         return scorer
+
+
+def _shown(value: Any) -> str:
+    """A value of a constructor, as text that is equal for a copy of it."""
+    plain = type(value).__repr__ is object.__repr__  # which shows an address
+    return type(value).__qualname__ if plain else repr(value)
 
 
 _GIVEN = "_adframe_given"  # attributes after the constructor; None: a place for a learned value
@@ -65,6 +97,13 @@ class Scorer(metaclass=_Constructed):
     def view_spec(self) -> ViewSpec:
         """The views that the scorer requests, for both ``fit`` and ``score``."""
         return ViewSpec()
+
+    def collect(self, features: Features) -> Features:
+        """What ``fit`` and ``expose`` need of the features of a few images; all by default.
+
+        The results for all images are concatenated. So memory is bounded by what is kept.
+        """
+        return features
 
     @abstractmethod
     def fit(self, features: Features) -> None:
@@ -90,7 +129,7 @@ class Scorer(metaclass=_Constructed):
                 continue
             if given.get(name) is None:
                 learned[name] = value
-            elif repr(value) != given[name]:
+            elif _shown(value) != given[name]:
                 raise ValueError(f"fit changes '{name}', an option; the constructor must set None")
         return learned
 
@@ -105,3 +144,22 @@ class Scorer(metaclass=_Constructed):
             if not name.isidentifier() or name == _GIVEN or fixed:
                 raise ValueError(f"'{name}' is not part of the state of this scorer")
             setattr(self, name, value)
+
+
+class MapScorer(Scorer):
+    """An anomaly score of each pixel, and from these the score of the image.
+
+    It requests ``windows`` or ``stages`` in its ``view_spec``.
+    """
+
+    @abstractmethod
+    def maps(self, features: Features) -> Tensor:
+        """Anomaly score of each pixel, shape (N, H, W), float32; ``features["size"]`` has H, W."""
+
+    def reduce(self, maps: Tensor) -> Tensor:
+        """Score of each image, shape (N,), from its map; the largest value by default."""
+        return maps.amax((1, 2))
+
+    def score(self, features: Features) -> Tensor:
+        """Anomaly scores, shape (N,), float32, from the maps."""
+        return self.reduce(self.maps(features))

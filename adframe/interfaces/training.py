@@ -156,6 +156,16 @@ class Method(nn.Module, ABC):
         """Names of the outputs of ``embed``, after ``setup``. Pooled ``features`` are required."""
         return ("features",)
 
+    def feature_maps(self, images: Tensor, depth: int) -> list[Tensor]:
+        """Feature maps of stages 1..depth, (N, D, h, w) each, for images as for ``embed``.
+
+        The default asks the attribute ``backbone``. Override it if the trained network is another.
+        """
+        backbone = self.backbone
+        assert isinstance(backbone, Backbone)
+        maps: list[Tensor] = backbone(images, depth)
+        return maps
+
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """Trainable parameters by group. An update moves the parameters of one group.
 

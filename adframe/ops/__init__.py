@@ -6,4 +6,6 @@ from adframe.ops.image import gaussian_blur as gaussian_blur
 from adframe.ops.image import luma as luma
 from adframe.ops.image import restore_dtype as restore_dtype
 from adframe.ops.image import to_float as to_float
+from adframe.ops.maps import centres as centres
+from adframe.ops.maps import spread as spread
 from adframe.ops.nearest import topk_cosine as topk_cosine

@@ -12,7 +12,7 @@ from torch import Tensor
 from adframe.engine import returned
 from adframe.engine.metrics import auroc
 from adframe.errors import UserError
-from adframe.interfaces import Features, Scorer, ViewSpec
+from adframe.interfaces import Features, MapScorer, Scorer, ViewSpec
 from adframe.testing.subject import Subject, close
 
 WIDTH, VARIANTS, TRAIN, TEST, CLASSES = 16, 4, 60, 24, 3
@@ -37,20 +37,27 @@ def _features(
 
     Inliers lie far out on the axis; outliers lie on the other side, nearer to the origin. With
     labels, each class has one more axis, and outliers lie on none of these. Outputs other than
-    ``features`` have as many columns as there are shift variants, as those of a classifier.
+    ``features`` have as many columns as there are shift variants, as those of a classifier. Windows
+    and feature maps have the same features at all places but for the noise.
     """
     variants = VARIANTS if spec.apply_shifts else 1
     generator = torch.Generator().manual_seed(seed)
+    side = spec.windows.size + 2 * spec.windows.stride if spec.windows else 16
+    grid = (3, 3) if spec.windows else (4, 4)
+    places = len(torch.empty(grid).flatten()) if spec.windows or spec.stages else 1
     made = {}
-    for name in spec.outputs:
-        width = WIDTH if name == "features" else VARIANTS
-        noise = torch.randn(count, spec.views, variants, width, generator=generator)
-        classes = labelled and name == "features"
+    for name in (*spec.outputs, *(f"stage_{stage}" for stage in spec.stages)):
+        width = VARIANTS if name in spec.outputs and name != "features" else WIDTH
+        noise = torch.randn(count, spec.views, variants, width, places, generator=generator)
+        classes = labelled and width == WIDTH
         place = 10.0 if normal or classes else -3.0
-        made[name] = 0.5 * noise + place * torch.eye(variants, width)
+        made[name] = 0.5 * noise + place * torch.eye(variants, width)[..., None]
         if classes and normal:
             axis = width - 1 - torch.arange(count) % CLASSES
-            made[name] += 10.0 * torch.eye(width)[axis][:, None, None]
+            made[name] += 10.0 * torch.eye(width)[axis][:, None, None, :, None]
+        made[name] = made[name].view(*noise.shape[:4], *grid) if places > 1 else made[name][..., 0]
+    if places > 1:
+        made["size"] = torch.full((count, 2), side)
     return made
 
 
@@ -63,9 +70,12 @@ def _fitted(subject: Subject, seed: int = 0, labels: tuple[bool, ...] = (False, 
         label = torch.arange(TRAIN) % CLASSES if labelled else torch.full((TRAIN,), -1)
         spec = scorer.view_spec()
         try:
-            scorer.fit({**_features(spec, TRAIN, True, labelled, seed=0), "label": label})
+            known = {"label": label, "index": torch.arange(TRAIN)}
+            inliers = {**_features(spec, TRAIN, True, labelled, seed=0), **known}
+            scorer.fit(scorer.collect(inliers))
             if getattr(scorer, "needs_exposed", False):
-                scorer.expose(_features(spec, TRAIN, False, labelled, seed=6))
+                outliers = {**_features(spec, TRAIN, False, labelled, seed=6), **known}
+                scorer.expose(scorer.collect(outliers))
         except UserError as error:
             refusals.append(str(error))
             continue
@@ -78,7 +88,7 @@ def _rows(features: Features, rows: Tensor | slice) -> dict[str, Tensor]:
 
 
 def requests_views_and_outputs(subject: Subject) -> None:
-    """``view_spec`` requests at least one view and one output, no output twice."""
+    """``view_spec`` requests at least one view and one output or stage, no output twice."""
     spec = subject.make().view_spec()
     problem = returned.view_spec(spec)
     assert not problem, problem
@@ -107,7 +117,7 @@ def higher_is_more_anomalous(subject: Subject) -> None:
     fitted = _fitted(subject)
     normal, far = (fitted.scorer.score(fitted.features(2, normal)) for normal in (True, False))
     value = auroc({"inliers": normal, "far": far})["far"]
-    if value < 0.9 and set(fitted.scorer.view_spec().outputs) != {"features"}:
+    if value < 0.9 and set(fitted.scorer.view_spec().outputs) - {"features"}:
         raise SkipTest(f"{subject} reads outputs whose meaning the kit does not know")
     assert value >= 0.9, (
         f"AUROC {value:.2f} of images unlike the training images; at least 0.9 is expected"
@@ -144,3 +154,16 @@ def state_reloads(subject: Subject) -> None:
     other: Scorer = subject.make()
     other.restore({name: value.clone() for name, value in state.items()})
     close(other.score(features), fitted.scorer.score(features), "restored", 1e-6)
+
+
+def maps_have_the_size_of_the_image(subject: Subject) -> None:
+    """Maps are (N, H, W), finite; the scores are ``reduce`` of them."""
+    fitted = _fitted(subject)
+    if not isinstance(fitted.scorer, MapScorer):
+        raise SkipTest(f"{subject} gives no maps")
+    features = fitted.features(seed=7)
+    maps = fitted.scorer.maps(features)
+    problem = returned.maps(maps, features["size"])
+    assert not problem, problem
+    assert maps.isfinite().all(), "maps are not finite"
+    close(fitted.scorer.score(features), fitted.scorer.reduce(maps), "score of the map", 1e-6)

@@ -6,3 +6,4 @@ from adframe import Add, hookimpl
 @hookimpl
 def adframe_register(add: Add) -> None:
     add("method", "contrastive", ".contrastive:Contrastive", default=True)
+    add("method", "patches", ".patches:Patches")

@@ -1,0 +1,37 @@
+"""Maps of test images, kept in a temporary file until metrics have read them."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adframe.interfaces import Images
+
+
+class MapStore:
+    """Maps of the test sets that have masks, by scorer; memory does not grow with their number."""
+
+    def __init__(self) -> None:
+        self._maps: dict[tuple[int, str], Tensor] = {}
+
+    def keep(self, scorer: int, title: str, images: Images, start: int, maps: Tensor) -> None:
+        """Keep the maps of a few images of a set, from number ``start`` on."""
+        key = scorer, title
+        if key not in self._maps:
+            self._maps[key] = _on_disk((len(images), *maps.shape[1:]))
+        self._maps[key][start : start + len(maps)] = maps
+
+    def of(self, scorer: int, title: str) -> Tensor | None:
+        """The maps of a set, (N, H, W) float32; None if the scorer gives none."""
+        return self._maps.get((scorer, title))
+
+
+def _on_disk(shape: tuple[int, ...]) -> Tensor:
+    """A tensor in a file that has no name and goes away with it."""
+    with tempfile.TemporaryFile() as file:
+        file.truncate(4 * math.prod(shape))
+        return torch.from_numpy(np.memmap(file, np.float32, "r+", shape=shape))

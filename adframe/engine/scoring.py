@@ -1,0 +1,220 @@
+"""Fits scorers on features of the training images, and scores images with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from adframe.engine import returned
+from adframe.engine.features import MIN_BATCH, extract_features
+from adframe.engine.returned import expect, requested
+from adframe.errors import PluginFault, TrainingError, UserError
+from adframe.interfaces import (
+    Features,
+    Images,
+    MapScorer,
+    Method,
+    Pixels,
+    Scorer,
+    Shift,
+    ViewSpec,
+)
+from adframe.registry.blame import blame, out_of_memory, show_traceback
+
+Counter = Callable[[int], None]  #: receives the number of image views of a forward pass
+#: Receives the index of a scorer, the number of an image, and the maps of it and of the next ones.
+MapSink = Callable[[int, int, Tensor], None]
+
+
+def _counted(
+    blocks: Iterator[Mapping[str, Tensor]], seen: Counter
+) -> Iterator[Mapping[str, Tensor]]:
+    for block in blocks:
+        yield block
+        seen(next(iter(block.values())).shape[:3].numel())
+
+
+def fit(
+    scorers: Sequence[Scorer],
+    method: Method,
+    shifts: Sequence[Shift],
+    train: Images,
+    seed: int,
+    exposed: Images | None = None,
+    seen: Counter = lambda views: None,
+    failures: dict[int, str] | None = None,
+) -> None:
+    """Fit scorers on features of the training images, and of known outliers if they need them.
+
+    Scorers that request the same views share one forward pass.
+
+    Args:
+        scorers: the scorers to fit.
+        method: the trained method.
+        shifts: the shifting transformations of the run.
+        train: the training images.
+        seed: the seed of the run.
+        exposed: known outliers, if there are any.
+        seen: called with the number of views after each forward pass.
+        failures: gets the index of each scorer that fails, and why; by default the first error
+            is raised.
+
+    Raises:
+        TrainingError: the features of a training image are not finite.
+    """
+    for spec, alike in by_view_spec(scorers).items():
+
+        def features(
+            images: Images, of: Sequence[int], spec: ViewSpec = spec
+        ) -> dict[int, Features]:
+            found = extract_features(method, shifts, images.pixels, spec, seed)
+            return _collect(scorers, of, _counted(found, seen), images, failures)
+
+        for index, inliers in features(train, alike).items():
+            with noting(failures, index):
+                scorers[index].fit(inliers)
+        exposing = [index for index in alike if scorers[index].needs_exposed]
+        if exposing and exposed is not None:
+            for index, known in features(exposed, exposing).items():
+                with noting(failures, index):
+                    scorers[index].expose(known)
+
+
+def _collect(
+    scorers: Sequence[Scorer],
+    chosen: Sequence[int],
+    blocks: Iterator[Mapping[str, Tensor]],
+    images: Images,
+    failures: dict[int, str] | None,
+) -> dict[int, Features]:
+    """What the chosen scorers keep of the features of images; by index of the scorer.
+
+    Scorers that keep all of them share one copy.
+
+    Raises:
+        TrainingError: features are not finite.
+    """
+    own = [index for index in chosen if type(scorers[index]).collect is not Scorer.collect]
+    shared = len(own) < len(chosen)
+    kept: dict[int, list[Features]] = {index: [] for index in (*own, *([-1] if shared else []))}
+    done, bad = 0, list[int]()
+    for block in blocks:
+        rows = len(next(iter(block.values())))
+        index = torch.arange(done, done + rows)
+        for values in block.values():
+            wrong = (~values.isfinite()).flatten(1).any(1).nonzero().flatten()
+            bad += (wrong + done).tolist()
+        features = {**block, "label": images.label[index], "index": index}
+        for number in own:
+            with noting(failures, number):
+                kept[number].append(scorers[number].collect(features))
+        if shared:
+            kept[-1].append(features)
+        done += rows
+    if bad:
+        raise TrainingError(
+            f"the features of {len(set(bad))} of {len(images)} training images are not finite, "
+            f"such as {images.names[min(bad)]}: the network has diverged; "
+            "try a smaller learning rate or train.clip: 1.0"
+        )
+    whole = {number: _concatenated(parts) for number, parts in kept.items() if parts}
+    found = {index: whole.get(index if index in own else -1) for index in chosen}
+    return {index: features for index, features in found.items() if features is not None}
+
+
+def _concatenated(blocks: list[Features]) -> Features:
+    names = list(blocks[0])
+    return {name: torch.cat([block[name] for block in blocks]) for name in names}
+
+
+def score(
+    scorers: Sequence[Scorer],
+    method: Method,
+    shifts: Sequence[Shift],
+    pixels: Pixels,
+    seed: int,
+    seen: Counter = lambda views: None,
+    failures: dict[int, str] | None = None,
+    keep: MapSink | None = None,
+) -> list[Tensor]:
+    """Scores of each scorer, shape (N,), float32; higher is more anomalous.
+
+    A score does not depend on which other images are scored: a batch of fewer than ``MIN_BATCH``
+    images is filled up with copies, because CPU libraries round small batches in another way.
+
+    Args:
+        scorers: fitted scorers; those that request the same views share one forward pass.
+        method: the trained method.
+        shifts: the shifting transformations of the run.
+        pixels: (N, 3, H, W) uint8.
+        seed: the seed of the run.
+        seen: called with the number of views after each forward pass.
+        failures: as for ``fit``; the scores of scorers in it are NaN.
+        keep: called with the index of a scorer that gives maps, the number of the first image of a
+            few, and their maps, (n, H, W) float32.
+    """
+    filled = pixels
+    if len(pixels) < MIN_BATCH:
+        copies = pixels[-1:].expand(MIN_BATCH - len(pixels), *pixels.shape[1:])
+        filled = torch.cat([pixels[:], copies])
+    found: list[list[Tensor]] = [[] for _ in scorers]
+    for spec, alike in by_view_spec(scorers).items():
+        done = 0
+        for block in _counted(extract_features(method, shifts, filled, spec, seed), seen):
+            rows = len(next(iter(block.values())))
+            for index in alike:
+                made = torch.full((rows,), torch.nan)
+                if failures is None or index not in failures:
+                    with noting(failures, index):
+                        made, maps = _checked(scorers[index], block, rows)
+                        if keep is not None and maps is not None and done < len(pixels):
+                            keep(index, done, maps[: len(pixels) - done])
+                if failures is None and not bool(made.isfinite().all()):
+                    expect(scorers[index], "score returns values that are not finite")
+                found[index].append(made)
+            done += rows
+    return [torch.cat(blocks)[: len(pixels)] for blocks in found]
+
+
+def _checked(scorer: Scorer, features: Features, rows: int) -> tuple[Tensor, Tensor | None]:
+    """Scores of a few images, and their maps if the scorer gives any."""
+    maps = None
+    if isinstance(scorer, MapScorer):
+        maps = scorer.maps(features)
+        expect(scorer, returned.maps(maps, features["size"]))
+        maps = maps.detach().float().cpu()
+        scores = scorer.reduce(maps)
+    else:
+        scores = scorer.score(features)
+    expect(scorer, returned.scores(scores, rows))
+    return scores.detach().float().cpu(), maps
+
+
+def by_view_spec(scorers: Sequence[Scorer]) -> dict[ViewSpec, list[int]]:
+    """Indices of the scorers that request the same views."""
+    alike: dict[ViewSpec, list[int]] = {}
+    for index, scorer in enumerate(scorers):
+        alike.setdefault(requested(scorer), []).append(index)
+    return alike
+
+
+@contextmanager
+def noting(failures: dict[int, str] | None, index: int) -> Iterator[None]:
+    """Note the error of one scorer in ``failures``, if there is such a dictionary."""
+    try:
+        yield
+    except (UserError, PluginFault) as error:
+        if failures is None:
+            raise
+        failures[index] = str(error)
+    except BaseException as error:
+        if failures is None or out_of_memory(error):
+            raise
+        fault = blame(error)
+        if fault is None:
+            raise
+        show_traceback(fault)
+        failures[index] = str(fault)

@@ -1,0 +1,41 @@
+"""Metrics: figures that compare the scores of anomalies with those of inliers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores of a set of test images.
+
+    Attributes:
+        scores: (N,) float32; higher is more anomalous.
+        maps: (N, H, W) float32, the score of each pixel, if the scorer gives maps. It may lie in a
+            file that is mapped into memory.
+        masks: for each image (H, W) bool, true where it is anomalous, or None if that is not known.
+            Empty for a set without masks.
+    """
+
+    scores: Tensor
+    maps: Tensor | None = None
+    masks: Sequence[Tensor | None] = field(default=(), repr=False)
+
+
+class Metric(ABC):
+    """A figure of how well scores tell a set of anomalies from inliers.
+
+    Attributes:
+        reads_pixels: whether the metric needs maps and masks. Where they are missing, it is left
+            out.
+    """
+
+    reads_pixels: bool = False
+
+    @abstractmethod
+    def value(self, normal: Scored, anomalous: Scored) -> float:
+        """The figure; NaN where it is not defined."""

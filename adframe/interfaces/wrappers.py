@@ -1,0 +1,58 @@
+"""Base classes of components that change one thing of another component."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Tensor, nn
+
+from adframe.interfaces.training import Method, MethodParts
+from adframe.interfaces.types import Batch, Update
+
+
+class MethodWrapper(Method):
+    """A method that changes something of another one; all else is passed on.
+
+    Args:
+        of: The method.
+
+    Example:
+        A method that trains on inverted images::
+
+            class Inverted(MethodWrapper):
+                def step(self, batch, progress):
+                    return self.of.step(replace(batch, pixels=255 - batch.pixels), progress)
+
+                def embed(self, images):
+                    return self.of.embed(1 - images)
+    """
+
+    def __init__(self, of: Method) -> None:
+        super().__init__()
+        self.of = of
+        self.takes_exposed = of.takes_exposed
+        self.shifts_augmented = of.shifts_augmented
+
+    def setup(self, parts: MethodParts) -> None:
+        """Passes the parts on."""
+        self.of.setup(parts)
+
+    def step(self, batch: Batch, progress: float) -> Iterator[Update]:
+        """Passes the batch on."""
+        return self.of.step(batch, progress)
+
+    def embed(self, images: Tensor) -> dict[str, Tensor]:
+        """Passes the images on."""
+        return self.of.embed(images)
+
+    def outputs(self) -> tuple[str, ...]:
+        """The outputs of the method."""
+        return self.of.outputs()
+
+    def feature_maps(self, images: Tensor, depth: int) -> list[Tensor]:
+        """The feature maps of the method."""
+        return self.of.feature_maps(images, depth)
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        """The groups of the method."""
+        return self.of.groups()

@@ -1,0 +1,1 @@
+"""Metrics of the scores of images and of pixels."""

@@ -1,0 +1,131 @@
+"""Scores of windows and of cells of feature maps, by another scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Unpack
+
+import torch
+from annotated_types import Interval
+from torch import Tensor
+from torch.nn import functional as F
+
+from adframe.interfaces import Count, Features, ViewSpec, Windows
+from adframe.ops import centres
+
+from .places import PlaceOptions, Places
+
+Stage = Annotated[int, Interval(ge=1)]
+
+
+class Dense(Places):
+    """A map by sliding windows: each window is scored as an image is, by another scorer.
+
+    As in Sohn et al. (ICLR 2021) and CutPaste (Li et al., CVPR 2021). For networks that were
+    trained on windows of this size. The cost is that of scoring each window.
+
+    Args:
+        patch: [published: 32] Side of a window in pixels.
+        stride: [published: 4] Pixels from a window to the next.
+        sigma: [guess: a quarter of the window] Standard deviation in pixels of the Gaussian that
+            spreads scores.
+    """
+
+    def __init__(self, patch: Count = 32, stride: Count = 4, **options: Unpack[PlaceOptions]):
+        super().__init__(**options)
+        self.patch = patch
+        self.stride = stride
+
+    def view_spec(self) -> ViewSpec:
+        return replace(self.of.view_spec(), windows=Windows(self.patch, self.stride))
+
+    def places(self, features: Features) -> tuple[dict[str, Tensor], list[float], list[float]]:
+        windows = Windows(self.patch, self.stride)
+        rows, columns = (
+            [start + self.patch / 2 for start in windows.starts(length)]
+            for length in features["size"][0].tolist()
+        )
+        outputs = {name: features[name] for name in self.of.view_spec().outputs}
+        return outputs, rows, columns
+
+    def width(self, size: Sequence[int]) -> float:
+        return self.patch / 4
+
+
+class FeatureMap(Places):
+    """A map from the feature maps of the backbone: each cell is scored as an image is.
+
+    The stages' maps are brought to one grid of cells and joined. One forward pass an image; for any
+    backbone. The inner scorer must read ``features`` and no augmented views.
+
+    Args:
+        stages: [published: 2 and 3 in PatchCore] Stages of the backbone whose maps are joined.
+        grid: [guess: 32] Cells along the longer side of an image. Finer maps are averaged, coarser
+            ones interpolated.
+        around: [published: 3 in PatchCore] Side of the square of positions that is averaged in each
+            stage's map, before it is brought to the grid; an odd number.
+        sigma: [published: 4 pixels at a side of 224 in PatchCore] Standard deviation in pixels of
+            the Gaussian that spreads scores.
+    """
+
+    def __init__(
+        self,
+        stages: list[Stage] | None = None,
+        grid: Annotated[int, Interval(ge=1, le=256)] = 32,
+        around: Annotated[int, Interval(ge=1, le=9)] = 3,
+        **options: Unpack[PlaceOptions],
+    ) -> None:
+        super().__init__(**options)
+        spec = self.of.view_spec()
+        if spec != ViewSpec():
+            raise ValueError("the inner scorer must read 'features' of the image as it is")
+        if around % 2 == 0:
+            raise ValueError(f"around must be odd, not {around}")
+        self.stages = sorted({2, 3} if stages is None else set(stages))
+        self.grid = grid
+        self.around = around
+
+    def view_spec(self) -> ViewSpec:
+        return ViewSpec(outputs=(), stages=tuple(self.stages))
+
+    def places(self, features: Features) -> tuple[dict[str, Tensor], list[float], list[float]]:
+        size = features["size"][0].tolist()
+        cells = cells_of(features, self.stages, self.grid, self.around)
+        rows, columns = map(centres, cells.shape[-2:], size)
+        return {"features": cells}, rows, columns
+
+    def width(self, size: Sequence[int]) -> float:
+        return 4 / 224 * max(size)
+
+
+def cells_of(features: Features, stages: Sequence[int], grid: int, around: int) -> Tensor:
+    """Feature maps of several stages, joined on one grid of cells.
+
+    Args:
+        features: what the scorer requested.
+        stages: stages whose maps are joined.
+        grid: cells along the longer side of an image.
+        around: side of the square of positions that is averaged first; odd.
+
+    Returns:
+        (N, views, shifts, D, rows, columns).
+    """
+    size = features["size"][0].tolist()
+    height, width = (max(1, round(grid * side / max(size))) for side in size)
+    shape = height, width
+    found = []
+    for stage in stages:
+        maps = features[f"stage_{stage}"]
+        flat = maps.flatten(0, 2)
+        if around > 1:
+            half = around // 2
+            flat = F.avg_pool2d(flat, around, 1, padding=half, count_include_pad=False)
+        finer = flat.shape[2] >= shape[0] and flat.shape[3] >= shape[1]
+        flat = (
+            F.adaptive_avg_pool2d(flat, shape)
+            if finer
+            else F.interpolate(flat, size=shape, mode="bilinear", align_corners=False)
+        )
+        found.append(flat.view(*maps.shape[:3], *flat.shape[1:]))
+    return torch.cat(found, dim=3)
