@@ -12,7 +12,11 @@ from adframe.registry.registry import Registry
 from adframe.testing import cases, check
 
 #: What a component cannot be made without; and sizes that keep the tests quick.
-GIVEN = {("loss", "shift_heads"): {"heads": [2, 2]}}
+GIVEN = {
+    ("loss", "shift_heads"): {"heads": [2, 2]},
+    ("augmentation", "random_window"): {"size": 8},
+    ("method", "patches"): {"of": "contrastive", "size": 8},
+}
 
 
 def _bundled() -> Registry:

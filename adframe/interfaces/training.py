@@ -46,6 +46,8 @@ class Shift(ABC):
 class Augmentation(ABC):
     """A random transform of a batch. Each image gets its own random parameters."""
 
+    resizes: bool = False  #: whether views have fewer pixels than the images
+
     @abstractmethod
     def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         """Augments a batch of images.
@@ -56,8 +58,8 @@ class Augmentation(ABC):
             strength: 0 (weak) to 1 (the full pipeline).
 
         Returns:
-            (N, 3, H, W) floating point in 0..1. Floating-point images keep their dtype; uint8
-            images become float32.
+            (N, 3, H, W) floating point in 0..1, or fewer pixels if ``resizes``. Floating-point
+            images keep their dtype; uint8 images become float32.
         """
 
     def symmetries(self) -> Mapping[str, Callable[[Tensor], Tensor]]:

@@ -83,7 +83,8 @@ def augmentation_keeps_shape_type_and_range(subject: Subject) -> None:
                 made = augment(images, _keys(device=device), strength)
                 what = f"{images.dtype} at strength {strength}"
                 kind = torch.float32 if images.dtype == torch.uint8 else images.dtype
-                problem = returned_images.of_augmentation(made, images, what, 0, resized=False)
+                resizes = augment.resizes
+                problem = returned_images.of_augmentation(made, images, what, 0, resizes)
                 assert not problem, problem
                 assert made.dtype == kind, f"{what}: returns {made.dtype}"
             assert torch.equal(images, before), "the input was changed"

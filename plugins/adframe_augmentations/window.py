@@ -18,6 +18,8 @@ class RandomWindow(Augmentation):
             pixels.
     """
 
+    resizes = True
+
     def __init__(self, size: Count = 32) -> None:
         self.size = size
 
