@@ -17,6 +17,7 @@ from adframe.config.yaml_tree import parse
 from adframe.data.arrays import ImagesLike, as_batch, as_images, listed, paths_of
 from adframe.data.decode import ImageError, as_pixels, attempt_all, report_unreadable
 from adframe.data.load import read_images
+from adframe.data.reading import ReadAs
 from adframe.engine import model_file
 from adframe.engine.build import Assembly, assemble
 from adframe.engine.global_state import kept
@@ -48,9 +49,11 @@ class Detector:
         self.method = assembly.method
         self.shifts = assembly.shifts
         self.scorers = assembly.scorers
-        self.depth = assembly.dataset.depth  #: bits of deep grey in files, as in training
         #: channels, height, width of the training images
         self.size: tuple[int, ...] = tuple(facts["image_size"])
+        dataset = assembly.dataset
+        #: how files are read: as in training
+        self.reading = ReadAs(self.size[1:], dataset.depth, dataset.fit)
 
     def __repr__(self) -> str:
         names = ", ".join(spec.entry.name for spec in self.config.scorer)
@@ -68,8 +71,8 @@ class Detector:
         """Anomaly scores, shape (N,), float32; higher is more anomalous.
 
         Args:
-            images: one image or several: paths, PIL images, arrays or tensors. All are resized and
-                cropped as in training. Arrays are uint8, uint16, or floating point in 0..1; of
+            images: one image or several: paths, PIL images, arrays or tensors. All are brought to
+                size as in training. Arrays are uint8, uint16, or floating point in 0..1; of
                 shape (H, W), (H, W, C), (N, H, W, C) or (N, C, H, W), with 1, 3 or 4 channels.
                 A tensor may also be (C, H, W). They score as a PNG file of these pixels.
 
@@ -100,10 +103,9 @@ class Detector:
         Raises:
             UserError: one of the paths is no path.
         """
-        size = self._side()
         rest = each(paths)
         while block := list(islice(rest, BLOCK)):
-            images = list(attempt_all(block, size, self.depth))
+            images = list(attempt_all(block, self.reading))
             readable = [image for image in images if isinstance(image, Tensor)]
             scores = iter(self._score(torch.stack(readable)).tolist() if readable else [])
             for path, image in zip(block, images, strict=True):
@@ -150,9 +152,9 @@ class Detector:
         if isinstance(images, Tensor | np.ndarray):
             return self._of_arrays(images)
         if paths := paths_of(images):
-            return read_images(paths, self._side(), self.depth)
+            return read_images(paths, **vars(self.reading))
         found = [
-            as_pixels(image, self._side(), self.depth)[None]
+            as_pixels(image, self.reading)[None]
             if isinstance(image, Image)
             else self._pixels(image)
             for image in images
@@ -163,14 +165,11 @@ class Detector:
         batch = as_batch(pixels)
         if batch.dtype == np.uint8 and batch.shape[1:] == (*self.size[1:], 3):
             return torch.from_numpy(np.array(batch.transpose(0, 3, 1, 2), order="C"))
-        found = [as_pixels(image, self._side(), self.depth)[None] for image in as_images(batch)]
+        found = [as_pixels(image, self.reading)[None] for image in as_images(batch)]
         return torch.cat([self._nothing(), *found])
 
     def _nothing(self) -> Tensor:
         return torch.empty(0, *self.size, dtype=torch.uint8)
-
-    def _side(self) -> tuple[int, ...]:
-        return self.size[1:]  # height, width
 
 
 def load(

@@ -33,6 +33,7 @@ from strategies import CONFIGS, TABLES, TENSORS, damaged, image_files
 from adframe.config.compose import compose, set_value
 from adframe.config.model import validate_tree
 from adframe.data.decode import read_image
+from adframe.data.reading import ReadAs
 from adframe.errors import UserError
 from adframe.io.tensors import read_tensors, write_tensors
 from adframe.registry.loading import load_plugins
@@ -80,7 +81,7 @@ def readers(work: Path) -> dict[str, Reader]:
 
     def read_picture(data: bytes) -> None:
         other.write_bytes(data)
-        assert read_image(other, SIDE).shape == (3, SIDE, SIDE)
+        assert read_image(other, ReadAs(SIDE)).shape == (3, SIDE, SIDE)
 
     tensors = TENSORS.map(lambda drawn: {**drawn, "weight": torch.arange(99.0)})
     return {

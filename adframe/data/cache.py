@@ -23,7 +23,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from adframe.data.decode import RULES, ImageError, Size, attempt, decoded, report_unreadable
+from adframe.data.decode import RULES, ImageError, attempt, decoded, report_unreadable
+from adframe.data.reading import ReadAs
 from adframe.errors import UserError
 from adframe.io.atomic import atomic_write
 from adframe.io.locks import lock_folder
@@ -41,11 +42,7 @@ class _Found(NamedTuple):
 
 
 def mapped(
-    paths: Sequence[AnyPath],
-    size: Size | None,
-    skip_unreadable: bool,
-    folder: Path,
-    depth: int | None = None,
+    paths: Sequence[AnyPath], reading: ReadAs, skip_unreadable: bool, folder: Path
 ) -> tuple[Tensor, list[int]]:
     """Pixels of image files from the cache in ``folder``, which is built if it is missing.
 
@@ -61,15 +58,15 @@ def mapped(
             is full.
     """
     places = [os.path.abspath(path) for path in paths]
-    name = hashlib.sha256(json.dumps([places, size, depth]).encode()).hexdigest()[:32]
+    name = hashlib.sha256(json.dumps([places, reading.key]).encode()).hexdigest()[:32]
     path, made_of = folder / f"{name}.safetensors", _made_of(places)
-    found = _open(path, made_of, paths, size, depth)
+    found = _open(path, made_of, paths, reading)
     if found is None:
         with _building(folder):
-            found = _open(path, made_of, paths, size, depth, warn=True)
+            found = _open(path, made_of, paths, reading, warn=True)
             if found is None:
-                _build(path, made_of, paths, size, depth, skip_unreadable)
-                found = _open(path, made_of, paths, size, depth)
+                _build(path, made_of, paths, reading, skip_unreadable)
+                found = _open(path, made_of, paths, reading)
                 if found is None:
                     raise UserError(f"{path}: changed while the cache was built; run again")
                 return found.pixels, found.kept
@@ -98,8 +95,7 @@ def _open(
     path: Path,
     made_of: str,
     paths: Sequence[AnyPath],
-    size: Size | None,
-    depth: int | None,
+    reading: ReadAs,
     warn: bool = False,
 ) -> _Found | None:
     """Open a cache file; None if it is missing, outdated or damaged.
@@ -123,7 +119,7 @@ def _open(
     if outdated:
         return None
     tried = [
-        attempt(paths[row], size, depth) for row in torch.nonzero(readable == 0).flatten().tolist()
+        attempt(paths[row], reading) for row in torch.nonzero(readable == 0).flatten().tolist()
     ]
     errors = [error for error in tried if isinstance(error, ImageError)]
     kept = torch.nonzero(readable).flatten().tolist()
@@ -134,15 +130,14 @@ def _build(
     path: Path,
     made_of: str,
     paths: Sequence[AnyPath],
-    size: Size | None,
-    depth: int | None,
+    reading: ReadAs,
     skip_unreadable: bool,
 ) -> None:
     readable = torch.zeros(len(paths), dtype=torch.uint8)
     image = torch.empty(0)
     with atomic_write(path) as file:
         file.write(bytes(HEADER))
-        for index, image in decoded(paths, size, skip_unreadable, depth):
+        for index, image in decoded(paths, reading, skip_unreadable):
             if not readable.any():
                 _check_disk(path.parent, len(paths), image)
             file.write(image.contiguous().numpy().data)

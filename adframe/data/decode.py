@@ -7,29 +7,29 @@ import math
 import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import cache
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 from torch import Tensor
 
 from adframe.data.formats import readable
+from adframe.data.jpeg import plain_jpeg
 from adframe.data.modes import GreyRange, grey_range, to_rgb
+from adframe.data.reading import ReadAs
 from adframe.errors import UserError
 from adframe.io.paths import AnyPath
 from adframe.io.read import open_regular
 
-RULES = 2  # version of ``read_image``; raise it with each change of the pixels
+RULES = 3  # version of ``read_image``; raise it with each change of the pixels
 MAX_PIXELS = 89_478_485  # of one image: Pillow's limit against decompression bombs
+AS_IT_IS = ReadAs()  # in its own size
 AT_ONCE = 8  # images that a thread decodes in one go
 TINY = 2560  # bytes of a file below which threads do not pay: docs/performance/notes.md
-
-Size = int | Sequence[int]  #: side of a square, or height and width, in pixels
 
 # Pillow's warnings name no file. What makes an image unreadable is an error here, which does.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -42,39 +42,29 @@ class ImageError(UserError):
     """Error for a file that is not a readable image; the message names the file."""
 
 
-def read_image(path: AnyPath, size: Size | None = None, depth: int | None = None) -> Tensor:
+def read_image(path: AnyPath, reading: ReadAs = AS_IT_IS) -> Tensor:
     """(3, H, W) uint8 RGB pixels of an image file.
 
     Grey is repeated to three channels. Transparent pixels are blended with white. 16-bit grey is
     scaled to 8 bits. CMYK, YCbCr, LAB and palettes are converted. Of an animation, the first frame
-    is read. The EXIF orientation is applied.
-
-    Args:
-        path: the file.
-        size, depth: as for ``read_images``; it is resized bilinearly, antialiased.
+    is read. The EXIF orientation is applied. An image is resized bilinearly, antialiased.
 
     Raises:
         ImageError: the file is missing, truncated, not an image of the known formats, not a regular
             file, or of more than 89 megapixels; or its values have no fixed range, such as
             floating point.
     """
-    with (
-        _naming(path),
-        open_regular(path) as file,
-        _naming(path),
-        Image.open(file, formats=readable()) as opened,
-    ):
-        _check_count(opened, path)
-        grey = grey_range(opened, depth)
-        if size is None or opened.size == width_and_height(size):
-            pixels = _plain_jpeg(opened)
+    with open_image(path) as opened:
+        grey = grey_range(opened, reading.depth)
+        if (opened.height, opened.width) == reading.result(opened.height, opened.width):
+            pixels = plain_jpeg(opened)
             if pixels is not None:
                 return pixels
         ImageOps.exif_transpose(opened, in_place=True)
-        return _as_pixels(opened, size, grey)
+        return _as_pixels(opened, reading, grey)
 
 
-def as_pixels(image: Image.Image, size: Size | None = None, depth: int | None = None) -> Tensor:
+def as_pixels(image: Image.Image, reading: ReadAs = AS_IT_IS) -> Tensor:
     """The same pixels as by ``read_image``, of a PIL image; the image itself stays as it is.
 
     Raises:
@@ -83,16 +73,37 @@ def as_pixels(image: Image.Image, size: Size | None = None, depth: int | None = 
     name = getattr(image, "filename", "") or f"PIL image of mode {image.mode}"
     with _naming(name):
         _check_count(image, name)
-        grey = grey_range(image, depth)
-        return _as_pixels(ImageOps.exif_transpose(image), size, grey)
+        grey = grey_range(image, reading.depth)
+        return _as_pixels(ImageOps.exif_transpose(image), reading, grey)
 
 
-def width_and_height(size: Size) -> tuple[int, int]:
-    """A size in Pillow's order."""
-    if isinstance(size, int):
-        return size, size
-    height, width = size
-    return width, height
+def original_size(path: AnyPath) -> tuple[int, int]:
+    """Height and width of an image file after its EXIF turn; most files are not decoded.
+
+    Raises:
+        ImageError: as for ``read_image``.
+    """
+    with open_image(path) as opened:
+        if opened.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+            ImageOps.exif_transpose(opened, in_place=True)
+        return opened.height, opened.width
+
+
+@contextmanager
+def open_image(path: AnyPath) -> Iterator[ImageFile]:
+    """Open an image file; it is not decoded yet. Any error in the block names the file.
+
+    Raises:
+        ImageError: as for ``read_image``.
+    """
+    with (
+        _naming(path),
+        open_regular(path) as file,
+        _naming(path),
+        Image.open(file, formats=readable()) as opened,
+    ):
+        _check_count(opened, path)
+        yield opened
 
 
 def _check_count(image: Image.Image, name: AnyPath) -> None:
@@ -117,57 +128,20 @@ def _naming(path: AnyPath) -> Iterator[None]:
         raise ImageError(f"{path}: unreadable image: {reason.splitlines()[0]}") from error
 
 
-def _plain_jpeg(image: ImageFile) -> Tensor | None:
-    """Pixels of a JPEG file, decoded by torchvision in about half the time of Pillow.
-
-    They are equal bit for bit; a test compares them. None for a file that only Pillow reads as
-    documented: it may be turned (EXIF, XMP), has other colours (Adobe), or is cut short. A picture
-    that is resized takes the same time either way, so it is not read like this.
-    """
-    plain = image.format == "JPEG" and image.mode == "RGB" and not _NOT_PLAIN & image.info.keys()
-    decode = _decoder() if plain else None
-    if decode is None or image.fp is None:
-        return None
-    image.fp.seek(0)
-    data = image.fp.read()
-    try:
-        whole = data.endswith(b"\xff\xd9")
-        return decode(torch.frombuffer(bytearray(data), dtype=torch.uint8), _RGB) if whole else None
-    except RuntimeError:
-        return None  # Pillow gives the reason
-
-
-@cache
-def _decoder() -> Callable[[Tensor, int], Tensor] | None:
-    """The operator behind ``torchvision.io.decode_jpeg``; None if torchvision lacks it.
-
-    That function itself warns at every call that it will be removed, as of torchvision 0.29.
-    """
-    try:
-        import torchvision.io  # noqa: F401  (registers the operator)
-
-        decode: Callable[[Tensor, int], Tensor] = torch.ops.image.decode_jpeg
-    except (ImportError, AttributeError):
-        return None
-    return decode
-
-
-_NOT_PLAIN = frozenset({"exif", "xmp", "adobe"})  # keys of Pillow's ``info``
-_RGB = 3  # torchvision's ImageReadMode
-
-
-def _as_pixels(image: Image.Image, size: Size | None, grey: GreyRange) -> Tensor:
+def _as_pixels(image: Image.Image, reading: ReadAs, grey: GreyRange) -> Tensor:
     image = to_rgb(image, grey)
-    if size is not None:
-        image = ImageOps.fit(image, width_and_height(size), Image.Resampling.BILINEAR)
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+    if reading.size is None:
+        return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+    rows, columns = place = reading.place(image.height, image.width)
+    high, wide = reading.result(image.height, image.width)
+    image = image.resize(place.filled[::-1], Image.Resampling.BILINEAR, box=place.box)
+    around = (rows.first, high - rows.last), (columns.first, wide - columns.last), (0, 0)
+    pixels = np.pad(np.asarray(image), around, mode="edge")
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 
 def decoded(
-    paths: Sequence[AnyPath],
-    size: Size | None = None,
-    skip_unreadable: bool = False,
-    depth: int | None = None,
+    paths: Sequence[AnyPath], reading: ReadAs, skip_unreadable: bool = False
 ) -> Iterator[tuple[int, Tensor]]:
     """Index and (3, H, W) uint8 pixels of each image file, in order, decoded ahead by threads.
 
@@ -181,7 +155,7 @@ def decoded(
         raise UserError("no images")
     errors: list[ImageError] = []
     first: tuple[AnyPath, torch.Size] | None = None
-    for index, image in enumerate(attempt_all(paths, size, depth)):
+    for index, image in enumerate(attempt_all(paths, reading)):
         if isinstance(image, ImageError):
             errors.append(image)
             continue
@@ -193,9 +167,7 @@ def decoded(
     report_unreadable(errors, len(paths), skip_unreadable)
 
 
-def attempt_all(
-    paths: Sequence[AnyPath], size: Size | None = None, depth: int | None = None
-) -> Iterator[Tensor | ImageError]:
+def attempt_all(paths: Sequence[AnyPath], reading: ReadAs) -> Iterator[Tensor | ImageError]:
     """The pixels of image files in order, decoded a little ahead by threads.
 
     Yields:
@@ -203,10 +175,10 @@ def attempt_all(
     """
 
     def several(start: int) -> list[Tensor | ImageError]:
-        return [attempt(path, size, depth) for path in paths[start : start + AT_ONCE]]
+        return [attempt(path, reading) for path in paths[start : start + AT_ONCE]]
 
     if _tiny(paths[:AT_ONCE]):
-        yield from (attempt(path, size, depth) for path in paths)
+        yield from (attempt(path, reading) for path in paths)
         return
     threads = os.cpu_count() or 1
     waiting: deque[Future[list[Tensor | ImageError]]] = deque()
@@ -225,12 +197,10 @@ def _tiny(paths: Sequence[AnyPath]) -> bool:
     return False
 
 
-def attempt(
-    path: AnyPath, size: Size | None = None, depth: int | None = None
-) -> Tensor | ImageError:
+def attempt(path: AnyPath, reading: ReadAs) -> Tensor | ImageError:
     """Call ``read_image``, but return an error without its traceback, which holds memory."""
     try:
-        return read_image(path, size, depth)
+        return read_image(path, reading)
     except ImageError as error:
         return ImageError(str(error))
 

@@ -6,39 +6,49 @@ import math
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from adframe.data.cache import mapped
-from adframe.data.decode import Size, decoded
+from adframe.data.decode import decoded
 from adframe.data.lazy import Pixels
 from adframe.data.on_demand import on_demand
+from adframe.data.reading import Fit, ReadAs, Size
 from adframe.errors import UserError
 from adframe.io.paths import AnyPath, as_list
 
 
 def read_images(
-    paths: AnyPath | Iterable[AnyPath], size: Size | None = None, depth: int | None = None
+    paths: AnyPath | Iterable[AnyPath],
+    size: Size | None = None,
+    depth: int | None = None,
+    fit: Fit = "crop",
 ) -> Tensor:
     """(N, 3, H, W) uint8 pixels of image files that share a size, or are resized to one.
 
     Args:
         paths: one file or several.
-        size: side of the result in pixels, or its height and width: the central part of that
-            shape is resized to it. By default the images keep their size.
+        size: side of the result in pixels, or its height and width. By default the images keep
+            their size.
         depth: number of bits that grey values of more than 8 bits use, such as 12; 16 by default.
+        fit: what becomes of an image of another shape than ``size``. ``crop`` cuts out its largest
+            central part of that shape; ``squash`` stretches it; ``pad`` shows all of it in the
+            middle and repeats its edge around it.
 
     Raises:
         ImageError: a file is unreadable; the first such is named, with how many there are.
         UserError: without ``size``, two files differ in size; or all do not fit in memory.
     """
-    return _in_memory(as_list(paths), size, False, depth)[0]
+    return _in_memory(as_list(paths), _reading(size, depth, fit), False)[0]
 
 
 def readable_images(
-    paths: AnyPath | Iterable[AnyPath], size: Size | None = None, depth: int | None = None
+    paths: AnyPath | Iterable[AnyPath],
+    size: Size | None = None,
+    depth: int | None = None,
+    fit: Fit = "crop",
 ) -> tuple[Tensor, list[int]]:
     """Reads image files as ``read_images``, but skips unreadable files and logs a warning.
 
@@ -49,7 +59,7 @@ def readable_images(
         ImageError: no file is readable.
         UserError: as for ``read_images``.
     """
-    return _in_memory(as_list(paths), size, True, depth)
+    return _in_memory(as_list(paths), _reading(size, depth, fit), True)
 
 
 def open_images(
@@ -57,6 +67,7 @@ def open_images(
     size: Size | None = None,
     *,
     depth: int | None = None,
+    fit: Fit = "crop",
     skip_unreadable: bool = False,
     cache: AnyPath | None = None,
     workers: int | Literal["auto"] | None = None,
@@ -64,7 +75,7 @@ def open_images(
     """Opens image files as pixels; also returns the index of each image in ``paths``.
 
     Args:
-        paths, size, depth: as for ``read_images``.
+        paths, size, depth, fit: as for ``read_images``.
         skip_unreadable: skip unreadable files with a warning, as ``readable_images`` does.
         cache: folder for a file with the decoded pixels. The file is mapped into memory, so images
             may be larger than memory.
@@ -74,21 +85,27 @@ def open_images(
     Raises:
         ImageError, UserError: as for ``read_images``; or the folder cannot be written.
     """
-    paths = as_list(paths)
+    paths, reading = as_list(paths), _reading(size, depth, fit)
     if cache is not None:
-        return mapped(paths, size, skip_unreadable, Path(cache), depth)
+        return mapped(paths, reading, skip_unreadable, Path(cache))
     if workers is not None:
         count = None if workers == "auto" else workers
-        return on_demand(paths, size, skip_unreadable, count, depth)
-    return _in_memory(paths, size, skip_unreadable, depth)
+        return on_demand(paths, reading, skip_unreadable, count)
+    return _in_memory(paths, reading, skip_unreadable)
+
+
+def _reading(size: Size | None, depth: int | None, fit: Fit) -> ReadAs:
+    if fit not in get_args(Fit):
+        raise UserError(f"fit: must be one of {', '.join(get_args(Fit))}, not {fit!r}")
+    return ReadAs(size, depth, fit)
 
 
 def _in_memory(
-    paths: Sequence[AnyPath], size: Size | None, skip_unreadable: bool, depth: int | None
+    paths: Sequence[AnyPath], reading: ReadAs, skip_unreadable: bool
 ) -> tuple[Tensor, list[int]]:
     pixels = torch.empty(0)
     kept: list[int] = []
-    for index, image in decoded(paths, size, skip_unreadable, depth):
+    for index, image in decoded(paths, reading, skip_unreadable):
         if not kept:
             check_memory(len(paths), image)
             pixels = torch.empty((len(paths), *image.shape), dtype=torch.uint8)

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from adframe.data.decode import ImageError, Size, attempt, decoded
+from adframe.data.decode import ImageError, attempt, decoded
 from adframe.data.lazy import LazyImages
+from adframe.data.reading import ReadAs
 from adframe.data.workers import belong_to, watched_workers
 from adframe.io.paths import AnyPath
 
@@ -24,20 +25,15 @@ class LazyImageFiles(LazyImages):
 
     Args:
         paths: the files.
-        size, depth: as for ``read_image``.
+        reading: how they are read.
         shape: shape of all decoded images, (N, 3, H, W).
         workers: number of processes that decode the next batches; 0 decodes in this process.
     """
 
     def __init__(
-        self,
-        paths: Sequence[str],
-        size: Size | None,
-        shape: Sequence[int],
-        workers: int,
-        depth: int | None = None,
+        self, paths: Sequence[str], reading: ReadAs, shape: Sequence[int], workers: int
     ) -> None:
-        self._paths, self._size, self._workers, self._depth = paths, size, workers, depth
+        self._paths, self._reading, self._workers = paths, reading, workers
         self.shape = torch.Size(shape)
 
     def index_select(self, dim: int, rows: Tensor) -> Tensor:
@@ -48,7 +44,7 @@ class LazyImageFiles(LazyImages):
         """
         pixels = torch.empty(len(rows), *self.shape[1:], dtype=torch.uint8)
         paths = [self._paths[row] for row in rows.tolist()]
-        for index, image in decoded(paths, self._size, depth=self._depth) if paths else ():
+        for index, image in decoded(paths, self._reading) if paths else ():
             pixels[index] = self._same(paths[index], image)
         return pixels
 
@@ -56,7 +52,7 @@ class LazyImageFiles(LazyImages):
         """Selects some of these files, without reading them."""
         paths = [self._paths[row] for row in rows.tolist()]
         shape = [len(paths), *self.shape[1:]]
-        return LazyImageFiles(paths, self._size, shape, self._workers, self._depth)
+        return LazyImageFiles(paths, self._reading, shape, self._workers)
 
     def batches(self, order: Sequence[Tensor]) -> Iterator[Tensor]:
         """Yields the images of each item of ``order``; workers decode two batches ahead.
@@ -84,7 +80,7 @@ class LazyImageFiles(LazyImages):
         pixels = torch.empty(len(paths), *self.shape[1:], dtype=torch.uint8)
         try:
             for row, path in zip(pixels, paths, strict=True):
-                row.copy_(self._same(path, attempt(path, self._size, self._depth)))
+                row.copy_(self._same(path, attempt(path, self._reading)))
         except ImageError as error:
             return error
         return pixels
@@ -98,18 +94,14 @@ class LazyImageFiles(LazyImages):
 
 
 def on_demand(
-    paths: Sequence[AnyPath],
-    size: Size | None,
-    skip_unreadable: bool,
-    workers: int | None,
-    depth: int | None = None,
+    paths: Sequence[AnyPath], reading: ReadAs, skip_unreadable: bool, workers: int | None
 ) -> tuple[LazyImageFiles, list[int]]:
     """Opens image files for decoding on demand; also returns their indices in ``paths``.
 
     Each file is decoded once now, so that unreadable files are found at the start.
 
     Args:
-        paths, size, depth: as for ``read_images``.
+        paths, reading: the files, and how they are read.
         skip_unreadable: skip unreadable files, with a warning.
         workers: as for ``LazyImageFiles``; None is one for each core, at most 8.
 
@@ -117,14 +109,14 @@ def on_demand(
         ImageError, UserError: as for ``read_images``.
     """
     digest, shape, kept = hashlib.sha256(), torch.Size(), list[int]()
-    for index, image in decoded(paths, size, skip_unreadable, depth):
+    for index, image in decoded(paths, reading, skip_unreadable):
         digest.update(image.contiguous().numpy().data)
         kept.append(index)
         shape = image.shape
     if workers is None:
         workers = min(MAX_WORKERS, _cores())
     names = [str(paths[row]) for row in kept]
-    files = LazyImageFiles(names, size, [len(kept), *shape], workers, depth)
+    files = LazyImageFiles(names, reading, [len(kept), *shape], workers)
     files.sha256 = digest.hexdigest()
     return files, kept
 

@@ -7,6 +7,7 @@ known only at run time are passed to the methods.
 """
 
 from adframe.data.lazy import Pixels as Pixels
+from adframe.data.reading import Fit as Fit
 from adframe.interfaces.data import Dataset as Dataset
 from adframe.interfaces.data import Images as Images
 from adframe.interfaces.data import Splits as Splits

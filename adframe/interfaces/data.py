@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from adframe.data.lazy import Pixels
+from adframe.data.reading import Fit
 
 
 @dataclass
@@ -55,10 +56,13 @@ class Dataset(ABC):
             component, such as the name of its folder.
         depth: number of bits that the grey values of its files use, if those are more than 8;
             ``score`` reads files likewise. None is 16.
+        fit: how its files are brought to one size, as for ``read_images``; ``score`` reads files
+            likewise.
     """
 
     set_name: str = ""
     depth: int | None = None
+    fit: Fit = "crop"
 
     @abstractmethod
     def load(self, seed: int) -> Splits:

@@ -271,8 +271,8 @@ def test_memory_does_not_grow_with_the_images(paths, folder, monkeypatch):
     ahead, most = set(), []
     attempt, decoded = decode.attempt, decode.decoded
 
-    def counted(path, size, depth):
-        image = attempt(path, size, depth)
+    def counted(path, reading):
+        image = attempt(path, reading)
         ahead.add(image.data_ptr())
         return image
 
@@ -328,10 +328,10 @@ def test_what_could_not_be_read_for_a_while_is_tried_again(paths, folder, monkey
     """As after a change of permissions, which changes neither size nor time of a file."""
     read = decode.read_image
 
-    def denied(path, size=None, depth=None):
+    def denied(path, reading):
         if path == paths[0]:
             raise ImageError(f"{path}: unreadable image: Permission denied")
-        return read(path, size)
+        return read(path, reading)
 
     with monkeypatch.context() as patch:
         patch.setattr(decode, "read_image", denied)

@@ -7,9 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from adframe.data import decode
+from adframe.data import decode, jpeg
 from adframe.data.decode import ImageError, read_image
 from adframe.data.find import find_images
+from adframe.data.reading import ReadAs
 
 
 def _save(path, array, mode=None, **options):
@@ -71,10 +72,10 @@ def test_exif_orientation_is_applied(tmp_path, rgb):
 def test_size_cuts_the_centre_square(tmp_path):
     wide = np.zeros((10, 30, 3), dtype=np.uint8)
     wide[:, 10:20] = 200
-    image = read_image(_save(tmp_path / "a.png", wide), size=10)
+    image = read_image(_save(tmp_path / "a.png", wide), ReadAs(10))
     assert image.shape == (3, 10, 10)
     assert (image == 200).all()
-    assert read_image(tmp_path / "a.png", size=5).shape == (3, 5, 5)
+    assert read_image(tmp_path / "a.png", ReadAs(5)).shape == (3, 5, 5)
 
 
 def test_unreadable_files_are_named(tmp_path, rgb):
@@ -111,7 +112,7 @@ def test_what_is_odd_but_whole_is_read(tmp_path, rgb):
 
     pixel = read_image(_save(tmp_path / "one.png", rgb[:1, :1]))
     assert pixel.flatten().tolist() == rgb[0, 0].tolist()
-    assert (read_image(tmp_path / "one.png", size=4) == pixel).all()
+    assert (read_image(tmp_path / "one.png", ReadAs(4)) == pixel).all()
 
     frames = [Image.new("RGB", (4, 4), (value, 0, 0)) for value in (200, 100, 0)]
     frames[0].save(tmp_path / "moving.png", save_all=True, append_images=frames[1:])
@@ -137,7 +138,7 @@ def test_images_too_large_are_refused_unread(tmp_path, size):
     path = tmp_path / "bomb.png"
     path.write_bytes(_png_header(*size))
     with pytest.raises(ImageError, match=r"^\S*bomb\.png: (unreadable image: \S|\d+x\d+ pixels)"):
-        read_image(path, 32)
+        read_image(path, ReadAs(32))
 
 
 def test_a_large_image_is_refused_without_a_second_warning(tmp_path):
@@ -194,7 +195,7 @@ def _by_pillow(path):
 
 def _plain(path):
     with Image.open(path) as image:
-        return decode._plain_jpeg(image)
+        return jpeg.plain_jpeg(image)
 
 
 @pytest.mark.parametrize("quality", [10, 75, 100])
@@ -239,7 +240,7 @@ def test_a_jpeg_file_is_read_without_a_word_of_torchvision_and_without_its_decod
 ):
     Image.fromarray(rgb.repeat(4, 0)).save(tmp_path / "a.jpg")
     pixels = read_image(tmp_path / "a.jpg")
-    monkeypatch.setattr(decode, "_decoder", lambda: None)
+    monkeypatch.setattr(jpeg, "_decoder", lambda: None)
     assert _plain(tmp_path / "a.jpg") is None
     assert torch.equal(read_image(tmp_path / "a.jpg"), pixels)
 
@@ -250,15 +251,17 @@ def test_a_torchvision_without_the_decoder_leaves_jpeg_files_to_pillow(gone, mon
         monkeypatch.setitem(sys.modules, gone, None)
     else:
         monkeypatch.setattr(torch.ops, "image", object())
-    assert decode._decoder.__wrapped__() is None
+    assert jpeg._decoder.__wrapped__() is None
 
 
 def test_a_jpeg_file_is_brought_to_size_like_any_other(tmp_path, rgb):
     Image.fromarray(rgb.repeat(4, 0).repeat(4, 1)).save(tmp_path / "a.jpg")
-    assert read_image(tmp_path / "a.jpg", size=8).shape == (3, 8, 8)
+    assert read_image(tmp_path / "a.jpg", ReadAs(8)).shape == (3, 8, 8)
     with Image.open(tmp_path / "a.jpg") as image:
-        expected = np.asarray(decode.as_pixels(image, 8).permute(1, 2, 0))
-    np.testing.assert_array_equal(read_image(tmp_path / "a.jpg", size=8).permute(1, 2, 0), expected)
+        expected = np.asarray(decode.as_pixels(image, ReadAs(8)).permute(1, 2, 0))
+    np.testing.assert_array_equal(
+        read_image(tmp_path / "a.jpg", ReadAs(8)).permute(1, 2, 0), expected
+    )
 
 
 @pytest.mark.parametrize("size", [(5, 8), (9, 7), (33, 64), (100, 17), (640, 480)])
@@ -271,7 +274,7 @@ def test_the_central_square_is_resized(size, side):
     left, top = (size[0] - edge) / 2, (size[1] - edge) / 2
     box = (left, top, left + edge, top + edge)
     expected = image.resize((side, side), Image.Resampling.BILINEAR, box=box)
-    found = decode.as_pixels(image, side).permute(1, 2, 0)
+    found = decode.as_pixels(image, ReadAs(side)).permute(1, 2, 0)
     np.testing.assert_array_equal(found, np.asarray(expected))
 
 
@@ -279,7 +282,7 @@ def test_the_central_square_is_resized(size, side):
 def test_a_size_of_two_sides_cuts_the_central_part_of_that_shape(size):
     generator = np.random.default_rng(0)
     image = Image.fromarray(generator.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
-    found = decode.as_pixels(image, (8, 12))
+    found = decode.as_pixels(image, ReadAs((8, 12)))
     assert found.shape == (3, 8, 12)
     wide = min(size[0], size[1] * 12 / 8)
     high = wide * 8 / 12
@@ -290,6 +293,56 @@ def test_a_size_of_two_sides_cuts_the_central_part_of_that_shape(size):
     assert (
         found.permute(1, 2, 0).int() - torch.from_numpy(np.array(expected)).int()
     ).abs().max() <= 1
+
+
+@pytest.mark.parametrize("size", [(5, 8), (64, 33), (17, 100)])
+@pytest.mark.parametrize("side", [7, (8, 12)])
+def test_a_squashed_image_is_stretched_to_the_size(size, side):
+    image = _noise(*size)
+    high, wide = (side, side) if isinstance(side, int) else side
+    found = decode.as_pixels(image, ReadAs(side, fit="squash")).permute(1, 2, 0)
+    expected = image.resize((wide, high), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(found, np.asarray(expected))
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "inner", "left", "top"),
+    [
+        ((64, 32), 16, (16, 8), 0, 4),
+        ((32, 64), 16, (8, 16), 4, 0),
+        ((100, 30), 15, (15, 4), 0, 5),  # 4.5 rows, rounded to even; 11 are left over
+        ((30, 20), (8, 20), (12, 8), 4, 0),
+        ((900, 1), 16, (16, 1), 0, 7),
+        ((24, 24), 16, (16, 16), 0, 0),
+    ],
+)
+def test_a_padded_image_is_whole_in_the_middle_and_its_edge_goes_on(size, side, inner, left, top):
+    image = _noise(*size)
+    found = decode.as_pixels(image, ReadAs(side, fit="pad")).permute(1, 2, 0).numpy()
+    middle = np.asarray(image.resize(inner, Image.Resampling.BILINEAR))
+    assert found.shape[:2] == ((side, side) if isinstance(side, int) else side)
+    for y, x in np.ndindex(found.shape[:2]):
+        row = min(max(y - top, 0), inner[1] - 1)
+        column = min(max(x - left, 0), inner[0] - 1)
+        assert (found[y, x] == middle[row, column]).all()
+
+
+@pytest.mark.parametrize("name", ["turned.jpg", "turned.png", "turned.tif"])
+def test_the_original_size_is_that_after_the_turn(tmp_path, rgb, name):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(rgb).save(tmp_path / name, exif=exif)
+    assert decode.original_size(tmp_path / name) == (5, 6) == read_image(tmp_path / name).shape[1:]
+    exif[0x0112] = 3
+    Image.fromarray(rgb).save(tmp_path / name, exif=exif)
+    assert decode.original_size(tmp_path / name) == (6, 5)
+    with pytest.raises(ImageError, match=r"gone.png: No such file"):
+        decode.original_size(tmp_path / "gone.png")
+
+
+def _noise(width, height):
+    generator = np.random.default_rng(0)
+    return Image.fromarray(generator.integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
 # --- which formats, and deep grey ----------------------------------------------------------------
@@ -319,17 +372,17 @@ def test_sixteen_bits_are_scaled_in_every_format(tmp_path, kind):
 
 def test_depth_scales_values_of_fewer_bits(tmp_path):
     path = _save(tmp_path / "a.tif", np.array([[0, 4095, 2048]], dtype=np.uint16))
-    assert read_image(path, depth=12)[0].tolist() == [[0, 255, 128]]
+    assert read_image(path, ReadAs(depth=12))[0].tolist() == [[0, 255, 128]]
     assert read_image(path)[0].tolist() == [[0, 16, 8]]
     with pytest.raises(ImageError, match=r"values 0\.\.4095 exceed 10 bits \(0\.\.1023\)"):
-        read_image(path, depth=10)
+        read_image(path, ReadAs(depth=10))
     with Image.open(path) as image:
-        assert decode.as_pixels(image, depth=12)[0].tolist() == [[0, 255, 128]]
+        assert decode.as_pixels(image, ReadAs(depth=12))[0].tolist() == [[0, 255, 128]]
 
 
 def test_depth_leaves_8_bits_as_they_are(tmp_path, rgb):
     path = _save(tmp_path / "a.png", rgb)
-    assert torch.equal(read_image(path, depth=12), read_image(path))
+    assert torch.equal(read_image(path, ReadAs(depth=12)), read_image(path))
 
 
 @pytest.mark.parametrize(
@@ -344,7 +397,7 @@ def test_values_without_a_range_are_refused_by_name(tmp_path, kind, reason):
 
 def test_integers_of_32_bits_are_scaled_with_a_depth(tmp_path):
     path = _save(tmp_path / "a.tif", np.array([[0, 4095]], dtype=np.int32))
-    assert read_image(path, depth=12)[0].tolist() == [[0, 255]]
+    assert read_image(path, ReadAs(depth=12))[0].tolist() == [[0, 255]]
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16"])
