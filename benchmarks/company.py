@@ -14,8 +14,8 @@ import warnings
 import torch
 
 from adframe.config.model import load_config
-from adframe.engine.scoring import fit, score
 from adframe.engine.runner import prepare
+from adframe.engine.scoring import fit, score
 
 MIN_BATCH = (1, 2, 3, 5, 8, 16, 31)
 

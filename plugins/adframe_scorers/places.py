@@ -157,10 +157,11 @@ class Places(MapScorer):
         return row * self.regions + column
 
     def _around(self, place: Tensor, region: int) -> Tensor:
-        """Rows of the places in a region, and in the half of a region around it."""
+        """Rows of the places in a region and in the half of a region around it; all if none is."""
         centre = torch.tensor(divmod(region, self.regions)) + 0.5
         away = (place * self.regions - centre).abs().amax(1)
-        return (away <= 1.0).nonzero().flatten()
+        near = away < 1.0
+        return (near if near.any() else ~near).nonzero().flatten()
 
 
 def _flat(values: Tensor) -> Tensor:

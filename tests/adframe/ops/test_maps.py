@@ -16,10 +16,7 @@ def test_spread_is_a_mean_weighted_by_a_gaussian():
     assert found.shape == (2, 10, 13)
     for y, x in [(0, 0), (4, 7), (9, 12)]:
         weights = [
-            [
-                math.exp(-((y + 0.5 - r) ** 2 + (x + 0.5 - c) ** 2) / (2 * sigma**2))
-                for c in columns
-            ]
+            [math.exp(-((y + 0.5 - r) ** 2 + (x + 0.5 - c) ** 2) / (2 * sigma**2)) for c in columns]
             for r in rows
         ]
         weights = torch.tensor(weights, dtype=torch.float64)
