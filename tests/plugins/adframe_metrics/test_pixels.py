@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -59,7 +60,8 @@ def test_best_f1_is_the_best_of_all_thresholds(steps: int | None) -> None:
 
 def overlap_by_loops(normal: Scored, anomalous: Scored, limit: float) -> float:
     """The area by the definition: one threshold after another, one region after another."""
-    images = list(zip([*normal.maps, *anomalous.maps], [*normal.masks, *anomalous.masks]))
+    maps, masks = [*normal.maps, *anomalous.maps], [*normal.masks, *anomalous.masks]
+    images = list(zip(maps, masks, strict=True))
     thresholds = sorted({float(v) for values, _ in images for v in values.flatten()}, reverse=True)
     points = [(0.0, 0.0)]
     for threshold in thresholds:
@@ -73,7 +75,7 @@ def overlap_by_loops(normal: Scored, anomalous: Scored, limit: float) -> float:
             overlaps += [above[regions == n].mean() for n in range(1, count + 1)]
         points.append((false / normal_pixels, float(np.mean(overlaps))))
     area = 0.0
-    for (x0, y0), (x1, y1) in zip(points, points[1:]):
+    for (x0, y0), (x1, y1) in pairwise(points):
         if x0 >= limit:
             break
         if x1 > limit:
