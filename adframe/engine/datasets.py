@@ -90,7 +90,7 @@ def make_test_sets(
         title: name of the set of all outliers of ``test``.
         test: the test split of the run's data set.
         outliers: the sets of outliers of other data sets.
-        per_class: whether each class of outliers of ``test`` is a set of its own.
+        per_class: whether each class of outliers of ``test`` is a separate set.
 
     Raises:
         UserError: there are no inliers, or a set of outliers is empty.

@@ -72,7 +72,7 @@ class Dataset(ABC):
         fit: how its files are brought to one size, as for ``read_images``; ``score`` reads files
             likewise.
         set_per_class: whether the anomalies of its test split are a set of outliers for each class,
-            such as each kind of defect, with an AUROC of its own. By default they are one set.
+            such as each kind of defect, each with an AUROC. By default they are one set.
     """
 
     set_name: str = ""

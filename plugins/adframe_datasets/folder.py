@@ -75,8 +75,8 @@ class ImageFolder(HeldOut):
     Args:
         root: Folder with one folder per class, for training, relative to the working directory.
         test_root: The same for testing. Without it, a share of ``root`` is held out.
-        size: Side of the square that all images become, or its height and width; ``fit`` says how.
-            Without it, all images must have the same size.
+        size: Side of the square that all images become, or its height and width, in the way
+            of ``fit``. Without it, all images must have the same size.
         test_share: [guess: 0.3] Share of each normal class that is held out for testing if there is
             no ``test_root``, drawn by the run's seed. All images of the other classes are test
             images.

@@ -22,8 +22,8 @@ COLUMNS = ("object", "split", "label", "image", "mask")  # of VisA's tables
 class Industrial(ClassedFiles):
     """Photographs of parts: good ones to train on, good and defective ones to test with.
 
-    Each kind of defect is an outlier set with an AUROC of its own; their mean weighs all kinds
-    alike. A category is one run. Several categories, or ``category: all``, are one inlier class
+    Each kind of defect is a separate outlier set with its AUROC; their mean weighs all kinds alike.
+    A category is one run. Several categories, or ``category: all``, are one inlier class
     together; to train a detector for each, run a table.
 
     Args:
@@ -128,7 +128,7 @@ class MVTec(Industrial):
 class VisA(Industrial):
     """VisA (Zou et al., ECCV 2022): 8,659 and 2,162 photographs of 12 kinds of objects.
 
-    Anomalies have masks; their kinds are not told apart. The split is that of one class per
+    Anomalies have masks; their kinds are not distinguished. The split is that of one class per
     category. CC BY 4.0.
 
     Args:
