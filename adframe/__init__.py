@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from adframe.data.load import open_images as open_images
     from adframe.data.load import read_images as read_images
     from adframe.data.load import readable_images as readable_images
+    from adframe.data.masks import open_masks as open_masks
     from adframe.detector import Detector as Detector
     from adframe.detector import load as load
     from adframe.engine.build import build as build
@@ -40,6 +41,7 @@ _HOME = {
     "load": "detector",
     "load_config": "config.model",
     "open_images": "data.load",
+    "open_masks": "data.masks",
     "read_images": "data.load",
     "readable_images": "data.load",
     "run": "engine.runner",

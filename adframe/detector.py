@@ -51,9 +51,12 @@ class Detector:
         self.scorers = assembly.scorers
         #: channels, height, width of the training images
         self.size: tuple[int, ...] = tuple(facts["image_size"])
-        dataset = assembly.dataset
-        #: how files are read: as in training
-        self.reading = ReadAs(self.size[1:], dataset.depth, dataset.fit)
+        self._dataset = assembly.dataset
+
+    @property
+    def reading(self) -> ReadAs:
+        """How files are read: as in training."""
+        return ReadAs(self.size[1:], self._dataset.depth, self._dataset.fit)
 
     def __repr__(self) -> str:
         names = ", ".join(spec.entry.name for spec in self.config.scorer)

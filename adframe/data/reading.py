@@ -49,7 +49,7 @@ class Placement(NamedTuple):
 
 @dataclass(frozen=True)
 class ReadAs:
-    """How an image file is read; it says nothing about which file.
+    """How an image file is read, whichever file it is.
 
     Attributes:
         size: side of the result, or its height and width; None keeps the size of the file.

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 
 import torch
-from torch import Tensor
 
 from adframe.config.model import RunConfig
-from adframe.data.lazy import subset
 from adframe.engine import returned_images
 from adframe.engine.build import Assembly
+from adframe.engine.crop import warn_of_crop
 from adframe.engine.leaks import warn_of_leaks
 from adframe.engine.returned import expect
 from adframe.errors import ConfigError, Problem, UserError, one_line, problem_at
@@ -39,6 +38,7 @@ def load(config: RunConfig, assembly: Assembly) -> tuple[Splits, dict[str, Image
     if len(splits.train) < 2:
         raise UserError(f"{len(splits.train)} training image(s); at least 2 are needed")
     _check_range(splits.train)
+    warn_of_crop(splits, assembly.dataset.fit)
     title, outliers = config.dataset.entry.name, dict[str, Images]()
     title = "outliers" if title == "inliers" else title  # which names the set of test inliers
     names = [config.dataset.entry.name, *(spec.entry.name for spec in config.outliers)]
@@ -57,7 +57,7 @@ def load(config: RunConfig, assembly: Assembly) -> tuple[Splits, dict[str, Image
             exposed = assembly.exposure.exposed(config.seed)
             expect(assembly.exposure, returned_images.images(exposed, "exposed"))
         exposed = _same_size(exposed, splits.train, "exposure", "dataset")
-    test_sets = make_test_sets(title, splits.test, outliers)
+    test_sets = make_test_sets(title, splits.test, outliers, assembly.dataset.set_per_class)
     warn_of_leaks(splits.train, exposed, test_sets)
     return splits, test_sets, exposed
 
@@ -81,15 +81,29 @@ def _same_size(images: Images, as_in: Images, *path: str | int) -> Images:
     return images
 
 
-def make_test_sets(title: str, test: Images, outliers: dict[str, Images]) -> dict[str, Images]:
+def make_test_sets(
+    title: str, test: Images, outliers: dict[str, Images], per_class: bool = False
+) -> dict[str, Images]:
     """The test images by name: ``inliers``, then one entry for each set of outliers.
+
+    Args:
+        title: name of the set of all outliers of ``test``.
+        test: the test split of the run's data set.
+        outliers: the sets of outliers of other data sets.
+        per_class: whether each class of outliers of ``test`` is a separate set.
 
     Raises:
         UserError: there are no inliers, or a set of outliers is empty.
     """
-    test_sets = {"inliers": _where(test, ~test.outlier)}
-    if bool(test.outlier.any()):
-        test_sets[title] = _where(test, test.outlier)
+    test_sets = {"inliers": test.subset((~test.outlier).nonzero().flatten())}
+    odd = test.subset(test.outlier.nonzero().flatten())
+    if len(odd) and per_class and odd.of:
+        for name in sorted(set(odd.of)):
+            rows = torch.tensor([row for row, of in enumerate(odd.of) if of == name])
+            taken = name in ("inliers", *outliers)
+            test_sets[f"{title}_{name}" if taken else name] = odd.subset(rows)
+    elif len(odd):
+        test_sets[title] = odd
     test_sets.update(outliers)
     for name, images in test_sets.items():
         if not len(images):
@@ -97,11 +111,3 @@ def make_test_sets(title: str, test: Images, outliers: dict[str, Images]) -> dic
     if len(test_sets) == 1:
         logger.warning("no outliers to test with, so there is no AUROC; name some under 'outliers'")
     return test_sets
-
-
-def _where(images: Images, chosen: Tensor) -> Images:
-    rows = torch.nonzero(chosen).flatten()
-    names = [images.names[row] for row in rows.tolist()]
-    pixels = subset(images.pixels, rows)
-    of = [images.of[row] for row in rows.tolist()] if images.of else ()
-    return Images(pixels, images.label[rows], images.outlier[rows], names, of)

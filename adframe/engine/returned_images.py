@@ -124,7 +124,17 @@ def _facts(made: Images) -> str:
     if not hasattr(made.names, "__getitem__") or len(made.names) != count:
         found = len(made.names) if hasattr(made.names, "__len__") else shown(made.names)
         return f"{found} names for {count} images"
-    return ""
+    return _masks(made)
+
+
+def _masks(made: Images) -> str:
+    if not isinstance(made.masks, Sequence):
+        return f"masks are {shown(made.masks)}, not a sequence"
+    if len(made.masks) not in (0, len(made)):
+        return f"{len(made.masks)} masks for {len(made)} images"
+    first, size = made.masks[0] if made.masks else None, tuple(made.pixels.shape[2:])
+    whole = isinstance(first, Tensor) and first.dtype == torch.bool and first.shape == size
+    return "" if whole or first is None else f"a mask is {shown(first)}, not {size}, torch.bool"
 
 
 def _labels(label: Tensor, classes: int | None) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from adframe.data.lazy import Pixels
+from adframe.data.lazy import Pixels, subset
+from adframe.data.masks import LazySequence
 from adframe.data.reading import Fit
 
 
@@ -22,8 +23,8 @@ class Images:
         outlier: (N,) bool, true for anomalies; all false in a training split.
         names: name of each image in ``scores.csv``: its path or its index.
         of: class of each image, such as the kind of a defect; empty if that is not known.
-        masks: for each image (H, W) bool, true where it is anomalous, or None if that is not known.
-            Empty for a data set without masks.
+        masks: (H, W) bool of the size of the pixels for each image, true where a defect is, or None
+            if that is not known; read when it is asked for. Empty for a data set without masks.
     """
 
     pixels: Pixels
@@ -35,6 +36,18 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def subset(self, rows: Tensor) -> Images:
+        """Selects images by index, int64, without a copy of pixels or masks."""
+        chosen: list[int] = rows.tolist()
+        return Images(
+            subset(self.pixels, rows),
+            self.label[rows],
+            self.outlier[rows],
+            [self.names[row] for row in chosen],
+            [self.of[row] for row in chosen] if self.of else (),
+            LazySequence(chosen, self.masks.__getitem__) if self.masks else (),
+        )
 
 
 @dataclass
@@ -58,11 +71,14 @@ class Dataset(ABC):
             ``score`` reads files likewise. None is 16.
         fit: how its files are brought to one size, as for ``read_images``; ``score`` reads files
             likewise.
+        set_per_class: whether the anomalies of its test split are a set of outliers for each class,
+            such as each kind of defect, each with an AUROC. By default they are one set.
     """
 
     set_name: str = ""
     depth: int | None = None
     fit: Fit = "crop"
+    set_per_class: bool = False
 
     @abstractmethod
     def load(self, seed: int) -> Splits:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, ClassVar, TypedDict
 
 import torch
 from annotated_types import Interval
+from torch import Tensor
 
 from adframe import UserError
 from adframe.interfaces import Count, Dataset, Images, Pixels, Splits
@@ -30,12 +31,15 @@ class Listing:
         names: name of each image.
         read: decodes images by index. Returns (N, 3, H, W) uint8 and the indices of these images,
             without those that were skipped.
+        masks: opens the masks of test images by index. The second argument is the normal classes,
+            whose images have no defect.
     """
 
     classes: Sequence[str]
     of: Sequence[str]
     names: Sequence[str]
     read: Callable[[list[int]], tuple[Pixels, list[int]]]
+    masks: Callable[[list[int], Sequence[str]], Sequence[Tensor | None]] = lambda rows, normal: ()
 
 
 class ClassOptions(TypedDict, total=False):
@@ -96,15 +100,17 @@ class Classed(Dataset):
     def load(self, seed: int) -> Splits:
         train, test = self.listing(True, seed), self.listing(False, seed)
         normal = self.inliers(train.classes, test.classes)
+        kept = self._kept(train.classes, test.classes)
         return Splits(
             self._images(train, normal, normal, self.train_limit),
-            self._images(test, self._kept(train.classes, test.classes), normal, self.test_limit),
+            self._images(test, kept, normal, self.test_limit, masked=True),
             normal if self.labelled else ["inlier"],
         )
 
     def outliers(self, seed: int) -> Images:
         listing = self.whole()
-        return self._images(listing, self._kept(listing.classes), [], self.test_limit)
+        kept = self._kept(listing.classes)
+        return self._images(listing, kept, [], self.test_limit, masked=True)
 
     def inliers(self, classes: Sequence[str], others: Sequence[str] = ()) -> list[str]:
         """The normal classes that have training images."""
@@ -119,7 +125,12 @@ class Classed(Dataset):
         return [name for name in classes if name not in left_out]
 
     def _images(
-        self, listing: Listing, classes: Sequence[str], normal: list[str], limit: int | None
+        self,
+        listing: Listing,
+        classes: Sequence[str],
+        normal: list[str],
+        limit: int | None,
+        masked: bool = False,
     ) -> Images:
         rows_of: dict[str, list[int]] = {name: [] for name in classes}
         for row, name in enumerate(listing.of):
@@ -129,10 +140,18 @@ class Classed(Dataset):
         pixels, rows = listing.read(rows)
         of = [listing.of[row] for row in rows]
         names = [listing.names[row] for row in rows]
-        return as_images(pixels, of, names, normal, self.labelled)
+        images = as_images(pixels, of, names, normal, self.labelled)
+        return replace(images, masks=listing.masks(rows, normal)) if masked else images
 
 
-def named(names: Names, classes: Sequence[str], where: str, option: str) -> list[str]:
+def named(
+    names: Names,
+    classes: Sequence[str],
+    where: str,
+    option: str,
+    one: str = "class",
+    several: str = "classes",
+) -> list[str]:
     """The classes that an option names; all of them for None.
 
     Args:
@@ -140,6 +159,7 @@ def named(names: Names, classes: Sequence[str], where: str, option: str) -> list
         classes: all classes.
         where: name of the data set, for error messages.
         option: name of the option, for error messages.
+        one, several: what they are, for error messages.
 
     Raises:
         UserError: a name is not among ``classes``, or ``names`` is empty.
@@ -153,9 +173,9 @@ def named(names: Names, classes: Sequence[str], where: str, option: str) -> list
             if len(shown) > 12:
                 shown, more = get_close_matches(name, classes, 3, 0.4) or shown[:12], ", ..."
             known = ", ".join(shown) + more
-            raise UserError(f"{option}: no class '{name}' in {where}; classes: {known}")
+            raise UserError(f"{option}: no {one} '{name}' in {where}; {several}: {known}")
     if not wanted:
-        raise UserError(f"{option}: name at least one class, or remove the option")
+        raise UserError(f"{option}: name at least one {one}, or remove the option")
     return wanted
 
 

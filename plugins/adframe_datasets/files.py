@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated, Literal, Unpack
 
 from annotated_types import Interval
+from torch import Tensor
 
-from adframe import open_images
-from adframe.interfaces import Dataset, NoEffect, Pixels
+from adframe import open_images, open_masks
+from adframe.interfaces import Dataset, Fit, NoEffect, Pixels
 
 from .classes import Classed, ClassOptions, Listing, Size
 
@@ -29,6 +30,9 @@ class FromFiles(Dataset):
             decoded once, at the start.
         depth: Number of bits that grey values of more than 8 bits use, such as 12 for many cameras
             and scanners; 16 by default. A file with a larger value is an error.
+        fit: [inferred: CSI's protocols crop] What becomes of an image of another shape than
+            ``size``. ``crop`` cuts out its largest central part of that shape, ``squash`` stretches
+            it, and ``pad`` shows all of it in the middle and repeats its edge around it.
     """
 
     size: Size | None
@@ -37,7 +41,12 @@ class FromFiles(Dataset):
     skip_unreadable: bool = False
 
     def decode_as(
-        self, size: Size | None, cache: Path | None, workers: Workers, depth: Depth = None
+        self,
+        size: Size | None,
+        cache: Path | None,
+        workers: Workers,
+        depth: Depth = None,
+        fit: Fit = "crop",
     ) -> None:
         """Stores the options of decoding.
 
@@ -46,7 +55,7 @@ class FromFiles(Dataset):
         """
         if cache is not None and workers is not None:
             raise ValueError("cache and workers exclude each other; set only one of them")
-        self.size, self.workers, self.depth = size, workers, depth
+        self.size, self.workers, self.depth, self.fit = size, workers, depth, fit
         self.cache = None if cache is None else cache.expanduser()
 
     def decoded(self, paths: Sequence[str | Path]) -> tuple[Pixels, list[int]]:
@@ -55,6 +64,7 @@ class FromFiles(Dataset):
             paths,
             self.size,
             depth=self.depth,
+            fit=self.fit,
             skip_unreadable=self.skip_unreadable,
             cache=self.cache,
             workers=self.workers,
@@ -69,15 +79,38 @@ class FromFiles(Dataset):
             pixels, kept = self.decoded([paths[row] for row in rows])
             return pixels, [rows[position] for position in kept]
 
-        return Listing(list(files), of, [str(path) for path in paths], read)
+        def masks(rows: list[int], normal: Sequence[str]) -> Sequence[Tensor | None]:
+            found: list[Path | Literal[False] | None] = [
+                False if of[row] in normal else self.mask_of(paths[row], of[row]) for row in rows
+            ]
+            if not any(found):
+                return ()
+            return open_masks(found, [paths[row] for row in rows], self.size, fit=self.fit)
+
+        return Listing(list(files), of, [str(path) for path in paths], read, masks)
+
+    def mask_of(self, path: Path, of: str) -> Path | None:
+        """The file of the mask of a test image with a defect; None if it is not known.
+
+        Args:
+            path: the image.
+            of: its class.
+        """
+        return None
 
 
-class FileOptions(ClassOptions, total=False):
-    """Types of the options of ``ClassedFiles``, for its subclasses."""
+class DecodeOptions(ClassOptions, total=False):
+    """Types of the options of ``ClassedFiles`` but ``size`` and ``fit``, for its subclasses."""
 
     cache: Path | None
     workers: Workers
     depth: Depth
+
+
+class FileOptions(DecodeOptions, total=False):
+    """Types of the options of ``ClassedFiles`` but ``size``, for its subclasses."""
+
+    fit: Fit
 
 
 class ClassedFiles(FromFiles, Classed):
@@ -90,7 +123,8 @@ class ClassedFiles(FromFiles, Classed):
         cache: Path | None = None,
         workers: Workers = None,
         depth: Depth = None,
+        fit: Fit = "crop",
         **options: Unpack[ClassOptions],
     ) -> None:
         Classed.__init__(self, root, **options)
-        self.decode_as(size, cache, workers, depth)
+        self.decode_as(size, cache, workers, depth, fit)

@@ -11,10 +11,11 @@ from typing import Annotated, Unpack
 from annotated_types import Interval
 
 from adframe import UserError, find_images
-from adframe.interfaces import Images, Splits
+from adframe.interfaces import Fit, Images, Splits
 
 from .classes import Listing, Size, seeded_order
-from .files import ClassedFiles, FileOptions
+from .files import ClassedFiles, DecodeOptions, FileOptions
+from .mask_folder import MaskFolder
 
 logger = logging.getLogger("adframe")
 
@@ -74,11 +75,19 @@ class ImageFolder(HeldOut):
     Args:
         root: Folder with one folder per class, for training, relative to the working directory.
         test_root: The same for testing. Without it, a share of ``root`` is held out.
-        size: Shorter side after resizing; then the centre square is cut out. Without it, all images
-            must have the same size.
+        size: Side of the square that all images become, or its height and width, in the way
+            of ``fit``. Without it, all images must have the same size.
         test_share: [guess: 0.3] Share of each normal class that is held out for testing if there is
             no ``test_root``, drawn by the run's seed. All images of the other classes are test
             images.
+        fit: [inferred: the better raw-pixel baseline on photographs of magnetic tiles] What becomes
+            of an image of another shape than ``size``. ``squash`` stretches it, ``pad`` shows all
+            of it in the middle and repeats its edge around it, and ``crop`` cuts out its largest
+            central part of that shape.
+        masks: Folder of masks for the defects of test images, in the same class folders as these:
+            ``<class>/<stem>_mask.png`` or ``<class>/<stem>.png``, in any image format. A mask has
+            the size of its image; every value but 0 is a defect. Images of normal classes need
+            none.
         skip_unreadable: Whether to skip damaged files and files that are no images, with a warning
             that gives their number and the first name. Otherwise they are an error.
     """
@@ -90,9 +99,12 @@ class ImageFolder(HeldOut):
         size: Size | None = None,
         test_share: Share = 0.3,
         skip_unreadable: bool = False,
-        **options: Unpack[FileOptions],
+        masks: Path | None = None,
+        fit: Fit = "squash",
+        **options: Unpack[DecodeOptions],
     ) -> None:
-        super().__init__(root, size, test_share, **options)
+        super().__init__(root, size, test_share, fit=fit, **options)
+        self.masks = None if masks is None else MaskFolder(masks.expanduser())
         self.test_root = None if test_root is None else test_root.expanduser()
         self.set_name = (self.test_root or self.root).name
         self.skip_unreadable = skip_unreadable
@@ -113,6 +125,10 @@ class ImageFolder(HeldOut):
         for name in set(self.inliers(classes, list(files))) - set(files):
             raise UserError(f"{self.test_root}: no folder of the normal class '{name}'")
         return self.listed(files)
+
+    def mask_of(self, path: Path, of: str) -> Path | None:
+        place = path.relative_to(self.test_root or self.root)
+        return None if self.masks is None else self.masks.of(path, place)
 
     def exposed(self, seed: int) -> Images:
         listing = self.listed(any_folder(self.root))

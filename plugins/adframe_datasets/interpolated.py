@@ -26,18 +26,11 @@ class Interpolated(Dataset):
 
     def __init__(self, of: Dataset) -> None:
         self.of = of
-        self.depth = of.depth
+        self.depth, self.fit = of.depth, of.fit
 
     def load(self, seed: int) -> Splits:
         splits = self.of.load(seed)
-        test = splits.test
-        inliers = torch.nonzero(~test.outlier).flatten().tolist()
-        plain = Images(
-            test.pixels[inliers],
-            test.label[inliers],
-            test.outlier[inliers],
-            [test.names[row] for row in inliers],
-        )
+        plain = splits.test.subset((~splits.test.outlier).nonzero().flatten())
         mixed = mixtures(plain)
         both = Images(
             torch.cat([plain.pixels[:], mixed.pixels[:]]),

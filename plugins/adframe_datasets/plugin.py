@@ -21,6 +21,8 @@ DATASETS = {
     "imagenet_resize": ".unlabelled:ImageNetResize",
     "lsun_fix": ".unlabelled:LSUNFix",
     "imagenet_fix": ".unlabelled:ImageNetFix",
+    "mvtec": ".industrial:MVTec",
+    "visa": ".industrial:VisA",
     "interpolated": ".interpolated:Interpolated",
 }
 

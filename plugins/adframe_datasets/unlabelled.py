@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from adframe import UserError
-from adframe.interfaces import Count, Images, Splits
+from adframe.interfaces import Count, Fit, Images, Splits
 
 from .classes import Size, as_images
 from .files import Depth, FromFiles, Workers
@@ -34,11 +34,12 @@ class OutlierSet(FromFiles):
         cache: Path | None = None,
         workers: Workers = None,
         depth: Depth = None,
+        fit: Fit = "crop",
     ) -> None:
         self.root = root.expanduser()
         self.set_name = self.root.name
         self.test_limit = test_limit
-        self.decode_as(size, cache, workers, depth)
+        self.decode_as(size, cache, workers, depth, fit)
 
     def load(self, seed: int) -> Splits:
         raise UserError(f"{self.title} has no training images; name it under 'outliers'")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from PIL import Image
 
 import adframe
 from adframe.data.decode import ImageError
+from adframe.data.reading import Fit, ReadAs
 from adframe.errors import UserError
 
 
@@ -359,6 +361,26 @@ def test_files_of_deep_grey_are_read_as_in_training(toy, tmp_path):
     white = np.full((16, 16, 3), 255, np.uint8)
     assert detector.score(tmp_path / "bright.png") == detector.score(white)
     assert detector.score(bright) == detector.score(white)
+
+
+@pytest.mark.parametrize("fit", ["crop", "squash", "pad"])
+def test_files_are_brought_to_size_as_in_training(toy, tmp_path, fit):
+    rng = np.random.default_rng(0)
+    for name in ("good", "bad"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for index in range(4):
+            values = rng.integers(0, 256, (16, 48, 3), dtype=np.uint8)
+            Image.fromarray(values).save(tmp_path / "data" / name / f"{index}.png")
+    table = f"{{name: image_folder, root: {tmp_path / 'data'}, normal: good, size: 16, fit: {fit}}}"
+    adframe.run(toy(f"dataset={table}", "train.epochs=1"), tmp_path / "run")
+    detector, path = adframe.load(tmp_path / "run"), tmp_path / "data/bad/0.png"
+    assert detector.reading == ReadAs((16, 16), fit=fit)
+    as_read = adframe.read_images(path, 16, fit=fit)
+    np.testing.assert_array_equal(detector.score(path), detector.score(as_read))
+    with Image.open(path) as image:
+        np.testing.assert_array_equal(detector.score(image), detector.score(as_read))
+    others = {adframe.read_images(path, 16, fit=fit).numpy().tobytes() for fit in get_args(Fit)}
+    assert len(others) == 3
 
 
 # --- fitting again -------------------------------------------------------------------------------

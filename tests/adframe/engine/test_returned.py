@@ -336,6 +336,26 @@ def test_descriptions_are_short():
     assert returned.shown(Unhashable()) == "a Unhashable"
 
 
+@pytest.mark.parametrize(
+    ("masks", "problem"),
+    [
+        ([None], "it: 1 masks for 2 images"),
+        (7, "it: masks are 7, not a sequence"),
+        ([torch.zeros(8, 8)] * 2, "it: a mask is a tensor of shape (8, 8), float32, on cpu, not "),
+        ([torch.zeros(8, 7).bool()] * 2, "it: a mask is a tensor of shape (8, 7), bool, on cpu, "),
+        ([torch.zeros(8, 8).bool(), None], ""),
+        ([None, torch.zeros(8, 8).bool()], ""),
+        ((), ""),
+    ],
+)
+def test_masks_are_bool_and_of_the_size_of_the_pixels(masks, problem):
+    pixels = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
+    label, truth = torch.zeros(2).long(), torch.zeros(2).bool()
+    found = returned_images.images(Images(pixels, label, truth, ["a", "b"], (), masks), "it")
+    assert found.startswith(problem)
+    assert bool(found) == bool(problem)
+
+
 def test_what_fits_has_no_problem():
     of = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
     label, truth = torch.zeros(2).long(), torch.zeros(2).bool()

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from adframe import read_images
 from adframe.errors import UserError
 from adframe_datasets.folder import ImageFolder
 
@@ -198,3 +199,72 @@ def test_one_depth_holds_for_all_images(tmp_path):
     assert (splits.train.pixels[:] == 255).all()
     assert (splits.test.pixels[splits.test.outlier] == 128).all()
     assert data.depth == 12
+
+
+# --- shape of images, and masks ------------------------------------------------------------------
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """Good parts and defective ones, twice as wide as high, with a mask for each defect."""
+    for place in ("train/good", "test/good", "test/hole", "test/scratch/left"):
+        (tmp_path / place).mkdir(parents=True)
+        for index in range(2):
+            Image.new("RGB", (24, 12), (index, 2, 3)).save(tmp_path / place / f"{index}.png")
+    for name in ("hole/0_mask.png", "hole/1.bmp", "scratch/left/0.png", "scratch/left/1_mask.tif"):
+        path = tmp_path / "masks" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        values = np.zeros((12, 24), np.uint8)
+        values[:, 20:] = 255
+        Image.fromarray(values).save(path)
+    return tmp_path
+
+
+def _parts(root, **options):
+    return ImageFolder(
+        root / "train", root / "test", normal="good", masks=root / "masks", **options
+    )
+
+
+@pytest.mark.parametrize("fit", ["crop", "squash", "pad"])
+def test_masks_are_found_beside_their_classes_and_cut_as_the_images(parts, fit):
+    test = _parts(parts, size=12, fit=fit).load(seed=0).test
+    assert torch.equal(test.pixels[:], read_images(test.names, 12, fit=fit))
+    assert [mask.any().item() for mask in test.masks[:2]] == [False, False]
+    first = {"crop": 12, "squash": 10, "pad": 10}[fit]
+    height = slice(3, 9) if fit == "pad" else slice(None)
+    for mask in test.masks[2:]:
+        assert mask[height, first:].all()
+        assert not mask[:, :first].any()
+
+
+def test_whole_images_are_seen_by_default_and_training_has_no_masks(parts):
+    splits = _parts(parts, size=12).load(seed=0)
+    assert len(splits.test.masks) == 6
+    assert torch.equal(splits.test.pixels, read_images(splits.test.names, 12, fit="squash"))
+    assert splits.train.masks == ()
+    assert ImageFolder(parts / "test", normal="good").load(seed=0).test.masks == ()
+
+
+def test_limits_classes_and_caches_keep_masks_with_their_images(parts):
+    Image.fromarray(np.eye(12, 24, dtype=np.uint8)).save(parts / "masks/scratch/left/0.png")
+    for options in ({}, {"cache": parts / "cache"}, {"workers": 0}):
+        test = _parts(parts, without="hole", test_limit=1, **options).load(seed=0).test
+        assert [name[-14:] for name in test.names[1:]] == ["ch/left/0.png".rjust(14, "t")]
+        assert [int(mask.sum()) for mask in test.masks] == [0, 12]
+
+
+def test_an_outlier_set_may_have_masks(parts):
+    root = parts / "test/scratch/left"
+    outliers = ImageFolder(root, masks=parts / "masks/scratch/left").outliers(seed=0)
+    assert [mask.any().item() for mask in outliers.masks] == [True, True]
+
+
+def test_a_mask_that_is_missing_is_named(parts):
+    (parts / "masks/hole/1.bmp").unlink()
+    with pytest.raises(UserError) as caught:
+        _parts(parts).load(seed=0)
+    image = parts / "test/hole/1.png"
+    assert str(caught.value) == f"{parts / 'masks/hole/1_mask.png'}: no such mask, of {image}"
+    with pytest.raises(UserError, match="gone: no such folder of masks$"):
+        ImageFolder(parts / "test", normal="good", masks=parts / "gone").load(seed=0)
