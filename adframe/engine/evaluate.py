@@ -6,11 +6,16 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from adframe.engine import returned
 from adframe.engine.learned import pack
 from adframe.engine.map_store import MapStore
-from adframe.engine.metrics import auroc, auroc_by_class, pixel_floor
-from adframe.engine.returned import expect
+from adframe.engine.metrics import (
+    auroc,
+    auroc_by_class,
+    figure,
+    has_figure,
+    joined,
+    pixel_floor,
+)
 from adframe.engine.scoring import Counter, by_view_spec, fit, noting, score
 from adframe.engine.state import Run
 from adframe.interfaces import Images, Outcome, Report, Scored, count_variants
@@ -46,9 +51,7 @@ def evaluate(run: Run, fitted: bool = False) -> Report:
         if problem:
             outcomes[name], failed[name] = Outcome({}, scores), problem
         else:
-            by_class = auroc_by_class(scores, run.test_sets)
-            figures = _figures(run, index, scores, maps, failed)
-            outcomes[name] = Outcome(auroc(scores), scores, by_class, figures)
+            outcomes[name] = _outcome(run, index, scores, maps, failed)
     try:
         floor = pixel_floor(run.data.train, run.test_sets)
     except Exception as error:
@@ -85,14 +88,14 @@ def _scores(
     )
 
 
-def _figures(
+def _outcome(
     run: Run,
     index: int,
-    scores: Mapping[str, Tensor],
+    scores: dict[str, Tensor],
     maps: MapStore | None,
     failed: dict[str, str],
-) -> dict[str, dict[str, float]]:
-    """Value of each metric of the config for each outlier set, of one scorer.
+) -> Outcome:
+    """AUROC and the metrics of the config for one scorer.
 
     A metric that fails is left out and named in ``failed``.
     """
@@ -101,23 +104,29 @@ def _figures(
         kept = None if maps is None else maps.of(index, title)
         return Scored(scores[title], kept, () if kept is None else run.test_sets[title].masks)
 
-    normal, found = scored("inliers"), dict[str, dict[str, float]]()
+    sets = {title: scored(title) for title in scores}
+    normal = sets.pop("inliers")
+    own = list(sets)[: len(sets) - len(run.assembly.outliers)]
+    outcome = Outcome(auroc(scores), scores, auroc_by_class(scores, run.test_sets))
+    together = joined([sets[title] for title in own]) if len(own) > 1 else None
+    if together is not None:
+        both = {"inliers": normal.scores, "": together.scores}
+        outcome.pooled["auroc"] = auroc(both)[""]
     for spec, metric in zip(run.config.metrics, run.assembly.metrics, strict=True):
-        for title in scores:
-            anomalous = scored(title)
-            lacks = normal.maps is None or anomalous.maps is None
-            if title == "inliers" or (metric.reads_pixels and lacks):
-                continue
-            try:
-                value = metric.value(normal, anomalous)
-                expect(metric, returned.figure(value))
-            except Exception as error:
-                if out_of_memory(error):
-                    raise
-                failed[f"metric {spec.entry.name}"] = reason(error)
-                continue
-            found.setdefault(spec.entry.name, {})[title] = float(value)
-    return found
+        name = spec.entry.name
+        try:
+            for title, anomalous in sets.items():
+                if has_figure(metric, normal, anomalous):
+                    value = figure(metric, normal, anomalous)
+                    outcome.metrics.setdefault(name, {})[title] = value
+            if together is not None and has_figure(metric, normal, together):
+                outcome.pooled[name] = figure(metric, normal, together)
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            failed[f"metric {name}"] = reason(error)
+            outcome.metrics.pop(name, None)
+    return outcome
 
 
 def _not_finite(scores: Mapping[str, Tensor], test_sets: Mapping[str, Images]) -> str:

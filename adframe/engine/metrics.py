@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,8 +11,11 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from adframe.data.lazy import iter_chunks
+from adframe.data.masks import LazySequence
+from adframe.engine import returned
 from adframe.engine.features import MAX_ROWS_PER_PASS
-from adframe.interfaces import Images, Outcome
+from adframe.engine.returned import expect
+from adframe.interfaces import Images, Metric, Outcome, Scored
 from adframe.ops.nearest import COLUMNS, topk_cosine
 
 MAX_FLOAT_BYTES = 256 << 20  # bytes of float images that the pixel floor compares at once
@@ -53,6 +56,33 @@ def auroc_by_class(
             of, values = np.array(images.of), scores[name].numpy()
             found[name] = {each: _auroc(inliers, values[of == each]) for each in classes}
     return found
+
+
+def has_figure(metric: Metric, normal: Scored, anomalous: Scored) -> bool:
+    """Whether a metric can be computed: one that reads pixels needs maps."""
+    return not metric.reads_pixels or (normal.maps is not None and anomalous.maps is not None)
+
+
+def figure(metric: Metric, normal: Scored, anomalous: Scored) -> float:
+    """Value of a metric; NaN where it is not defined.
+
+    Raises:
+        PluginFault: the metric returned something else than a number.
+    """
+    value = metric.value(normal, anomalous)
+    expect(metric, returned.figure(value))
+    return float(value)
+
+
+def joined(sets: Sequence[Scored]) -> Scored:
+    """Several sets of anomalies as one; without maps unless all have maps."""
+    scores = torch.cat([each.scores for each in sets])
+    maps = [each.maps for each in sets if each.maps is not None]
+    if len(maps) < len(sets):
+        return Scored(scores)
+    masks = [(each.masks, index) for each in sets for index in range(len(each.scores))]
+    read = LazySequence(range(len(masks)), lambda row: masks[row][0][masks[row][1]])
+    return Scored(scores, torch.cat(maps), read)
 
 
 def pixel_floor(train: Images, test_sets: dict[str, Images]) -> dict[str, Outcome]:

@@ -18,9 +18,10 @@ def result_json(report: Report) -> dict[str, Any]:
 
     def of(outcome: Outcome) -> dict[str, Any]:
         mean = outcome.mean if outcome.auroc else None
-        classes = {"classes": outcome.by_class} if outcome.by_class else {}
-        metrics = {"metrics": _finite(outcome.metrics)} if outcome.metrics else {}
-        return {"auroc": outcome.auroc, "mean_auroc": mean, **classes, **metrics}
+        metrics = {name: _finite(of) for name, of in outcome.metrics.items()}
+        more = {"classes": outcome.by_class, "metrics": metrics, "pooled": _finite(outcome.pooled)}
+        more = {name: values for name, values in more.items() if values}
+        return {"auroc": outcome.auroc, "mean_auroc": mean, **more}
 
     return {
         **of(next(iter(report.outcomes.values()))),
@@ -32,12 +33,9 @@ def result_json(report: Report) -> dict[str, Any]:
     }
 
 
-def _finite(metrics: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:
-    """The values of metrics; None for NaN, which is not JSON."""
-    return {
-        name: {title: value if isfinite(value) else None for title, value in of.items()}
-        for name, of in metrics.items()
-    }
+def _finite(values: dict[str, float]) -> dict[str, float | None]:
+    """Values of a metric; None for NaN, which is not JSON."""
+    return {name: value if isfinite(value) else None for name, value in values.items()}
 
 
 def scores_csv(report: Report, test_sets: dict[str, Images]) -> str:

@@ -83,12 +83,15 @@ class Outcome:
         scores: test set -> (N,) float32: ``inliers`` first, then each outlier set.
         by_class: outlier set -> class -> AUROC, for sets with several classes.
         metrics: name of a metric -> outlier set -> value, for each of ``metrics`` in the config.
+        pooled: ``auroc`` and each metric -> value on all sets of the run's data set together, if
+            it has several.
     """
 
     auroc: dict[str, float]
     scores: dict[str, Tensor] = field(repr=False)
     by_class: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
+    pooled: dict[str, float] = field(default_factory=dict, repr=False)
 
     @property
     def mean(self) -> float:

@@ -75,7 +75,7 @@ class _Constructed(ABCMeta):
 
 def _shown(value: Any) -> str:
     """A value of a constructor, as text that is equal for a copy of it."""
-    plain = type(value).__repr__ is object.__repr__  # which shows an address
+    plain: Any = type(value).__repr__ is object.__repr__  # type: ignore[comparison-overlap]
     return type(value).__qualname__ if plain else repr(value)
 
 
