@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,19 +15,37 @@ from torch import Tensor
 from adframe.config.model import RunConfig, load_config, validate_tree
 from adframe.config.yaml_tree import parse
 from adframe.data.arrays import ImagesLike, as_batch, as_images, listed, paths_of
-from adframe.data.decode import ImageError, as_pixels, attempt_all, report_unreadable
+from adframe.data.decode import (
+    ImageError,
+    as_pixels,
+    attempt_all,
+    original_size,
+    report_unreadable,
+)
 from adframe.data.load import read_images
-from adframe.data.reading import ReadAs
+from adframe.data.reading import ReadAs, undo
 from adframe.engine import model_file
 from adframe.engine.build import Assembly, assemble
 from adframe.engine.global_state import kept
 from adframe.engine.scoring import fit, score
 from adframe.errors import UserError
-from adframe.interfaces import Images
+from adframe.interfaces import Images, MapScorer
 from adframe.io.paths import AnyPath, each
 from adframe.registry.loading import installed
 
 BLOCK = 256  # files that are decoded and then scored together
+
+
+class Explanation(NamedTuple):
+    """The anomaly score of an image, and of each of its pixels.
+
+    Attributes:
+        score: higher is more anomalous.
+        map: (H, W) float32, of the image's own size; None if the scorer gives no maps.
+    """
+
+    score: float
+    map: np.ndarray | None
 
 
 class Detector:
@@ -106,13 +124,44 @@ class Detector:
         Raises:
             UserError: one of the paths is no path.
         """
+        for path, found in self._files(paths):
+            yield path, found if isinstance(found, ImageError) else found.score
+
+    def explain_files(
+        self, paths: AnyPath | Iterable[AnyPath]
+    ) -> Iterator[tuple[AnyPath, Explanation | ImageError]]:
+        """Score image files one after another, with a map of each.
+
+        Args:
+            paths: one image file or several.
+
+        Yields:
+            Each path with its score and map, in the order given; or with an ``ImageError``.
+
+        Raises:
+            UserError: the scorer gives no maps; or as for ``score_files``.
+        """
+        if not isinstance(self.scorers[0], MapScorer):
+            name = self.config.scorer[0].entry.name
+            raise UserError(f"{name} gives no maps; train with a scorer that does, such as dense")
+        for path, found in self._files(paths):
+            if isinstance(found, Explanation):
+                assert found.map is not None
+                whole = undo(torch.from_numpy(found.map), original_size(path), self.reading)
+                found = found._replace(map=whole.numpy())  # noqa: PLW2901
+            yield path, found
+
+    def _files(
+        self, paths: AnyPath | Iterable[AnyPath]
+    ) -> Iterator[tuple[AnyPath, Explanation | ImageError]]:
+        """Score and map, as the network sees the image, of each file."""
         rest = each(paths)
         while block := list(islice(rest, BLOCK)):
             images = list(attempt_all(block, self.reading))
             readable = [image for image in images if isinstance(image, Tensor)]
-            scores = iter(self._score(torch.stack(readable)).tolist() if readable else [])
+            found = iter(self._explained(torch.stack(readable)) if readable else [])
             for path, image in zip(block, images, strict=True):
-                yield path, next(scores) if isinstance(image, Tensor) else image
+                yield path, next(found) if isinstance(image, Tensor) else image
 
     def fit(self, images: ImagesLike, exposed: ImagesLike | None = None) -> Detector:
         """Fit the scorers again, on other inliers; the network stays as it is.
@@ -137,10 +186,23 @@ class Detector:
         return self
 
     def _score(self, pixels: Tensor) -> Tensor:
+        return torch.tensor([each.score for each in self._explained(pixels)])
+
+    def _explained(self, pixels: Tensor) -> list[Explanation]:
+        """Scores, and maps if the scorer gives any, of (N, 3, H, W) uint8."""
         if not len(pixels):
-            return torch.empty(0)
-        (scores,) = score(self.scorers[:1], self.method, self.shifts, pixels, self.config.seed)
-        return scores
+            return []
+        kept: list[Tensor] = []
+        (scores,) = score(
+            self.scorers[:1],
+            self.method,
+            self.shifts,
+            pixels,
+            self.config.seed,
+            keep=lambda scorer, start, maps: kept.append(maps),
+        )
+        maps = iter(torch.cat(kept).numpy()) if kept else repeat(None)
+        return [Explanation(value, each) for value, each in zip(scores.tolist(), maps)]  # noqa: B905
 
     def _unlabelled(self, images: ImagesLike) -> Images:
         pixels = self._pixels(images)

@@ -13,6 +13,7 @@ from adframe.config.model import RunConfig
 from adframe.config.schema import resolve
 from adframe.config.specs import ComponentSpec
 from adframe.engine import returned, returned_images
+from adframe.engine.features import PIXELS
 from adframe.engine.returned import expect, requested
 from adframe.engine.symmetries import confused_shifts
 from adframe.errors import ConfigError, KeyPath, Problem
@@ -163,7 +164,7 @@ def set_up(config: RunConfig, assembly: Assembly, classes: int | None) -> None:
         texts = [
             f"{name} needs '{output}', which the method does not train; available: {known}"
             for output in requested(scorer).outputs
-            if output not in offered
+            if output not in (*offered, PIXELS)
         ]
         count = len(assembly.parts.backbone.widths)
         texts += [

@@ -36,7 +36,7 @@ def evaluate(run: Run, fitted: bool = False) -> Report:
     for index, scorer in enumerate(scorers if run.out is not None else ()):
         with noting(failures, index):
             pack(scorer, run.config.scorer[index].entry.name)  # before all images are scored
-    maps = MapStore() if any(metric.reads_pixels for metric in run.assembly.metrics) else None
+    maps = MapStore()
     of_test_sets = {
         title: _scores(run, title, images, seen, failures, maps)
         for title, images in run.test_sets.items()
@@ -67,12 +67,14 @@ def _scores(
     images: Images,
     seen: Counter,
     failures: dict[int, str],
-    maps: MapStore | None,
+    maps: MapStore,
 ) -> list[Tensor]:
     """Scores of a test set by each scorer; keeps maps if metrics will read them."""
+    read = images.masks and any(metric.reads_pixels for metric in run.assembly.metrics)
 
     def keep(scorer: int, start: int, made: Tensor) -> None:
-        if maps is not None and images.masks:
+        maps.note(scorer, title, made)
+        if read:
             maps.keep(scorer, title, images, start, made)
 
     assembly = run.assembly
@@ -92,7 +94,7 @@ def _outcome(
     run: Run,
     index: int,
     scores: dict[str, Tensor],
-    maps: MapStore | None,
+    maps: MapStore,
     failed: dict[str, str],
 ) -> Outcome:
     """AUROC and the metrics of the config for one scorer.
@@ -101,13 +103,14 @@ def _outcome(
     """
 
     def scored(title: str) -> Scored:
-        kept = None if maps is None else maps.of(index, title)
+        kept = maps.of(index, title)
         return Scored(scores[title], kept, () if kept is None else run.test_sets[title].masks)
 
     sets = {title: scored(title) for title in scores}
     normal = sets.pop("inliers")
     own = list(sets)[: len(sets) - len(run.assembly.outliers)]
     outcome = Outcome(auroc(scores), scores, auroc_by_class(scores, run.test_sets))
+    outcome.map_range = maps.range(index)
     together = joined([sets[title] for title in own]) if len(own) > 1 else None
     if together is not None:
         both = {"inliers": normal.scores, "": together.scores}

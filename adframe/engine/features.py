@@ -28,6 +28,7 @@ from adframe.random import RandomKeys, seed_of
 MAX_ROWS_PER_PASS = 512  # rows in one forward pass at test time: images x views x shifts
 MAX_PIXELS_PER_PASS = 1 << 21  # of these rows; feature maps of large images take much memory
 MAX_WINDOWS = 1 << 14  # windows whose features are held at once, of one image at least
+PIXELS = "pixels"  # output that is no output of the method: the view itself
 MIN_BATCH = 4  # images; CPU libraries compute smaller batches in another way, with other rounding
 
 
@@ -131,10 +132,13 @@ def _whole(
 def _outputs(method: Method, images: Tensor, spec: ViewSpec) -> dict[str, Tensor]:
     """The outputs and the feature maps of the stages that a scorer requests."""
     found = dict[str, Tensor]()
-    if spec.outputs:
+    names = [name for name in spec.outputs if name != PIXELS]
+    if len(names) < len(spec.outputs):
+        found[PIXELS] = images.flatten(1)
+    if names:
         made = method.embed(images)
-        expect(method, returned.embedding(made, spec.outputs, len(images)))
-        found |= {name: made[name] for name in spec.outputs}
+        expect(method, returned.embedding(made, names, len(images)))
+        found |= {name: made[name] for name in names}
     if spec.stages:
         maps = method.feature_maps(images, max(spec.stages))
         expect(method, returned.feature_maps(maps, spec.stages, len(images)))

@@ -17,6 +17,22 @@ class MapStore:
 
     def __init__(self) -> None:
         self._maps: dict[tuple[int, str], Tensor] = {}
+        self._extremes: dict[tuple[int, str], list[Tensor]] = {}
+
+    def note(self, scorer: int, title: str, maps: Tensor) -> None:
+        """Note the extremes of a few maps of a set."""
+        self._extremes.setdefault((scorer, title), []).append(
+            torch.stack([maps.amin((1, 2)), maps.amax((1, 2))])
+        )
+
+    def range(self, scorer: int) -> dict[str, float]:
+        """``Outcome.map_range`` of a scorer; empty if it gives no maps."""
+        sets = {title: torch.cat(v, 1) for (i, title), v in self._extremes.items() if i == scorer}
+        if not sets:
+            return {}
+        low, high = torch.cat(list(sets.values()), dim=1)
+        normal = sets["inliers"][1].median()
+        return {"low": float(low.min()), "normal": float(normal), "high": float(high.max())}
 
     def keep(self, scorer: int, title: str, images: Images, start: int, maps: Tensor) -> None:
         """Keep the maps of a few images of a set, from number ``start`` on."""

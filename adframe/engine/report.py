@@ -19,12 +19,18 @@ def result_json(report: Report) -> dict[str, Any]:
     def of(outcome: Outcome) -> dict[str, Any]:
         mean = outcome.mean if outcome.auroc else None
         metrics = {name: _finite(of) for name, of in outcome.metrics.items()}
-        more = {"classes": outcome.by_class, "metrics": metrics, "pooled": _finite(outcome.pooled)}
+        more = {
+            "classes": outcome.by_class,
+            "metrics": metrics,
+            "pooled": _finite(outcome.pooled),
+            "map_range": outcome.map_range,
+        }
         more = {name: values for name, values in more.items() if values}
         return {"auroc": outcome.auroc, "mean_auroc": mean, **more}
 
     return {
         **of(next(iter(report.outcomes.values()))),
+        "below_floor": report.below_floor,
         "floor": {measure: of(outcome) for measure, outcome in report.floor.items()},
         "scorers": {name: of(outcome) for name, outcome in report.outcomes.items()},
         **({"failed": report.failed} if report.failed else {}),

@@ -85,6 +85,8 @@ class Outcome:
         metrics: name of a metric -> outlier set -> value, for each of ``metrics`` in the config.
         pooled: ``auroc`` and each metric -> value on all sets of the run's data set together, if
             it has several.
+        map_range: if the scorer gives maps, values of their pixels: ``low`` and ``high``, the
+            extremes, and ``normal``, above which half of the inliers have no pixel.
     """
 
     auroc: dict[str, float]
@@ -92,6 +94,7 @@ class Outcome:
     by_class: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
     pooled: dict[str, float] = field(default_factory=dict, repr=False)
+    map_range: dict[str, float] = field(default_factory=dict, repr=False)
 
     @property
     def mean(self) -> float:
@@ -128,6 +131,11 @@ class Report:
             f"Report(AUROC {self.mean_auroc:.4f} by {scorer} on {sets}, {self.epochs} epochs, "
             f"{self.seconds:.0f} s{failed})"
         )
+
+    @property
+    def below_floor(self) -> bool:
+        """Whether comparing raw pixels gives a higher mean AUROC than the first scorer."""
+        return any(outcome.mean > self.mean_auroc for outcome in self.floor.values())
 
     @property
     def auroc(self) -> dict[str, float]:

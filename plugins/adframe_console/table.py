@@ -8,12 +8,16 @@ from rich.console import Console
 from rich.table import Table
 
 from adframe import Report
+from adframe.interfaces import Outcome
 
 Lines = list[list[str]]
 
 
 def show(report: Report) -> None:
     """Print the AUROC of each scorer on each outlier set, next to the raw-pixel floor.
+
+    Under it stands the AUROC of all sets of the data set together, if it has several, and each
+    metric: on all of them together, or its mean over sets.
 
     Names are never broken: where sets or scorers are too many for the width, each figure has a
     line. A scorer that failed has no figures.
@@ -27,6 +31,11 @@ def show(report: Report) -> None:
         lines.append(["none", *("-" for _ in scorers)])
     if len(parts) > 1:
         lines.append(["mean", *(_figure(s.mean if s.auroc else None) for s in scorers.values())])
+    if any(scorer.pooled for scorer in scorers.values()):
+        pooled = [scorer.pooled.get("auroc") for scorer in scorers.values()]
+        lines.append(["together", *("-" if value is None else _figure(value) for value in pooled)])
+    metrics = list(dict.fromkeys(name for each in scorers.values() for name in each.metrics))
+    lines += [[name, *(_metric(each, name) for each in scorers.values())] for name in metrics]
     lines = [[_printable(cell) for cell in line] for line in lines]
     turned = [list(line) for line in zip(*lines, strict=True)]
     turned[0][0] = "scorer"
@@ -37,12 +46,25 @@ def show(report: Report) -> None:
     free = console.options.update(width=10_000)
     fitting = [t for t in tables if console.measure(t, options=free).maximum <= console.width]
     console.print((fitting or tables)[0 if fitting else -1])
+    if report.below_floor:
+        console.print(
+            "worse than comparing raw pixels: train longer, or try another size or scorer",
+            soft_wrap=True,
+        )
     if report.out is not None:
         console.print(f"run folder: {_printable(str(report.out))}", soft_wrap=True)
 
 
 def _figure(auroc: float | None) -> str:
     return "failed" if auroc is None else f"{auroc:.4f}"
+
+
+def _metric(outcome: Outcome, name: str) -> str:
+    """A metric on all sets of the data set together, or its mean over sets."""
+    of_sets = list(outcome.metrics.get(name, {}).values())
+    if not of_sets:
+        return "-"
+    return f"{outcome.pooled.get(name, sum(of_sets) / len(of_sets)):.4f}"
 
 
 def _long(lines: Lines) -> Lines:

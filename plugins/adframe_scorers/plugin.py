@@ -16,4 +16,5 @@ def adframe_register(add: Add) -> None:
     add("scorer", "one_class_svm", ".svm:OneClassSVM")
     add("scorer", "padim", ".patchcore:PaDiM")
     add("scorer", "patchcore", ".patchcore:PatchCore")
+    add("scorer", "raw_pixels", ".pixels:RawPixels")
     add("scorer", "true_shift", ".true_shift:TrueShift")
