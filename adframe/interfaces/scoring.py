@@ -45,8 +45,8 @@ class ViewSpec:
         views: number of test-time views.
         transform: augmentation of each view; None for the image as it is.
         apply_shifts: whether each view is also requested under each shift.
-        outputs: names of the outputs of ``Method.embed``; or ``pixels``, the view itself, (N, views,
-            shifts + 1 or 1, 3 x H x W).
+        outputs: names of the outputs of ``Method.embed``; or ``pixels``, the view itself, shape
+            (N, views, shifts + 1 or 1, 3 x H x W).
         pre_shift: augmentation before the shift; all shifts of a view share it.
         windows: windows of each image that take the place of the image; None for the whole image.
         stages: stages of the backbone whose feature maps are requested too, as ``stage_1`` and so
