@@ -13,15 +13,18 @@ process. A case fails if
 - a file outside the case's working folder changes,
 - it takes over 5 s, or over 1 GiB more memory than an idle process.
 
-A case is a function of kind, seed and number, so it can be run again. Prints how often each
-status occurred, the slowest case and the most memory, by kind; then the failures by place.
+A case is a function of kind, seed and number, so it can be run again. Prints each failure at once.
+Prints how often each status occurred, the slowest case and the most memory, by kind; then the
+failures by place.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import hashlib
+import multiprocessing
 import os
 import pwd
 import random
@@ -33,7 +36,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from attack_ground import Case, Ground
@@ -43,7 +46,7 @@ SECONDS, MEMORY = 5.0, 1024.0  # limits of a case; MiB
 _RAW = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
-@dataclass
+@dataclasses.dataclass
 class End:
     """How a case ended."""
 
@@ -52,7 +55,7 @@ class End:
     memory: float  # MiB
     out: str
     err: str
-    wrong: list[str] = field(default_factory=list)
+    wrong: list[str] = dataclasses.field(default_factory=list)
 
 
 def attack(case: Case, ground: Ground, user: str | None) -> End:
@@ -178,6 +181,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--user", help="run the commands as this user; needs root")
     parser.add_argument("--only", nargs="+", choices=list(KINDS), default=list(KINDS))
+    parser.add_argument("--jobs", type=int, default=1, help="processes that run cases")
     parser.add_argument("--case", type=int, help="run one case of --only, and show it")
     options = parser.parse_args()
     global IDLE
@@ -186,6 +190,7 @@ def main() -> int:
         IDLE = _idle()
         if options.case is not None:
             kind = KINDS[options.only[0]]
+            ground.claim()
             case = _drawn(options.only[0], ground, options.seed, options.case)
             print(case.describe())
             end = attack(case, ground, options.user)
@@ -196,6 +201,7 @@ def main() -> int:
 
 
 IDLE = 0.0
+GROUND: Ground  # of this process
 
 
 def _drawn(kind: str, ground: Ground, seed: int, number: int) -> Case:
@@ -206,22 +212,37 @@ def _drawn(kind: str, ground: Ground, seed: int, number: int) -> Case:
     return case
 
 
+def _claim(ground: Ground) -> None:
+    global GROUND
+    GROUND = ground
+    ground.claim()
+
+
+def _one(kind: str, options: argparse.Namespace, number: int) -> tuple[int, End]:
+    end = attack(_drawn(kind, GROUND, options.seed, number), GROUND, options.user)
+    return number, dataclasses.replace(end, out="", err="")
+
+
 def _all(options: argparse.Namespace, ground: Ground) -> int:
     share = {kind: KINDS[kind].share for kind in options.only}  # type: ignore[attr-defined]
-    failures: dict[str, list[str]] = {}
-    for kind in options.only:
-        ends: Counter[int] = Counter()
-        slowest = most = 0.0
-        for number in range(round(options.cases * share[kind] / sum(share.values()))):
-            end = attack(_drawn(kind, ground, options.seed, number), ground, options.user)
-            ends[end.status] += 1
-            slowest, most = max(slowest, end.seconds), max(most, end.memory - IDLE)
-            for wrong in end.wrong:
-                failures.setdefault(f"{kind}: {wrong}", []).append(str(number))
-        statuses = ", ".join(f"{count} with {status}" for status, count in sorted(ends.items()))
-        print(f"{kind}: {statuses}; slowest {slowest:.1f} s, {most:.0f} MiB", flush=True)
+    failures: dict[str, list[int]] = {}
+    with multiprocessing.get_context("fork").Pool(options.jobs, _claim, (ground,)) as pool:
+        for kind in options.only:
+            ends: Counter[int] = Counter()
+            slowest = most = 0.0
+            numbers = range(round(options.cases * share[kind] / sum(share.values())))
+            run = partial(_one, kind, options)
+            for number, end in pool.imap_unordered(run, numbers):
+                ends[end.status] += 1
+                slowest, most = max(slowest, end.seconds), max(most, end.memory - IDLE)
+                for wrong in end.wrong:
+                    print(f"failed: --only {kind} --case {number}: {wrong!a}", flush=True)
+                    failures.setdefault(f"{kind}: {wrong}", []).append(number)
+            statuses = ", ".join(f"{count} with {status}" for status, count in sorted(ends.items()))
+            print(f"{kind}: {statuses}; slowest {slowest:.1f} s, {most:.0f} MiB", flush=True)
     for wrong, numbers in failures.items():
-        print(f"FAILED {wrong} (cases {', '.join(numbers[:5])}{', ...' * (len(numbers) > 5)})")
+        cases = ", ".join(map(str, sorted(numbers)[:5])) + ", ..." * (len(numbers) > 5)
+        print(f"FAILED {wrong!a} (cases {cases})")
     print(f"{sum(map(len, failures.values()))} failures" if failures else "no failure")
     return int(bool(failures))
 
