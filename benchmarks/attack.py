@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import gc
 import hashlib
 import multiprocessing
 import os
@@ -89,6 +90,7 @@ def _command(case: Case, user: str | None, out: int, err: int) -> None:
     status = 99
     try:
         os.setsid()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(out if case.stdout is None else os.open(case.stdout, os.O_WRONLY), 1)
         os.dup2(err, 2)
@@ -215,35 +217,45 @@ def _drawn(kind: str, ground: Ground, seed: int, number: int) -> Case:
 def _claim(ground: Ground) -> None:
     global GROUND
     GROUND = ground
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that prints
     ground.claim()
 
 
-def _one(kind: str, options: argparse.Namespace, number: int) -> tuple[int, End]:
+def _one(options: argparse.Namespace, drawn: tuple[str, int]) -> tuple[str, int, End]:
+    kind, number = drawn
     end = attack(_drawn(kind, GROUND, options.seed, number), GROUND, options.user)
-    return number, dataclasses.replace(end, out="", err="")
+    return kind, number, dataclasses.replace(end, out="", err="")
 
 
 def _all(options: argparse.Namespace, ground: Ground) -> int:
     share = {kind: KINDS[kind].share for kind in options.only}  # type: ignore[attr-defined]
+    total = sum(share.values())
+    cases = [(kind, n) for kind in share for n in range(round(options.cases * share[kind] / total))]
+    random.Random(options.seed).shuffle(cases)  # after an interrupt, a part of each kind was run
+    ends: dict[str, list[End]] = {kind: [] for kind in share}
     failures: dict[str, list[int]] = {}
+    stopped = ""
+    gc.freeze()  # else every process of a case looks through all that was imported
     with multiprocessing.get_context("fork").Pool(options.jobs, _claim, (ground,)) as pool:
-        for kind in options.only:
-            ends: Counter[int] = Counter()
-            slowest = most = 0.0
-            numbers = range(round(options.cases * share[kind] / sum(share.values())))
-            run = partial(_one, kind, options)
-            for number, end in pool.imap_unordered(run, numbers):
-                ends[end.status] += 1
-                slowest, most = max(slowest, end.seconds), max(most, end.memory - IDLE)
+        try:
+            for kind, number, end in pool.imap_unordered(partial(_one, options), cases):
+                ends[kind].append(end)
                 for wrong in end.wrong:
                     print(f"failed: --only {kind} --case {number}: {wrong!a}", flush=True)
                     failures.setdefault(f"{kind}: {wrong}", []).append(number)
-            statuses = ", ".join(f"{count} with {status}" for status, count in sorted(ends.items()))
-            print(f"{kind}: {statuses}; slowest {slowest:.1f} s, {most:.0f} MiB", flush=True)
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the summary follows
+            stopped = ", interrupted"
+    for kind, found in ends.items():
+        counts = Counter(end.status for end in found)
+        statuses = ", ".join(f"{count} with {status}" for status, count in sorted(counts.items()))
+        slowest = max((end.seconds for end in found), default=0)
+        most = max((end.memory for end in found), default=IDLE) - IDLE
+        print(f"{kind}: {statuses}; slowest {slowest:.1f} s, {most:.0f} MiB")
     for wrong, numbers in failures.items():
-        cases = ", ".join(map(str, sorted(numbers)[:5])) + ", ..." * (len(numbers) > 5)
-        print(f"FAILED {wrong!a} (cases {cases})")
-    print(f"{sum(map(len, failures.values()))} failures" if failures else "no failure")
+        shown = ", ".join(map(str, sorted(numbers)[:5])) + ", ..." * (len(numbers) > 5)
+        print(f"FAILED {wrong!a} (cases {shown})")
+    print(f"{sum(map(len, ends.values()))} cases, {len(failures)} kinds of failure{stopped}")
     return int(bool(failures))
 
 
