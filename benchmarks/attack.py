@@ -11,7 +11,7 @@ process. A case fails if
 - status 1 or 2 comes without a line on standard error, or with a line of over 2,000 characters,
 - a control character of a drawn name reaches the output,
 - a file outside the case's working folder changes,
-- it takes over 5 s, or over 1 GiB more memory than an idle process.
+- it takes over 10 s of a processor, over 60 s, or over 1 GiB more memory than an idle process.
 
 A case is a function of kind, seed and number, so it can be run again. Prints each failure at once.
 Prints how often each status occurred, the slowest case and the most memory, by kind; then the
@@ -43,7 +43,7 @@ from pathlib import Path
 from attack_ground import Case, Ground
 from attack_kinds import KINDS
 
-SECONDS, MEMORY = 5.0, 1024.0  # limits of a case; MiB
+SECONDS, WAITING, MEMORY = 10.0, 60.0, 1024.0  # limits of a case; the last in MiB
 _RAW = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
@@ -52,7 +52,8 @@ class End:
     """How a case ended."""
 
     status: int
-    seconds: float
+    seconds: float  # of a processor
+    waited: float  # seconds
     memory: float  # MiB
     out: str
     err: str
@@ -68,17 +69,18 @@ def attack(case: Case, ground: Ground, user: str | None) -> End:
         if not child:
             _command(case, user, out.fileno(), err.fileno())
         watch = os.pidfd_open(child)
-        ended = select.select([watch], [], [], SECONDS + 1)[0]
+        ended = select.select([watch], [], [], WAITING)[0]
         os.close(watch)
         if not ended:
             os.kill(child, signal.SIGKILL)
         _, status, usage = os.wait4(child, 0)
-        seconds = time.monotonic() - begun
+        seconds = usage.ru_utime + usage.ru_stime
+        waited = time.monotonic() - begun
         texts = []
         for stream in (out, err):
             stream.seek(0)
             texts.append(stream.read(1_000_000).decode("utf-8", "surrogateescape"))
-    end = End(os.waitstatus_to_exitcode(status), seconds, usage.ru_maxrss / 1024, *texts)
+    end = End(os.waitstatus_to_exitcode(status), seconds, waited, usage.ru_maxrss / 1024, *texts)
     end.wrong = _judge(case, end)
     if _digests(ground.outside) != before:
         end.wrong.append("a file outside the working folder changed")
@@ -112,7 +114,7 @@ def _command(case: Case, user: str | None, out: int, err: int) -> None:
             case.prepare()
         from adframe.cli.main import main
 
-        signal.alarm(int(SECONDS) + 30)
+        signal.alarm(int(WAITING) + 30)
         status = main(case.words)
     except SystemExit as stopped:  # of argparse
         status = stopped.code if isinstance(stopped.code, int) else 0
@@ -132,14 +134,16 @@ def _command(case: Case, user: str | None, out: int, err: int) -> None:
 def _judge(case: Case, end: End) -> list[str]:
     wrong = []
     if end.seconds > SECONDS:
-        wrong.append(f"{end.seconds:.1f} s")
+        wrong.append(f"{end.seconds:.0f} s of a processor")
+    if end.waited > WAITING:
+        wrong.append("it does not end")
     if end.memory > IDLE + MEMORY:
         wrong.append(f"{end.memory - IDLE:.0f} MiB more than an idle process")
     if "Traceback" in end.err:
         where = re.findall(r'File "([^"]+)", line (\d+)', end.err)
         last = end.err.strip().splitlines()[-1][:200]
         wrong.append(f"traceback at {':'.join(where[-1]) if where else '?'}: {last}")
-    elif end.status not in (0, 1, 2) and end.seconds <= SECONDS:
+    elif end.status not in (0, 1, 2) and end.waited <= WAITING:
         wrong.append(f"status {end.status}")
     heard = "stderr" not in case.closed
     if end.status in (1, 2) and heard and not end.err.strip():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import encodings.unicode_escape  # noqa: F401  # the user of a case may not read Python's folder
+import importlib.readers  # noqa: F401
 import os
 import pwd
 import random
