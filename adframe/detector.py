@@ -151,12 +151,15 @@ class Detector:
             return self._of_arrays(images)
         if paths := paths_of(images):
             return read_images(paths, self._side(), self.depth)
-        found = [
-            as_pixels(image, self._side(), self.depth)[None]
-            if isinstance(image, Image)
-            else self._pixels(image)
-            for image in images
-        ]
+        try:
+            found = [
+                as_pixels(image, self._side(), self.depth)[None]
+                if isinstance(image, Image)
+                else self._pixels(image)
+                for image in images
+            ]
+        except RecursionError as error:
+            raise UserError("the images are nested too deeply") from error
         return torch.cat([self._nothing(), *found])
 
     def _of_arrays(self, pixels: Tensor | np.ndarray) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import warnings
 from collections import deque
@@ -96,9 +95,10 @@ def width_and_height(size: Size) -> tuple[int, int]:
 
 
 def _check_count(image: Image.Image, name: AnyPath) -> None:
-    if math.prod(image.size) > MAX_PIXELS:
-        wide, high = image.size
-        raise ImageError(f"{name}: {wide}x{high} pixels are too many; shrink it")
+    wide, high = image.size
+    if not 0 < wide * high <= MAX_PIXELS:
+        wrong = "are too many; shrink it" if wide * high else "are no image"
+        raise ImageError(f"{name}: {wide}x{high} pixels {wrong}")
 
 
 @contextmanager

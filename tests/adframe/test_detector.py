@@ -301,6 +301,23 @@ def test_what_is_no_image_is_refused_in_one_line(folder, given):
         adframe.load(folder).score(given)
 
 
+def test_pixels_without_a_meaning_are_refused(folder):
+    circle = []
+    circle.append(circle)
+    odd = {
+        "a masked array": np.ma.masked_all((16, 16, 3), np.uint8),
+        "a nested tensor": torch.nested.nested_tensor([torch.zeros(16, 3)], layout=torch.jagged),
+        "0x0 pixels are no image": Image.new("RGB", (0, 0)),
+        "nested too deeply": circle,
+    }
+    detector = adframe.load(folder)
+    for words, images in odd.items():
+        with pytest.raises(adframe.UserError, match=words):
+            detector.score(images)
+    whole = np.ma.array(np.zeros((16, 16, 3), np.uint8), mask=False)
+    assert detector.score(whole) == detector.score(whole.data)
+
+
 def test_a_path_with_a_null_character_is_an_unreadable_file(folder):
     ((_, error),) = adframe.load(folder).score_files(["a\0b"])
     assert isinstance(error, ImageError)

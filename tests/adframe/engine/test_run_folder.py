@@ -267,6 +267,22 @@ def test_a_folder_of_a_plugin_may_lie_in_a_run_folder(finished, tmp_path, monkey
     assert main(COMMANDS["evaluate"]) == 0
 
 
+@pytest.mark.parametrize("command", ["score", "evaluate", "verify"])
+def test_a_variable_in_the_config_of_a_run_folder_is_written_nowhere(
+    finished, tmp_path, monkeypatch, command
+):
+    shutil.copytree(finished, tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("OF_THE_USER", str(tmp_path / "secret-4711"))
+    config = Path("run/config.yaml")
+    assert config.read_text().count("cache: null") == 1
+    config.write_text(config.read_text().replace("cache: null", "cache: ${OF_THE_USER}"))
+    assert main(COMMANDS[command]) == 0
+    assert (tmp_path / "secret-4711").exists() == (command != "score"), "the variable is read"
+    for path in Path("run").iterdir():
+        assert b"secret-4711" not in path.read_bytes()
+
+
 def test_a_run_whose_folder_is_moved_and_replaced_writes_nothing_more(toy, tmp_path):
     out, moved = tmp_path / "run", tmp_path / "moved"
 
