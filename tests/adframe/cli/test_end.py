@@ -97,3 +97,15 @@ def test_a_thread_that_continues_does_not_keep_the_process(monkeypatch, capsys):
     endless.join()
     assert ended == [3]
     assert capsys.readouterr().err == "ended with threads that continue: uploader\n"
+
+
+def test_an_interrupt_that_a_plugin_raises_in_a_run_is_its_fault(toy_file, tmp_path, capsys):
+    plugin = tmp_path / "rude.py"
+    plugin.write_text(
+        "from adframe import hookimpl\n\n@hookimpl\ndef adframe_epoch_end(run, epoch):\n"
+        "    raise KeyboardInterrupt\n"
+    )
+    out = ["--out", str(tmp_path / "run"), "--plugin", str(plugin)]
+    assert command.main(["run", str(toy_file), *out]) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("adframe_epoch_end of plugin 'rude' raised KeyboardInterrupt")
