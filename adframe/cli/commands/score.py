@@ -68,7 +68,7 @@ def _check_out(arguments: argparse.Namespace) -> None:
 
 
 def _check_images(out: Path | None, files: Iterable[Path]) -> None:
-    """Refuse an output that would replace an image to score, whatever path leads to it.
+    """Refuse an output that would replace an image to score, also through a link.
 
     Raises:
         UserError: it would.
