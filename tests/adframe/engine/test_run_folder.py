@@ -267,7 +267,7 @@ def test_a_folder_of_a_plugin_may_lie_in_a_run_folder(finished, tmp_path, monkey
     assert main(COMMANDS["evaluate"]) == 0
 
 
-@pytest.mark.parametrize("command", ["score", "evaluate", "verify"])
+@pytest.mark.parametrize("command", ["score", "evaluate"])
 def test_a_variable_in_the_config_of_a_run_folder_is_written_nowhere(
     finished, tmp_path, monkeypatch, command
 ):
