@@ -53,8 +53,10 @@ class RunConfig(Section):
     """Decides every random number of the run: weights, order, augmentation, splits."""
     dataset: Annotated[ComponentSpec, Component("dataset")]
     """Images of what is normal to train on, and images to test on."""
-    outliers: list[Annotated[ComponentSpec, Component("dataset")]] = Field(default_factory=list)
-    """Data sets to test against, each with its own AUROC."""
+    outliers: list[Annotated[ComponentSpec, Component("dataset", named=True)]] = Field(
+        default_factory=list
+    )
+    """Data sets to test against, each with its own AUROC; ``set_name`` names one in the results."""
     exposure: Exposure | None = None
     """Known outliers to learn from (outlier exposure)."""
     backbone: Annotated[ComponentSpec, Component("backbone")] = USE_KIND_DEFAULT

@@ -14,7 +14,8 @@ from adframe.engine import returned_images
 from adframe.engine.build import Assembly
 from adframe.engine.leaks import warn_of_leaks
 from adframe.engine.returned import expect
-from adframe.errors import ConfigError, Problem, UserError, one_line, problem_at
+from adframe.engine.set_names import own_title, set_names
+from adframe.errors import ConfigError, Problem, UserError, problem_at
 from adframe.interfaces import Images, Splits
 
 SAMPLE = 32  # training images whose range of levels is looked at
@@ -52,17 +53,12 @@ def load(config: RunConfig, assembly: Assembly) -> Loaded:
     if len(splits.train) < 2:
         raise UserError(f"{len(splits.train)} training image(s); at least 2 are needed")
     _check_range(splits.train)
-    title, outliers = config.dataset.entry.name, dict[str, Images]()
-    title = "outliers" if title == "inliers" else title  # which names the set of test inliers
-    names = [config.dataset.entry.name, *(spec.entry.name for spec in config.outliers)]
-    for index, dataset in enumerate(assembly.outliers):
+    outliers = dict[str, Images]()
+    names = set_names(config, assembly.outliers)
+    for index, (name, dataset) in enumerate(zip(names, assembly.outliers, strict=True)):
         with problem_at(("outliers", index), UserError, ValueError):
             images = dataset.outliers(config.seed)
             expect(dataset, returned_images.images(images, "outliers"))
-        name = config.outliers[index].entry.name
-        if names.count(name) > 1:
-            name = one_line(dataset.set_name) or name
-        name = name if name not in (*outliers, title, "inliers") else f"{name}_{index}"
         outliers[name] = _same_size(images, splits.test, "outliers", index)
     exposed = None
     if assembly.exposure is not None:
@@ -70,7 +66,7 @@ def load(config: RunConfig, assembly: Assembly) -> Loaded:
             exposed = assembly.exposure.exposed(config.seed)
             expect(assembly.exposure, returned_images.images(exposed, "exposed"))
         exposed = _same_size(exposed, splits.train, "exposure", "dataset")
-    test_sets = make_test_sets(title, splits.test, outliers)
+    test_sets = make_test_sets(own_title(config), splits.test, outliers)
     trained = {"training images": image_digests(splits.train.pixels)}
     if exposed is not None:
         trained["known outliers of exposure"] = image_digests(exposed.pixels)
