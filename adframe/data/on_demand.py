@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from adframe.data.decode import ImageError, Size, attempt, decoded
 from adframe.data.lazy import LazyImages, as_digests, digest_of
 from adframe.data.workers import belong_to, watched_workers
+from adframe.errors import ImageMemoryError
 from adframe.io.paths import AnyPath
 
 MAX_WORKERS = 8  # of ``workers: auto``; a guess
@@ -80,17 +81,17 @@ class LazyImageFiles(LazyImages):
         )
         with watched_workers(loader) as batches:
             for batch in batches:
-                if isinstance(batch, ImageError):
+                if isinstance(batch, Exception):
                     raise batch
                 yield batch
 
-    def _decode(self, paths: list[str]) -> Tensor | ImageError:
+    def _decode(self, paths: list[str]) -> Tensor | ImageError | ImageMemoryError:
         """Decodes a batch in a worker. Returns errors, because a raised one prints a traceback."""
         pixels = torch.empty(len(paths), *self.shape[1:], dtype=torch.uint8)
         try:
             for row, path in zip(pixels, paths, strict=True):
                 row.copy_(self._same(path, attempt(path, self._size, self._depth)))
-        except ImageError as error:
+        except (ImageError, ImageMemoryError) as error:
             return error
         return pixels
 
