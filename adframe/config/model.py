@@ -19,7 +19,7 @@ from adframe.config.sections import Exposure, Section, Term, Train
 from adframe.config.specs import USE_KIND_DEFAULT, ComponentSpec, plain
 from adframe.config.yaml_tree import ConfigNode, escaped, to_yaml
 from adframe.errors import ConfigError, KeyPath, Problem
-from adframe.io.paths import AnyPath, as_list
+from adframe.io.paths import AnyPath, as_list, as_path
 from adframe.registry.loading import LoadedPlugins, load_plugins
 
 
@@ -144,6 +144,7 @@ def load_config(
         ConfigError: every problem found, one line each, with file and line.
         UserError: a file cannot be read.
     """
+    as_path(path)
     file = find_config(path)
     node = compose(file, pipes=True)
     for setting in as_list(settings):

@@ -24,6 +24,7 @@ from adframe.errors import ConfigError, Problem, UserError
 from adframe.interfaces import Report
 from adframe.io import atomic
 from adframe.io.locks import FolderLock, lock_folder
+from adframe.io.paths import as_path
 from adframe.registry.registry import reason
 
 
@@ -48,7 +49,7 @@ def run(
         TrainingError: a loss or a weight is not finite.
         Stopped: Ctrl-C or SIGTERM stopped a run that has a folder; the run was saved.
     """
-    with lock_folder(None if out is None else Path(out)) as lock:
+    with lock_folder(None if out is None else as_path(out)) as lock:
         return run_locked(config, lock, resume, verbose, extend)
 
 
