@@ -294,6 +294,6 @@ def test_a_verb_that_ends_python_in_its_arguments_is_named(distribution, capsys,
     distribution("theirs", {"tally": "their_tally"}, {"their_tally.py": text})
     assert main(["tally", "a"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("command 'tally' of theirs 1.2 did not load: ")
+    assert line.startswith("command 'tally' of theirs (their_tally) did not load: ")
     for words in ([], ["configs"]):
         assert main(words) == 0
