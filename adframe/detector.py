@@ -23,7 +23,7 @@ from adframe.engine.evaluate import fit, score
 from adframe.engine.global_state import kept
 from adframe.errors import UserError
 from adframe.interfaces import Images
-from adframe.io.paths import AnyPath, each
+from adframe.io.paths import AnyPath, as_path, each
 from adframe.registry.loading import installed
 
 BLOCK = 256  # files that are decoded and then scored together
@@ -192,7 +192,7 @@ def load(
     Raises:
         UserError: the folder holds no finished run, or a file of it is damaged.
     """
-    folder = Path(folder)
+    folder = as_path(folder)
     with kept():
         model = model_file.model_facts(folder)
         config = load_config(

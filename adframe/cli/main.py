@@ -15,7 +15,15 @@ from contextlib import suppress
 from adframe._version import __version__
 from adframe.cli.parser import Help, Parser, fill, nearest_option, percent
 from adframe.engine.interrupt import Stop
-from adframe.errors import PluginFault, Stopped, TrainingError, UserError, did_you_mean
+from adframe.errors import (
+    ImageMemoryError,
+    PluginFault,
+    Stopped,
+    TrainingError,
+    UserError,
+    did_you_mean,
+    one_line,
+)
 from adframe.io.terminal import drop_output, error_line, prepare_streams, status_lines
 from adframe.registry.blame import blame, out_of_memory, show_traceback, thread_lines
 from adframe.registry.entry_points import stops
@@ -92,7 +100,8 @@ def _end_with_threads(status: int) -> None:
 def _failure(error: BaseException) -> object:
     """The line for an error that is neither the user's nor adframe's; None for others."""
     if out_of_memory(error):
-        return "out of memory; try a smaller network, batch or image size"
+        where = f" at {one_line(str(error))}" if isinstance(error, ImageMemoryError) else ""
+        return f"out of memory{where}; try a smaller network, batch or image size"
     if isinstance(error, OSError) and (error.errno is not None or blame(error) is None):
         where = "standard output" if error.filename is None else os.fsdecode(error.filename)
         return f"{where}: {error.strerror or error}"

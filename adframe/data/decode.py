@@ -8,16 +8,18 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from PIL.ImageFile import ImageFile
 from torch import Tensor
 
 from adframe.data.formats import readable
+from adframe.data.image_errors import ImageError as ImageError
+from adframe.data.image_errors import naming
 from adframe.data.modes import GreyRange, grey_range, to_rgb
 from adframe.errors import UserError
 from adframe.io.paths import AnyPath
@@ -37,10 +39,6 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 logger = logging.getLogger("adframe")
 
 
-class ImageError(UserError):
-    """Error for a file that is not a readable image; the message names the file."""
-
-
 def read_image(path: AnyPath, size: Size | None = None, depth: int | None = None) -> Tensor:
     """(3, H, W) uint8 RGB pixels of an image file.
 
@@ -58,9 +56,9 @@ def read_image(path: AnyPath, size: Size | None = None, depth: int | None = None
             floating point.
     """
     with (
-        _naming(path),
+        naming(path),
         open_regular(path) as file,
-        _naming(path),
+        naming(path),
         Image.open(file, formats=readable()) as opened,
     ):
         _check_count(opened, path)
@@ -80,7 +78,7 @@ def as_pixels(image: Image.Image, size: Size | None = None, depth: int | None = 
         ImageError: its file is truncated or closed, or as for ``read_image``.
     """
     name = getattr(image, "filename", "") or f"PIL image of mode {image.mode}"
-    with _naming(name):
+    with naming(name):
         _check_count(image, name)
         grey = grey_range(image, depth)
         return _as_pixels(ImageOps.exif_transpose(image), size, grey)
@@ -99,22 +97,6 @@ def _check_count(image: Image.Image, name: AnyPath) -> None:
     if not 0 < wide * high <= MAX_PIXELS:
         wrong = "are too many; shrink it" if wide * high else "are no image"
         raise ImageError(f"{name}: {wide}x{high} pixels {wrong}")
-
-
-@contextmanager
-def _naming(path: AnyPath) -> Iterator[None]:
-    """Turn any error of an image's decoder into an ``ImageError`` that names the image."""
-    try:
-        yield
-    except ImageError:
-        raise
-    except UserError as error:  # it cannot be opened
-        raise ImageError(str(error)) from error
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{path}: not an image") from error
-    except Exception as error:  # a decoder may raise anything for a damaged file
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise ImageError(f"{path}: unreadable image: {reason.splitlines()[0]}") from error
 
 
 def _plain_jpeg(image: ImageFile) -> Tensor | None:

@@ -392,3 +392,15 @@ def test_a_scorer_that_knew_outliers_is_given_some_to_be_fitted_again(toy, shape
         detector.fit(normal)
     np.testing.assert_array_equal(detector.score(known), before)
     assert (detector.fit(normal, exposed=known).score(known) != before).any()
+
+
+@pytest.mark.parametrize("call", [adframe.load, adframe.load_config])
+@pytest.mark.parametrize("path", [None, 3, b"run", ["run"]])
+def test_what_is_no_path_is_one_line(call, path):
+    with pytest.raises(UserError, match=f"^expected a path, not {type(path).__name__}$"):
+        call(path)
+
+
+def test_a_run_folder_is_a_path(toy):
+    with pytest.raises(UserError, match="^expected a path, not int$"):
+        adframe.run(toy(), 3)
