@@ -166,10 +166,10 @@ def test_published_hyper_parameters_reach_the_components() -> None:
 def test_csi_draws_a_flip_and_a_crop_for_each_row_and_no_flip_without_shifts() -> None:
     (csi,) = load_config(CONFIGS / "csi/cifar10.yaml").dump()["scorer"]
     assert (csi["independent"], csi["pre_shift"]["name"]) == (True, "flip")
-    assert csi["augmentation"]["flip_probability"] == 0
+    assert csi["augmentation"]["name"] == "csi"  # which does not flip
     scorers = load_config(CONFIGS / "csi/cifar10_no_shifts.yaml").dump()["scorer"]
     scorers += load_config(CONFIGS / "simclr/cifar10.yaml").dump()["scorer"]
-    assert [scorer["augmentation"]["flip_probability"] for scorer in scorers] == [0, 0, 0]
+    assert [scorer["augmentation"]["name"] for scorer in scorers] == ["csi"] * 3
     assert [scorer.get("pre_shift") for scorer in scorers] == [None, None, None]
 
 
