@@ -41,7 +41,7 @@ class Costs:
 
 
 def seen_images(config: RunConfig, images: int) -> int:
-    """Training images of a run, over all epochs, without those of batches that are left out."""
+    """Training images of a run, over all epochs, without those of omitted batches."""
     rest = images % min(config.train.batch_size, images)
     kept = rest > 1 and not config.train.drop_last
     return config.train.epochs * (images if kept else images - rest)
