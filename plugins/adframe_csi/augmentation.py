@@ -95,7 +95,7 @@ def _contrast(images: Tensor, change: Tensor) -> Tensor:
 
 def _hsv(images: Tensor, value: Tensor, saturation: Tensor, turns: Tensor) -> Tensor:
     """Scales value and saturation, at most to 1, and turns the hue."""
-    red, green, blue = images.split(1, dim=1)
+    red, green, blue = images[:, :1], images[:, 1:2], images[:, 2:]
     high = images.amax(1, keepdim=True)
     tiny = torch.finfo(images.dtype).tiny
     share = (high - images.amin(1, keepdim=True)) / high.clamp(min=tiny)
