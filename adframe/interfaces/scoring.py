@@ -47,7 +47,9 @@ class ViewSpec:
         apply_shifts: whether each view is also requested under each shift.
         outputs: names of the outputs of ``Method.embed``; or ``pixels``, the view itself, shape
             (N, views, shifts + 1 or 1, 3 x H x W).
-        pre_shift: augmentation before the shift; all shifts of a view share it.
+        pre_shift: augmentation before the shift.
+        independent: whether each shift of a view gets its own random numbers, for ``transform`` and
+            ``pre_shift``. By default the shifts of a view share them.
         windows: windows of each image that take the place of the image; None for the whole image.
         stages: stages of the backbone whose feature maps are requested too, as ``stage_1`` and so
             on; 1 is the first. Not together with ``windows``.
@@ -58,6 +60,7 @@ class ViewSpec:
     apply_shifts: bool = False
     outputs: tuple[str, ...] = ("features",)
     pre_shift: Transform | None = None
+    independent: bool = False
     windows: Windows | None = None
     stages: tuple[int, ...] = ()
 
