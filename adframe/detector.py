@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice, repeat
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from PIL.Image import Image
 from torch import Tensor
 
 from adframe.config.model import RunConfig, load_config, validate_tree
 from adframe.config.yaml_tree import parse
-from adframe.data.arrays import ImagesLike, as_batch, as_images, listed, paths_of
-from adframe.data.decode import (
-    ImageError,
-    as_pixels,
-    attempt_all,
-    original_size,
-    report_unreadable,
-)
-from adframe.data.load import read_images
+from adframe.data.arrays import ImagesLike, listed, paths_of
+from adframe.data.decode import ImageError, attempt_all, original_size, report_unreadable
+from adframe.data.map_files import Explanation
+from adframe.data.prepare import prepared
 from adframe.data.reading import ReadAs, undo
 from adframe.engine import model_file
 from adframe.engine.build import Assembly, assemble
@@ -36,23 +30,11 @@ from adframe.registry.loading import installed
 BLOCK = 256  # files that are decoded and then scored together
 
 
-class Explanation(NamedTuple):
-    """The anomaly score of an image, and of each of its pixels.
-
-    Attributes:
-        score: higher is more anomalous.
-        map: (H, W) float32, of the image's own size; None if the scorer gives no maps.
-    """
-
-    score: float
-    map: np.ndarray | None
-
-
 class Detector:
     """A trained method with its fitted scorers; ``adframe.load`` reads it from a run folder.
 
-    Scores are those of the first scorer. A detector can be pickled and copied, so that other
-    processes can use it; the files of its plugins are loaded there again.
+    Scores are those of the first scorer. A detector can be pickled and copied for other processes,
+    which load the files of its plugins again.
 
     Example::
 
@@ -107,7 +89,8 @@ class Detector:
             errors = [error for error in found if isinstance(error, ImageError)]
             report_unreadable(errors, len(found), skip_unreadable=False)
             return np.array(found, dtype=np.float32)
-        return self._score(self._pixels(images)).numpy()
+        explained = self._explained(prepared(images, self.reading))
+        return np.array([each.score for each in explained], dtype=np.float32)
 
     def score_files(
         self, paths: AnyPath | Iterable[AnyPath]
@@ -135,7 +118,7 @@ class Detector:
         Args:
             paths: one image file or several.
 
-        Yields:
+        Returns:
             Each path with its score and map, in the order given; or with an ``ImageError``.
 
         Raises:
@@ -144,12 +127,17 @@ class Detector:
         if not isinstance(self.scorers[0], MapScorer):
             name = self.config.scorer[0].entry.name
             raise UserError(f"{name} gives no maps; train with a scorer that does, such as dense")
-        for path, found in self._files(paths):
-            if isinstance(found, Explanation):
-                assert found.map is not None
-                whole = undo(torch.from_numpy(found.map), original_size(path), self.reading)
-                found = found._replace(map=whole.numpy())  # noqa: PLW2901
-            yield path, found
+        return map(self._whole, self._files(paths))
+
+    def _whole(
+        self, found: tuple[AnyPath, Explanation | ImageError]
+    ) -> tuple[AnyPath, Explanation | ImageError]:
+        """Bring a map back to the size of its file."""
+        path, one = found
+        if isinstance(one, ImageError) or one.map is None:
+            return found
+        whole = undo(torch.from_numpy(one.map), original_size(path), self.reading)
+        return path, one._replace(map=whole.numpy())
 
     def _files(
         self, paths: AnyPath | Iterable[AnyPath]
@@ -185,9 +173,6 @@ class Detector:
             fit(self.scorers, self.method, self.shifts, train, self.config.seed, outliers)
         return self
 
-    def _score(self, pixels: Tensor) -> Tensor:
-        return torch.tensor([each.score for each in self._explained(pixels)])
-
     def _explained(self, pixels: Tensor) -> list[Explanation]:
         """Scores, and maps if the scorer gives any, of (N, 3, H, W) uint8."""
         if not len(pixels):
@@ -205,39 +190,11 @@ class Detector:
         return [Explanation(value, each) for value, each in zip(scores.tolist(), maps)]  # noqa: B905
 
     def _unlabelled(self, images: ImagesLike) -> Images:
-        pixels = self._pixels(images)
+        pixels = prepared(images, self.reading)
         if not len(pixels):
             raise UserError("no images")
         nothing = torch.full((len(pixels),), -1)
         return Images(pixels, nothing, nothing > 0, [str(index) for index in range(len(pixels))])
-
-    def _pixels(self, images: ImagesLike) -> Tensor:
-        """Pixels of images, shape (N, 3, H, W), uint8."""
-        images = listed(images)
-        if isinstance(images, Tensor | np.ndarray):
-            return self._of_arrays(images)
-        if paths := paths_of(images):
-            return read_images(paths, **vars(self.reading))
-        try:
-            found = [
-                as_pixels(image, self.reading)[None]
-                if isinstance(image, Image)
-                else self._pixels(image)
-                for image in images
-            ]
-        except RecursionError as error:
-            raise UserError("the images are nested too deeply") from error
-        return torch.cat([self._nothing(), *found])
-
-    def _of_arrays(self, pixels: Tensor | np.ndarray) -> Tensor:
-        batch = as_batch(pixels)
-        if batch.dtype == np.uint8 and batch.shape[1:] == (*self.size[1:], 3):
-            return torch.from_numpy(np.array(batch.transpose(0, 3, 1, 2), order="C"))
-        found = [as_pixels(image, self.reading)[None] for image in as_images(batch)]
-        return torch.cat([self._nothing(), *found])
-
-    def _nothing(self) -> Tensor:
-        return torch.empty(0, *self.size, dtype=torch.uint8)
 
 
 def load(

@@ -5,14 +5,29 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from adframe.errors import UserError
 from adframe.io import atomic
+from adframe.io.atomic import read_json
 
 DEEPEST = 65535  # of a 16-bit image
 HEAT = np.array([[255, 220, 0], [255, 120, 0], [200, 0, 0]], dtype=np.float32)  # yellow to red
+
+
+class Explanation(NamedTuple):
+    """The anomaly score of an image, and of each of its pixels.
+
+    Attributes:
+        score: higher is more anomalous.
+        map: (H, W) float32, of the image's own size; None if the scorer gives no maps.
+    """
+
+    score: float
+    map: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -28,6 +43,20 @@ class MapRange:
     low: float
     normal: float
     high: float
+
+
+def scale_of(result: Path) -> MapRange:
+    """The scale of a run's maps, from its ``result.json``.
+
+    Raises:
+        UserError: the file is damaged, or of a run without maps.
+    """
+    known = read_json(result)
+    values = known.get("map_range") if isinstance(known, dict) else None
+    names = ("low", "normal", "high")
+    if not isinstance(values, dict) or not all(isinstance(values.get(n), float) for n in names):
+        raise UserError(f"{result}: has no range of maps; evaluate the run again")
+    return MapRange(*(values[name] for name in names))
 
 
 def map_png(values: np.ndarray, scale: MapRange) -> bytes:

@@ -7,19 +7,27 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adframe.cli import options
 from adframe.errors import UserError
-from adframe.io.paths import a_path
+from adframe.io.paths import AnyPath, a_path
+
+if TYPE_CHECKING:
+    from adframe.data.decode import ImageError
+    from adframe.detector import Detector
 
 summary = "score image files with a run's detector"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare RUN, PATH and ``--out``."""
+    """Declare RUN, PATH, ``--out`` and ``--maps``."""
     options.run_folder(parser)
     parser.add_argument("paths", nargs="+", type=a_path, metavar="PATH", help="images or folders")
     parser.add_argument("--out", type=a_path, metavar="FILE", help="write the CSV here")
+    parser.add_argument(
+        "--maps", type=a_path, metavar="DIR", help="write a map and an overlay of each image here"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -40,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         unreadable = 0
         writer = RowWriter(out)
         writer.writerow(["path", "score"])
-        for file, result in detector.score_files(files):
+        for file, result in _scored(detector, files, arguments):
             if isinstance(result, ImageError):
                 error_line(result)
                 unreadable += 1
@@ -50,6 +58,52 @@ def run(arguments: argparse.Namespace) -> int:
     if unreadable:
         error_line(f"{unreadable} of {len(files)} files could not be read")
     return 2 if unreadable else 0
+
+
+def _scored(
+    detector: Detector, files: list[Path], arguments: argparse.Namespace
+) -> Iterable[tuple[AnyPath, float | ImageError]]:
+    """Score files one after another; with ``--maps``, write a map of each.
+
+    Raises:
+        UserError: the scorer gives no maps, or they cannot be written.
+    """
+    if arguments.maps is None:
+        yield from detector.score_files(files)
+        return
+    from adframe.data.decode import ImageError, read_image
+    from adframe.data.map_files import map_paths, scale_of, write_map
+
+    folder: Path = arguments.maps
+    explained = detector.explain_files(files)
+    _check_maps(folder, files)
+    scale = scale_of(arguments.run / "result.json")
+    for (file, found), path in zip(explained, map_paths(files, folder), strict=True):
+        if isinstance(found, ImageError):
+            yield file, found
+            continue
+        assert found.map is not None
+        pixels = read_image(file).permute(1, 2, 0).numpy()
+        write_map(path, found.map, pixels, scale)
+        yield file, found.score
+
+
+def _check_maps(folder: Path, files: Iterable[Path]) -> None:
+    """Make the folder for maps; it must hold no image to score.
+
+    Raises:
+        UserError: it holds one, or cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        place = os.stat(folder)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"--maps {folder}: cannot be made: {reason}") from error
+    for parent in {os.path.dirname(file) or "." for file in files}:
+        with suppress(OSError, ValueError):
+            if os.path.samestat(os.stat(parent), place):
+                raise UserError(f"--maps {folder}: holds images to score; choose another folder")
 
 
 def _check_out(arguments: argparse.Namespace) -> None:
