@@ -24,7 +24,7 @@ from adframe.engine.evaluate import fit, score
 from adframe.engine.global_state import kept
 from adframe.errors import UserError
 from adframe.interfaces import Images
-from adframe.io.paths import AnyPath, each
+from adframe.io.paths import AnyPath, as_path, each
 from adframe.registry.loading import installed
 
 BLOCK = 256  # files that are decoded and then scored together
@@ -156,12 +156,15 @@ class Detector:
             return self._of_arrays(images)
         if paths := paths_of(images):
             return read_images(paths, **vars(self.reading))
-        found = [
-            as_pixels(image, self.reading)[None]
-            if isinstance(image, Image)
-            else self._pixels(image)
-            for image in images
-        ]
+        try:
+            found = [
+                as_pixels(image, self.reading)[None]
+                if isinstance(image, Image)
+                else self._pixels(image)
+                for image in images
+            ]
+        except RecursionError as error:
+            raise UserError("the images are nested too deeply") from error
         return torch.cat([self._nothing(), *found])
 
     def _of_arrays(self, pixels: Tensor | np.ndarray) -> Tensor:
@@ -191,7 +194,7 @@ def load(
     Raises:
         UserError: the folder holds no finished run, or a file of it is damaged.
     """
-    folder = Path(folder)
+    folder = as_path(folder)
     with kept():
         model = model_file.model_facts(folder)
         config = load_config(

@@ -38,6 +38,10 @@ class TrainingError(Exception):
     """Error that ends training; files written before it stay."""
 
 
+class ImageMemoryError(MemoryError):
+    """Error for an image that cannot be decoded because memory is full; the message names it."""
+
+
 class Stopped(KeyboardInterrupt):
     """Exception of a command stopped by a signal; the message of a run names the step.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import encodings.unicode_escape  # noqa: F401  # the user of a case may not read Python's folder
+import importlib.readers  # noqa: F401
 import os
 import pwd
 import random
@@ -61,10 +63,7 @@ class Ground:
     def __init__(self, work: Path, user: str | None) -> None:
         self.user = None if user is None else pwd.getpwnam(user)
         work.chmod(0o755)
-        self.outside, self.case, self.kept = work / "outside", work / "case", work / "kept"
-        self.outside.mkdir()
-        (self.outside / "target").write_text("keep me\n")
-        (self.outside / "folder").mkdir()
+        self.work, self.kept = work, work / "kept"
         self.kept.mkdir()
         draw = np.random.default_rng(0)
         for name, count in (("good", 8), ("bad", 2)):
@@ -79,6 +78,13 @@ class Ground:
         (self.kept / "tiny.yaml").write_text(self.tiny)
         status = main(["run", str(self.kept / "tiny.yaml"), "--out", str(self.kept / "run")])
         assert status == 0, "the plain run fails"
+
+    def claim(self) -> None:
+        """Make the folders of one process that runs cases."""
+        own = self.work / str(os.getpid())
+        self.outside, self.case = own / "outside", own / "case"
+        (self.outside / "folder").mkdir(parents=True)
+        (self.outside / "target").write_text("keep me\n")
         if self.user is not None:
             for path in [self.outside, *self.outside.rglob("*")]:
                 os.chown(path, self.user.pw_uid, self.user.pw_gid)

@@ -15,7 +15,15 @@ from contextlib import suppress
 from adframe._version import __version__
 from adframe.cli.parser import Help, Parser, fill, nearest_option, percent
 from adframe.engine.interrupt import Stop
-from adframe.errors import PluginFault, TrainingError, UserError, did_you_mean
+from adframe.errors import (
+    ImageMemoryError,
+    PluginFault,
+    Stopped,
+    TrainingError,
+    UserError,
+    did_you_mean,
+    one_line,
+)
 from adframe.io.terminal import drop_output, error_line, prepare_streams, status_lines
 from adframe.registry.blame import blame, out_of_memory, show_traceback, thread_lines
 from adframe.registry.entry_points import stops
@@ -35,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     prepare_streams()
-    stop = Stop()
+    stop = Stop(ends_process=True)
     with stop.watching(), status_lines(), thread_lines(error_line):
         status = _status(words, stop)
     if argv is None:
@@ -47,7 +55,11 @@ def _status(words: list[str], stop: Stop) -> int:
     """Run one command, and show an error as one line."""
     status = 1
     try:
-        return _call_and_flush(words)
+        with stop.raising():
+            status = _call_and_flush(words)
+        if stop.asked and not status:  # a library or a plugin has dropped it
+            raise Stopped(stop.asked)
+        return status
     except UserError as error:
         error_line(error)
         return 2
@@ -88,7 +100,8 @@ def _end_with_threads(status: int) -> None:
 def _failure(error: BaseException) -> object:
     """The line for an error that is neither the user's nor adframe's; None for others."""
     if out_of_memory(error):
-        return "out of memory; try a smaller network, batch or image size"
+        where = f" at {one_line(str(error))}" if isinstance(error, ImageMemoryError) else ""
+        return f"out of memory{where}; try a smaller network, batch or image size"
     if isinstance(error, OSError) and (error.errno is not None or blame(error) is None):
         where = "standard output" if error.filename is None else os.fsdecode(error.filename)
         return f"{where}: {error.strerror or error}"

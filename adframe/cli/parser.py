@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from adframe.errors import PluginFault, UserError
+from adframe.registry.entry_points import stops
 from adframe.registry.verbs import Verb, VerbEntry
 
 
@@ -86,7 +87,9 @@ def fill(parser: argparse.ArgumentParser, entry: VerbEntry, verb: Verb) -> None:
     )
     try:
         verb.add_arguments(parser)
-    except Exception as error:
+    except BaseException as error:
+        if stops(error):
+            raise
         raise PluginFault(entry.failed(error)) from error
 
 

@@ -42,7 +42,7 @@ def _decisive(value: Any) -> Any:
                 for name, option in value.options.items()
                 if not _has_no_effect(hints[name][1])
             }
-            return {"name": value.entry.name, **kept}
+            return {**value.names, **kept}
         if isinstance(value, BaseModel):
             infos = type(value).model_fields
             marks = {name: (info.annotation, *info.metadata) for name, info in infos.items()}

@@ -7,8 +7,11 @@ from typing import Any
 from adframe.config.describe import component_schema, schema_of
 from adframe.config.model import RunConfig
 from adframe.config.schema import options_of
+from adframe.config.set_name import with_set_name
 from adframe.errors import PluginFault
 from adframe.registry.registry import KINDS, Registry
+
+NAMED = "named_"  # before the kind, in the name of the definition of a set that may have a name
 
 
 def json_schema(registry: Registry) -> dict[str, Any]:
@@ -30,17 +33,19 @@ def json_schema(registry: Registry) -> dict[str, Any]:
         table.pop("required", None)
     for kind in KINDS:
         definitions[kind] = _kind_schema(kind, registry)
+    definitions[NAMED + "dataset"] = _kind_schema("dataset", registry, named=True)
     referenced: dict[str, Any] = _references(schema)
     return referenced
 
 
-def _kind_schema(kind: str, registry: Registry) -> dict[str, Any]:
+def _kind_schema(kind: str, registry: Registry, named: bool = False) -> dict[str, Any]:
     names, cases = [], []
     for entry in registry:
         if entry.kind != kind or entry.name in names:
             continue
         try:
             model = options_of(entry)
+            model = with_set_name(model) if named else model
         except PluginFault:
             continue
         names.append(entry.name)
@@ -71,7 +76,8 @@ def _references(value: Any) -> Any:
         return value
     if "x-adframe-kind" in value:
         doc = {key: text for key, text in value.items() if key == "description"}
-        return {**doc, "$ref": f"#/$defs/{value['x-adframe-kind']}"}
+        place = (NAMED if "x-adframe-named" in value else "") + value["x-adframe-kind"]
+        return {**doc, "$ref": f"#/$defs/{place}"}
     if "anyOf" in value and any(map(_holds_kind, value["anyOf"])):
         rest = {key: _references(item) for key, item in value.items() if key != "anyOf"}
         return {**rest, **_decide(value["anyOf"])}

@@ -19,7 +19,7 @@ from adframe.config.sections import Exposure, Section, Term, Train
 from adframe.config.specs import USE_KIND_DEFAULT, ComponentSpec, plain
 from adframe.config.yaml_tree import ConfigNode, escaped, to_yaml
 from adframe.errors import ConfigError, KeyPath, Problem
-from adframe.io.paths import AnyPath, as_list
+from adframe.io.paths import AnyPath, as_list, as_path
 from adframe.registry.loading import LoadedPlugins, load_plugins
 
 
@@ -53,8 +53,10 @@ class RunConfig(Section):
     """Decides every random number of the run: weights, order, augmentation, splits."""
     dataset: Annotated[ComponentSpec, Component("dataset")]
     """Images of what is normal to train on, and images to test on."""
-    outliers: list[Annotated[ComponentSpec, Component("dataset")]] = Field(default_factory=list)
-    """Data sets to test against, each with its own AUROC."""
+    outliers: list[Annotated[ComponentSpec, Component("dataset", named=True)]] = Field(
+        default_factory=list
+    )
+    """Data sets to test against, each with its own AUROC; ``set_name`` names one in the results."""
     exposure: Exposure | None = None
     """Known outliers to learn from (outlier exposure)."""
     backbone: Annotated[ComponentSpec, Component("backbone")] = USE_KIND_DEFAULT
@@ -142,6 +144,7 @@ def load_config(
         ConfigError: every problem found, one line each, with file and line.
         UserError: a file cannot be read.
     """
+    as_path(path)
     file = find_config(path)
     node = compose(file, pipes=True)
     for setting in as_list(settings):

@@ -29,6 +29,7 @@ from adframe import interfaces
 from adframe.config.defaults import check_defaults
 from adframe.config.messages import nested, problems_of
 from adframe.config.option_types import Record, Settings, keys_of, translate, unpacked
+from adframe.config.set_name import Named, with_set_name
 from adframe.config.signature import parameters_of
 from adframe.config.specs import USE_KIND_DEFAULT, ComponentSpec
 from adframe.errors import ConfigError, PluginFault, Problem, UserError, problem_at
@@ -39,10 +40,17 @@ _KIND_OF = {getattr(interfaces, base): kind for kind, (base, _) in KINDS.items()
 
 @dataclass(frozen=True)
 class Component:
-    """Marks a pydantic field as a component: ``Annotated[ComponentSpec, Component("loss")]``."""
+    """Marks a pydantic field as a component: ``Annotated[ComponentSpec, Component("loss")]``.
+
+    Attributes:
+        kind: the kind of component.
+        optional: whether it may be null.
+        named: whether the key ``set_name`` may name its images.
+    """
 
     kind: str
     optional: bool = False
+    named: bool = False
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -54,7 +62,8 @@ class Component:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        reference = {"x-adframe-kind": self.kind}  # the exporter turns it into a $ref
+        reference: dict[str, Any] = {"x-adframe-kind": self.kind}  # the exporter makes it a $ref
+        reference |= {"x-adframe-named": True} if self.named else {}
         return {"anyOf": [reference, {"type": "null"}]} if self.optional else reference
 
     def _validate(self, value: Any, registry: Registry | None) -> Any:
@@ -63,13 +72,19 @@ class Component:
         if registry is None:  # a default, looked at before there is a run: it is resolved in one
             return value
         try:
-            return resolve(self.kind, value, registry)
+            return resolve(self.kind, value, registry, self.named)
         except ConfigError as error:
             raise nested(error.problems) from error
 
 
-def resolve(kind: str, value: Any, registry: Registry) -> ComponentSpec:
+def resolve(kind: str, value: Any, registry: Registry, named: bool = False) -> ComponentSpec:
     """Validate one component of a config: a name, or a mapping with ``name`` and options.
+
+    Args:
+        kind: the kind of component.
+        value: what the config holds.
+        registry: the components there are.
+        named: as for ``Component``.
 
     Raises:
         ConfigError: all problems of it and of nested components, paths relative to it.
@@ -89,9 +104,12 @@ def resolve(kind: str, value: Any, registry: Registry) -> ComponentSpec:
     with problem_at(("name",) if isinstance(value, Mapping) else (), UserError, PluginFault):
         entry = registry.get(kind, name)
         model = options_of(entry)
+        model = with_set_name(model) if named else model
     options = {key: item for key, item in table.items() if key != "name"}
     try:
-        return ComponentSpec(entry, validate(model, options, registry))
+        valid = validate(model, options, registry)
+        title = valid.pop("set_name") if issubclass(model, Named) else None
+        return ComponentSpec(entry, valid, title or "")
     except (ConfigError, RecursionError):
         raise
     except Exception as error:  # a validator of the plugin may do anything

@@ -49,6 +49,8 @@ class Train(Section):
     """Passes over the training images."""
     batch_size: Annotated[int, Interval(ge=2, le=65_536)] = 32
     """Inliers in a batch; their shifted copies and known outliers are added to it."""
+    drop_last: bool = True
+    """Omits the last batch of an epoch if it is smaller; always if it is a single image."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Floating-point type of the network; ``auto`` is bf16 on CUDA and fp32 on CPUs."""
     compile: Literal["auto", "on", "off"] = "auto"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
@@ -40,7 +41,7 @@ def _parameters(order: tuple[type, ...]) -> dict[str, tuple[inspect.Parameter, A
     for parameter in list(inspect.signature(constructor).parameters.values())[1:]:
         hint = hints.get(parameter.name)
         if parameter.kind is not parameter.VAR_KEYWORD or get_origin(hint) is not Unpack:
-            found[parameter.name] = parameter, hint
+            found[parameter.name] = _with_default(owner, parameter), hint
             continue
         inherited = _parameters(order[index + 1 :])  # of the constructor that super() calls
         for name in get_type_hints(*get_args(hint)):
@@ -50,3 +51,10 @@ def _parameters(order: tuple[type, ...]) -> dict[str, tuple[inspect.Parameter, A
                 raise PluginFault(f"{who}: '{name}' is declared twice")
             found[name] = inherited[name]
     return found
+
+
+def _with_default(owner: type, parameter: inspect.Parameter) -> inspect.Parameter:
+    """The parameter; for one of a dataclass with a ``default_factory``, with what that makes."""
+    fields = vars(owner).get("__dataclass_fields__", {})
+    factory = getattr(fields.get(parameter.name), "default_factory", dataclasses.MISSING)
+    return parameter if factory is dataclasses.MISSING else parameter.replace(default=factory())

@@ -20,14 +20,27 @@ USE_KIND_DEFAULT: Any = object()
 
 @dataclass(frozen=True)
 class ComponentSpec:
-    """A component with validated options, not yet built."""
+    """A component with validated options, not yet built.
+
+    Attributes:
+        entry: which component it is.
+        options: its options.
+        set_name: name that the config gives a set of outliers; empty without one.
+    """
 
     entry: Entry
     options: dict[str, Any]
+    set_name: str = ""
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The keys of the config mapping that are no options."""
+        title = {"set_name": self.set_name} if self.set_name else {}
+        return {"name": self.entry.name, **title}
 
     def dump(self) -> dict[str, Any]:
         """The component as a config mapping, with defaults."""
-        return {"name": self.entry.name, **plain(self.options)}
+        return {**self.names, **plain(self.options)}
 
     def build(
         self, path: KeyPath = (), built: dict[KeyPath, tuple[ComponentSpec, Any]] | None = None

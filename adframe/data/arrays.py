@@ -82,8 +82,11 @@ def as_images(batch: np.ndarray) -> Iterator[Image.Image]:
 
 def _to_numpy(pixels: np.ndarray | Tensor) -> np.ndarray:
     if not isinstance(pixels, Tensor):
+        if np.ma.is_masked(pixels):
+            raise UserError("expected pixels, not a masked array; fill what is masked")
         return np.asarray(pixels)
-    if pixels.is_meta or pixels.layout is not torch.strided or pixels.is_quantized:
+    odd = pixels.is_meta or pixels.layout is not torch.strided
+    if odd or pixels.is_nested or pixels.is_quantized:
         raise _refused(pixels)
     pixels = pixels.detach().cpu().resolve_conj().resolve_neg()
     return (pixels.float() if pixels.dtype is torch.bfloat16 else pixels).numpy()
@@ -103,6 +106,8 @@ def _integers(array: np.ndarray, given: np.ndarray | Tensor) -> np.ndarray:
 
 def _refused(pixels: np.ndarray | Tensor) -> UserError:
     kind = str(pixels.dtype).removeprefix("torch.")
+    if isinstance(pixels, Tensor) and pixels.is_nested:
+        return UserError("expected pixels, not a nested tensor; pass a list of tensors")
     if isinstance(pixels, Tensor) and (pixels.is_meta or pixels.layout is not torch.strided):
         kind = "a sparse tensor or one without values"
     return UserError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import warnings
 from collections import deque
@@ -13,11 +12,13 @@ from contextlib import contextmanager, suppress
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps
 from PIL.ImageFile import ImageFile
 from torch import Tensor
 
 from adframe.data.formats import readable
+from adframe.data.image_errors import ImageError as ImageError
+from adframe.data.image_errors import naming
 from adframe.data.jpeg import plain_jpeg
 from adframe.data.modes import GreyRange, grey_range, to_rgb
 from adframe.data.reading import ReadAs
@@ -36,10 +37,6 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 logger = logging.getLogger("adframe")
-
-
-class ImageError(UserError):
-    """Error for a file that is not a readable image; the message names the file."""
 
 
 def read_image(path: AnyPath, reading: ReadAs = AS_IT_IS) -> Tensor:
@@ -71,7 +68,7 @@ def as_pixels(image: Image.Image, reading: ReadAs = AS_IT_IS) -> Tensor:
         ImageError: its file is truncated or closed, or as for ``read_image``.
     """
     name = getattr(image, "filename", "") or f"PIL image of mode {image.mode}"
-    with _naming(name):
+    with naming(name):
         _check_count(image, name)
         grey = grey_range(image, reading.depth)
         return _as_pixels(ImageOps.exif_transpose(image), reading, grey)
@@ -97,9 +94,9 @@ def open_image(path: AnyPath) -> Iterator[ImageFile]:
         ImageError: as for ``read_image``.
     """
     with (
-        _naming(path),
+        naming(path),
         open_regular(path) as file,
-        _naming(path),
+        naming(path),
         Image.open(file, formats=readable()) as opened,
     ):
         _check_count(opened, path)
@@ -107,25 +104,10 @@ def open_image(path: AnyPath) -> Iterator[ImageFile]:
 
 
 def _check_count(image: Image.Image, name: AnyPath) -> None:
-    if math.prod(image.size) > MAX_PIXELS:
-        wide, high = image.size
-        raise ImageError(f"{name}: {wide}x{high} pixels are too many; shrink it")
-
-
-@contextmanager
-def _naming(path: AnyPath) -> Iterator[None]:
-    """Turn any error of an image's decoder into an ``ImageError`` that names the image."""
-    try:
-        yield
-    except ImageError:
-        raise
-    except UserError as error:  # it cannot be opened
-        raise ImageError(str(error)) from error
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{path}: not an image") from error
-    except Exception as error:  # a decoder may raise anything for a damaged file
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise ImageError(f"{path}: unreadable image: {reason.splitlines()[0]}") from error
+    wide, high = image.size
+    if not 0 < wide * high <= MAX_PIXELS:
+        wrong = "are too many; shrink it" if wide * high else "are no image"
+        raise ImageError(f"{name}: {wide}x{high} pixels {wrong}")
 
 
 def _as_pixels(image: Image.Image, reading: ReadAs, grey: GreyRange) -> Tensor:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from adframe.data.formats import SUFFIXES
 from adframe.errors import UserError, one_line
+from adframe.io.atomic import is_temporary
 from adframe.io.paths import AnyPath, as_list
 
 logger = logging.getLogger("adframe")
@@ -76,7 +77,8 @@ def _walk(top: str, passed: _PassedOver, seen: set[Folder]) -> Iterator[str]:
         if entry is None:
             waiting.pop()
         elif entry.name[0] == ".":
-            passed.add("hidden", entry.path)
+            if not is_temporary(entry.name):  # such as the output of this command
+                passed.add("hidden", entry.path)
         elif _is(entry.is_dir):
             try:
                 inside = _entries(entry.path, seen)

@@ -6,10 +6,12 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 BLOCK = 64 << 20  # bytes of pixels in one chunk
+DIGEST = 16  # bytes of the digest of an image
 
 
 class LazyImages(ABC):
@@ -19,13 +21,13 @@ class LazyImages(ABC):
     (``pixels[:32]``, ``pixels[7]``, ``pixels[rows]``, ``index_select``) returns a tensor.
 
     Attributes:
-        sha256: SHA-256 of all pixels, if it is known already.
+        digests: what ``image_digests`` returns of them, if it is known already.
     """
 
     dtype = torch.uint8
     ndim = 4
     shape: torch.Size
-    sha256: str | None = None
+    digests: np.ndarray | None = None
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -85,14 +87,35 @@ def iter_chunks(pixels: Pixels, rows: int | None = None) -> Iterator[Tensor]:
     return iter_batches(pixels, torch.split(torch.arange(len(pixels)), rows))
 
 
-def sha256(pixels: Pixels) -> str:
-    """SHA-256 of all pixels in order."""
-    if isinstance(pixels, LazyImages) and pixels.sha256 is not None:
-        return pixels.sha256
-    digest = hashlib.sha256()
+def image_digests(pixels: Pixels) -> np.ndarray:
+    """Digest of the pixels of each image, shape (N,), BLAKE2b of 16 bytes, as NumPy's ``S16``.
+
+    Pixels are read once, one chunk at a time; those of ``LazyImages`` not again if the digests are
+    known.
+    """
+    if isinstance(pixels, LazyImages) and pixels.digests is not None:
+        return pixels.digests
+    found = bytearray()
     for block in iter_chunks(pixels):
-        digest.update(block.numpy().data)
-    return digest.hexdigest()
+        for image in block:
+            found += digest_of(image)
+    return as_digests(found)
+
+
+def digest_of(image: Tensor) -> bytes:
+    """Digest of the pixels of one image, (3, H, W) uint8."""
+    data = image.contiguous().numpy().data
+    return hashlib.blake2b(data, digest_size=DIGEST).digest()
+
+
+def as_digests(content: bytes | bytearray) -> np.ndarray:
+    """Digests one after the other, as an array. NumPy compares all 16 bytes of ``S16``."""
+    return np.frombuffer(bytes(content), dtype=f"S{DIGEST}")
+
+
+def sha256(digests: np.ndarray) -> str:
+    """SHA-256 of the digests of images, in order: it stands for all their pixels."""
+    return hashlib.sha256(digests.tobytes()).hexdigest()
 
 
 def to_device(device: torch.device, tensor: Tensor) -> Tensor:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from adframe.data.decode import ImageError, attempt, decoded
-from adframe.data.lazy import LazyImages
+from adframe.data.lazy import LazyImages, as_digests, digest_of
 from adframe.data.reading import ReadAs
 from adframe.data.workers import belong_to, watched_workers
+from adframe.errors import ImageMemoryError
 from adframe.io.paths import AnyPath
 
 MAX_WORKERS = 8  # of ``workers: auto``; a guess
@@ -28,13 +29,21 @@ class LazyImageFiles(LazyImages):
         reading: how they are read.
         shape: shape of all decoded images, (N, 3, H, W).
         workers: number of processes that decode the next batches; 0 decodes in this process.
+        digests: of the decoded images, as from ``image_digests``.
     """
 
+    digests: np.ndarray
+
     def __init__(
-        self, paths: Sequence[str], reading: ReadAs, shape: Sequence[int], workers: int
+        self,
+        paths: Sequence[str],
+        reading: ReadAs,
+        shape: Sequence[int],
+        workers: int,
+        digests: np.ndarray,
     ) -> None:
         self._paths, self._reading, self._workers = paths, reading, workers
-        self.shape = torch.Size(shape)
+        self.shape, self.digests = torch.Size(shape), digests
 
     def index_select(self, dim: int, rows: Tensor) -> Tensor:
         """Decodes these images in threads.
@@ -52,7 +61,8 @@ class LazyImageFiles(LazyImages):
         """Selects some of these files, without reading them."""
         paths = [self._paths[row] for row in rows.tolist()]
         shape = [len(paths), *self.shape[1:]]
-        return LazyImageFiles(paths, self._reading, shape, self._workers)
+        digests = self.digests[rows.numpy()]
+        return LazyImageFiles(paths, self._reading, shape, self._workers, digests)
 
     def batches(self, order: Sequence[Tensor]) -> Iterator[Tensor]:
         """Yields the images of each item of ``order``; workers decode two batches ahead.
@@ -71,17 +81,17 @@ class LazyImageFiles(LazyImages):
         )
         with watched_workers(loader) as batches:
             for batch in batches:
-                if isinstance(batch, ImageError):
+                if isinstance(batch, Exception):
                     raise batch
                 yield batch
 
-    def _decode(self, paths: list[str]) -> Tensor | ImageError:
+    def _decode(self, paths: list[str]) -> Tensor | ImageError | ImageMemoryError:
         """Decodes a batch in a worker. Returns errors, because a raised one prints a traceback."""
         pixels = torch.empty(len(paths), *self.shape[1:], dtype=torch.uint8)
         try:
             for row, path in zip(pixels, paths, strict=True):
                 row.copy_(self._same(path, attempt(path, self._reading)))
-        except ImageError as error:
+        except (ImageError, ImageMemoryError) as error:
             return error
         return pixels
 
@@ -108,17 +118,16 @@ def on_demand(
     Raises:
         ImageError, UserError: as for ``read_images``.
     """
-    digest, shape, kept = hashlib.sha256(), torch.Size(), list[int]()
+    digests, shape, kept = bytearray(), torch.Size(), list[int]()
     for index, image in decoded(paths, reading, skip_unreadable):
-        digest.update(image.contiguous().numpy().data)
+        digests += digest_of(image)
         kept.append(index)
         shape = image.shape
     if workers is None:
         workers = min(MAX_WORKERS, _cores())
     names = [str(paths[row]) for row in kept]
-    files = LazyImageFiles(names, reading, [len(kept), *shape], workers)
-    files.sha256 = digest.hexdigest()
-    return files, kept
+    whole = [len(kept), *shape]
+    return LazyImageFiles(names, reading, whole, workers, as_digests(digests)), kept
 
 
 def _cores() -> int:

@@ -14,6 +14,7 @@ from adframe.config.schema import resolve
 from adframe.config.specs import ComponentSpec
 from adframe.engine import returned, returned_images
 from adframe.engine.returned import expect, requested
+from adframe.engine.set_names import set_names
 from adframe.engine.symmetries import confused_shifts
 from adframe.errors import ConfigError, KeyPath, Problem
 from adframe.interfaces import (
@@ -102,6 +103,8 @@ def construct(config: RunConfig) -> Assembly:
     exposed = config.exposure
     dataset = build(config.dataset, "dataset")
     outliers = [build(spec, "outliers", i) for i, spec in enumerate(config.outliers)]
+    with _collecting(problems):
+        set_names(config, outliers)
     exposure = build(exposed.dataset, "exposure", "dataset") if exposed else None
     backbone = build(config.backbone, "backbone")
     shifts = [build(spec, "shifts", i) for i, spec in enumerate(config.shifts)]

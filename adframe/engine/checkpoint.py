@@ -24,7 +24,7 @@ from adframe.io.atomic import read_json, write_json
 from adframe.io.read import sha256_of
 from adframe.io.tensors import read_facts, read_tensors, write_tensors
 
-FORMAT = 3
+FORMAT = 4
 Optimizers = dict[str, torch.optim.Optimizer]
 
 

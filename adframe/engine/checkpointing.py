@@ -1,4 +1,4 @@
-"""Checkpoints during training: at intervals and on a signal, only of finite weights."""
+"""Checkpoints during training, at intervals and on a signal: only if all is finite."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from adframe.engine.monitor import (
     INTERVAL,
     MetricAccumulator,
     NonFiniteError,
-    check_collapse,
-    check_weights,
+    check_finite,
+    collapse_note,
 )
 from adframe.engine.state import Run
 from adframe.errors import ProcessLost, Stopped, TrainingError
@@ -76,18 +76,24 @@ class CheckpointManager:
             run.epoch, self.metrics.sums = run.epoch - 1, sums
             self.save()
             raise
-        note = check_collapse(run.assembly.method, run.data.train.pixels, run.epoch, run.step)
+        note = collapse_note(self._check(), run.epoch)
         if note is not None and not self._collapsed:
             logger.warning(note)
         self._collapsed = note is not None
         last = run.epoch == run.config.train.epochs
         if last or (self.epochs and run.epoch % self.epochs == 0):
-            self.save()
+            self._write()
 
     def save(self) -> None:
-        """Check that metrics and weights are finite; write a checkpoint if there is a folder."""
+        """Check that metrics, weights and features are finite; then write a checkpoint."""
         self.metrics.flush()
-        check_weights(self.run.assembly.method, self.run.step)
+        self._check()
+        self._write()
+
+    def _check(self) -> float:
+        return check_finite(self.run.assembly.method, self.run.data.train.pixels, self.run.step)
+
+    def _write(self) -> None:
         checkpoint.save_state(self.run, self.metrics.sums, self.optimizers)
         self.saved, self._last = self.run.step, time.monotonic()
 
@@ -97,7 +103,7 @@ def checkpointing(run: Run, optimizers: checkpoint.Optimizers) -> Iterator[Check
     """Context manager around training: a signal stops it after a step; errors give the checkpoint.
 
     Raises:
-        TrainingError: a loss or a weight is not finite.
+        TrainingError: a loss, a weight or a feature is not finite.
         ProcessLost: a process that decodes images has ended; raised after a checkpoint.
         Stopped: a signal stopped the run, after a checkpoint.
     """

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple
 
 import torch
 
 from adframe.config.model import RunConfig
+from adframe.data.lazy import image_digests, sha256
 from adframe.engine import returned_images
 from adframe.engine.build import Assembly
 from adframe.engine.crop import warn_of_crop
 from adframe.engine.leaks import warn_of_leaks
 from adframe.engine.returned import expect
-from adframe.errors import ConfigError, Problem, UserError, one_line, problem_at
+from adframe.engine.set_names import own_title, set_names
+from adframe.errors import ConfigError, Problem, UserError, problem_at
 from adframe.interfaces import Images, Splits
 
 SAMPLE = 32  # training images whose range of levels is looked at
@@ -21,12 +24,24 @@ FEW_LEVELS = 17  # 12-bit grey read as 16-bit uses levels 0 to 16
 logger = logging.getLogger("adframe")
 
 
-def load(config: RunConfig, assembly: Assembly) -> tuple[Splits, dict[str, Images], Images | None]:
-    """Read every data set that a config names; all images have one size.
+class Loaded(NamedTuple):
+    """The images of a run.
 
-    Returns:
-        The training and test images of the data set; the test images by name, ``inliers`` first,
-        then each set of outliers; and the known outliers that the config names under ``exposure``.
+    Attributes:
+        splits: training and test images of the data set.
+        test_sets: the test images by name, ``inliers`` first, then each set of outliers.
+        exposed: the known outliers that the config names under ``exposure``.
+        sha256: SHA-256 of each set of images that is trained on.
+    """
+
+    splits: Splits
+    test_sets: dict[str, Images]
+    exposed: Images | None
+    sha256: list[str]
+
+
+def load(config: RunConfig, assembly: Assembly) -> Loaded:
+    """Read every data set that a config names; all images have one size.
 
     Raises:
         ConfigError: a data set refuses, or its images have another size; not yet located.
@@ -39,17 +54,12 @@ def load(config: RunConfig, assembly: Assembly) -> tuple[Splits, dict[str, Image
         raise UserError(f"{len(splits.train)} training image(s); at least 2 are needed")
     _check_range(splits.train)
     warn_of_crop(splits, assembly.dataset.fit)
-    title, outliers = config.dataset.entry.name, dict[str, Images]()
-    title = "outliers" if title == "inliers" else title  # which names the set of test inliers
-    names = [config.dataset.entry.name, *(spec.entry.name for spec in config.outliers)]
-    for index, dataset in enumerate(assembly.outliers):
+    outliers = dict[str, Images]()
+    names = set_names(config, assembly.outliers)
+    for index, (name, dataset) in enumerate(zip(names, assembly.outliers, strict=True)):
         with problem_at(("outliers", index), UserError, ValueError):
             images = dataset.outliers(config.seed)
             expect(dataset, returned_images.images(images, "outliers"))
-        name = config.outliers[index].entry.name
-        if names.count(name) > 1:
-            name = one_line(dataset.set_name) or name
-        name = name if name not in (*outliers, title, "inliers") else f"{name}_{index}"
         outliers[name] = _same_size(images, splits.test, "outliers", index)
     exposed = None
     if assembly.exposure is not None:
@@ -57,9 +67,13 @@ def load(config: RunConfig, assembly: Assembly) -> tuple[Splits, dict[str, Image
             exposed = assembly.exposure.exposed(config.seed)
             expect(assembly.exposure, returned_images.images(exposed, "exposed"))
         exposed = _same_size(exposed, splits.train, "exposure", "dataset")
-    test_sets = make_test_sets(title, splits.test, outliers, assembly.dataset.set_per_class)
-    warn_of_leaks(splits.train, exposed, test_sets)
-    return splits, test_sets, exposed
+    per_class = assembly.dataset.set_per_class
+    test_sets = make_test_sets(own_title(config), splits.test, outliers, per_class)
+    trained = {"training images": image_digests(splits.train.pixels)}
+    if exposed is not None:
+        trained["known outliers of exposure"] = image_digests(exposed.pixels)
+    warn_of_leaks(trained, test_sets)
+    return Loaded(splits, test_sets, exposed, [sha256(each) for each in trained.values()])
 
 
 def _check_range(train: Images) -> None:

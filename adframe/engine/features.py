@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 import torch
@@ -73,11 +73,28 @@ def _views(
 
     ``keys`` may be None if the spec has no random transform.
     """
-    if spec.pre_shift is not None and keys is not None:
-        images = spec.pre_shift(images, keys.fold_in(0))
-    for shifted in every_variant(images, shifts) if spec.apply_shifts else [images]:
-        if spec.transform is not None and keys is not None:
-            view = spec.transform(shifted, RandomKeys(keys.values))
+    shifts = shifts if spec.apply_shifts else []
+    if keys is None:
+        views: Iterable[Tensor] = every_variant(images, shifts)
+    else:
+        views = _drawn(images, spec, shifts, keys)
+    for view in views:
+        yield to_float(view).contiguous(memory_format=torch.channels_last)
+
+
+def _drawn(
+    images: Tensor, spec: ViewSpec, shifts: Sequence[Shift], keys: RandomKeys
+) -> Iterator[Tensor]:
+    """Yields views with random transforms: those before the shift, the shift, those after it."""
+    own = [keys.fold_in(variant) for variant in range(1, count_variants(shifts))]
+    each = [keys, *(own if spec.independent else [keys] * len(own))]
+    before: Tensor | list[Tensor] = images
+    if spec.pre_shift is not None and spec.independent:
+        before = [spec.pre_shift(images, variant.fold_in(0)) for variant in each]
+    elif spec.pre_shift is not None:
+        before = spec.pre_shift(images, keys.fold_in(0))
+    for shifted, variant in zip(every_variant(before, shifts), each, strict=True):
+        if spec.transform is not None:
+            yield spec.transform(shifted, RandomKeys(variant.values))
         else:
-            view = to_float(shifted)
-        yield view.contiguous(memory_format=torch.channels_last)
+            yield shifted

@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping
 
+import numpy as np
 from torch import Tensor
 
+from adframe.data.lazy import ImageSubset, image_digests
 from adframe.interfaces import Images
 
 logger = logging.getLogger("adframe")
 
 
-def warn_of_leaks(train: Images, exposed: Images | None, test_sets: Mapping[str, Images]) -> None:
+def warn_of_leaks(trained: Mapping[str, np.ndarray], test_sets: Mapping[str, Images]) -> None:
     """Log one warning for each test set with images that are also trained on, pixel for pixel.
 
-    Sets that are decoded on demand are not compared, since each image would be read once more.
+    Memory does not grow with the size of the images: their digests are compared, 16 bytes each.
+    Test images that a plugin reads on demand are compared only if their digests are known, since
+    each of them would be read once more.
+
+    Args:
+        trained: digests of the images that are trained on, by what those are.
+        test_sets: the test images by name.
     """
-    known = {"training images": set(_digests(train))}
-    if exposed is not None:
-        known["known outliers of exposure"] = set(_digests(exposed))
     for name, images in test_sets.items():
-        found = _digests(images)
-        for what, digests in known.items():
-            rows = [row for row, digest in enumerate(found) if digest in digests]
-            if rows:
+        pixels = images.pixels
+        if not isinstance(pixels, Tensor | ImageSubset) and pixels.digests is None:
+            continue
+        found = image_digests(pixels)
+        for what, digests in trained.items():
+            rows = np.isin(found, digests).nonzero()[0]
+            if len(rows):
                 logger.warning(
                     "%d of %d test images of %s are also %s, such as %s",
                     len(rows), len(found), name, what, images.names[rows[0]],
                 )  # fmt: skip
-
-
-def _digests(images: Images) -> list[bytes]:
-    """Digest of the pixels of each image, in order; none if they are not in memory."""
-    if not isinstance(images.pixels, Tensor):
-        return []
-    return [
-        hashlib.blake2b(one.contiguous().numpy().data, digest_size=16).digest()
-        for one in images.pixels
-    ]

@@ -75,7 +75,7 @@ def model_facts(folder: Path) -> Model:
     Raises:
         UserError: the folder holds no finished run, or its model is damaged.
     """
-    if not os.path.isfile(folder / "config.yaml"):
+    if not os.path.lexists(folder / "config.yaml"):
         raise UserError(f"{folder}: not a run folder: it has no config.yaml")
     check_folder(folder)
     path = folder / "model.safetensors"

@@ -99,16 +99,24 @@ def feature_variance(method: Method, pixels: Pixels) -> float:
     return float((features - features.mean(0)).square().sum(1).mean())
 
 
-def check_collapse(method: Method, pixels: Pixels, epoch: int, step: int = 0) -> str | None:
-    """Warning text if all images have the same features (collapse), else None.
+def check_finite(method: Method, pixels: Pixels, step: int) -> float:
+    """Raise an error unless all weights, and the features of a sample of images, are finite.
+
+    Returns:
+        their ``feature_variance``.
 
     Raises:
-        NonFiniteError: a feature is not finite.
+        NonFiniteError: a weight or a feature is not finite.
     """
+    check_weights(method, step)
     variance = feature_variance(method, pixels)
     if not math.isfinite(variance):
-        check_weights(method, step)
         raise NonFiniteError(step, "a feature of the training images is not finite")
+    return variance
+
+
+def collapse_note(variance: float, epoch: int) -> str | None:
+    """Warning text if all images have the same features (collapse), else None."""
     if variance >= COLLAPSED:
         return None
     return (

@@ -181,6 +181,8 @@ def view_spec(made: Any) -> str:
     for transform in (made.transform, made.pre_shift):
         if transform is not None and not callable(transform):
             return f"view_spec requests a transform that is {shown(transform)}"
+    if not isinstance(made.independent, bool):
+        return f"view_spec sets independent to {shown(made.independent)}, not true or false"
     return ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from adframe.io.atomic import is_temporary, write
 from adframe.io.locks import LOCK
 from adframe.io.read import read_text
 
+_SUFFIXES = {".csv", ".json", ".jsonl", ".safetensors", ".yaml"}  # of the files of a run
+
 
 def check_folder(path: Path) -> None:
     """Raise an error if a run folder holds anything but files and folders.
@@ -23,21 +26,26 @@ def check_folder(path: Path) -> None:
     would be waited for.
 
     Raises:
-        UserError: it holds a link, a pipe or a device; or it cannot be read.
+        UserError: it holds a link, a pipe or a device, or a folder with the name of a file; or it
+            cannot be read.
     """
     try:
         with os.scandir(path) as entries:
-            odd = [e.name for e in entries if not _is_plain(e)]
+            odd = {entry.name: what for entry in entries if (what := _odd(entry))}
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from error
     if odd:
-        raise UserError(
-            f"{path / min(odd)}: is a link, a pipe or a device; a run folder holds only files"
-        )
+        raise UserError(f"{path / min(odd)}: is {odd[min(odd)]}; a run folder has only files there")
 
 
-def _is_plain(entry: os.DirEntry[str]) -> bool:
-    return entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
+def _odd(entry: os.DirEntry[str]) -> str:
+    """What an entry of a run folder is that should not be there; empty for others."""
+    if entry.is_file(follow_symlinks=False):
+        return ""
+    if entry.is_dir(follow_symlinks=False):
+        return "a folder" if os.path.splitext(entry.name)[1] in _SUFFIXES else ""
+    mode = entry.stat(follow_symlinks=False).st_mode
+    return "a link" if stat.S_ISLNK(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device"
 
 
 def check_config(path: Path, config: RunConfig, resume: bool, extend: bool = False) -> int | None:

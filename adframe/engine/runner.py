@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from adframe.config.model import RunConfig, load_config
-from adframe.data.lazy import sha256
 from adframe.engine import checkpoint, datasets, model_file
 from adframe.engine.build import construct, locating, set_up
 from adframe.engine.environment import environment
@@ -25,6 +24,7 @@ from adframe.errors import ConfigError, Problem, UserError
 from adframe.interfaces import Report
 from adframe.io import atomic
 from adframe.io.locks import FolderLock, lock_folder
+from adframe.io.paths import as_path
 from adframe.registry.registry import reason
 
 
@@ -49,7 +49,7 @@ def run(
         TrainingError: a loss or a weight is not finite.
         Stopped: Ctrl-C or SIGTERM stopped a run that has a folder; the run was saved.
     """
-    with lock_folder(None if out is None else Path(out)) as lock:
+    with lock_folder(None if out is None else as_path(out)) as lock:
         return run_locked(config, lock, resume, verbose, extend)
 
 
@@ -91,28 +91,22 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False, extend: b
         device = _device(config)
         assembly = construct(config)
         with torch.random.fork_rng(devices=[]):  # weights do not depend on what data sets draw
-            splits, test_sets, exposed = datasets.load(config, assembly)
+            data = datasets.load(config, assembly)
+        splits = data.splits
         set_up(config, assembly, len(splits.classes))
     check_first_use(assembly, splits.train)
     assembly.method.to(device).to(memory_format=torch.channels_last)
-    current = Run(config, out, splits, test_sets, assembly, device, exposed)
+    current = Run(config, out, splits, data.test_sets, assembly, device, data.exposed)
+    current.fingerprint = checkpoint.fingerprint(config, *data.sha256)
     if out is not None:
         extended = check_config(out, config, resume, extend)
-        digests = trained_on(current)
-        current.fingerprint = checkpoint.fingerprint(config, *digests)
         if extended is not None:
             current.extends = checkpoint.fingerprint(config, epochs=extended)["config"]
         checkpoint.check_state(out, current)
         write_config(out, config)
-        facts = {"train_images": len(splits.train), "train_sha256": digests[0]}
+        facts = {"train_images": len(splits.train), "train_sha256": data.sha256[0]}
         atomic.write_json(out / "environment.json", {**environment(config, device), **facts})
     return current
-
-
-def trained_on(run: Run) -> list[str]:
-    """SHA-256 of each set of images that a run trains on."""
-    sets = [images for images in (run.data.train, run.exposed) if images is not None]
-    return [sha256(images.pixels) for images in sets]
 
 
 def _device(config: RunConfig) -> torch.device:
@@ -165,7 +159,6 @@ def load_run(folder: Path, verbose: bool = False, **options: Any) -> tuple[Run, 
     current = prepare(config, None)
     current.verbose = verbose
     current.epoch = model[1]["epochs"]
-    current.fingerprint = checkpoint.fingerprint(config, *trained_on(current))
     if model[1]["images"] != current.fingerprint["images"]:
         raise UserError(f"{folder}: the training images have changed; train again")
     model_file.restore_model(folder / "model.safetensors", model, config, current.assembly)

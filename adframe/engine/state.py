@@ -17,7 +17,7 @@ class Run(interfaces.Run):
     """A run.
 
     Attributes:
-        fingerprint: SHA-256 of config and training images, if the run has a folder.
+        fingerprint: SHA-256 of the config and of the digests of the training images.
         extends: fingerprint of the config with fewer epochs, if this run trains on from there.
         stop: handles the signals that stop the run.
         lock: the lock on the run folder.

@@ -116,7 +116,8 @@ def _batches(run: Run, epoch: int) -> Iterator[Batch]:
     seed, exposed, settings = run.config.seed, run.exposed, run.config.exposure
     order = _order(len(run.data.train), seed_of(seed, "order", epoch))
     left = range(run.step - epoch * run.batches_per_epoch, run.batches_per_epoch)
-    spans = [(index * run.batch_size, (index + 1) * run.batch_size) for index in left]
+    starts = [index * run.batch_size for index in left]
+    spans = [(start, min(start + run.batch_size, len(order))) for start in starts]
     rows = [order[start:end] for start, end in spans]
     batches = _load(run, run.data.train, rows, seed_of(seed, "epoch", epoch))
     if exposed is None or settings is None or not settings.ratio:

@@ -66,7 +66,7 @@ class Dataset(ABC):
 
     Attributes:
         set_name: name of its images as a set of outliers if a run has several sets of this
-            component, such as the name of its folder.
+            component, such as the name of its folder; the config's ``set_name`` comes before it.
         depth: number of bits that the grey values of its files use, if those are more than 8;
             ``score`` reads files likewise. None is 16.
         fit: how its files are brought to one size, as for ``read_images``; ``score`` reads files

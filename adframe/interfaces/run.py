@@ -60,8 +60,9 @@ class Run:
 
     @property
     def batches_per_epoch(self) -> int:
-        """Number of complete batches in an epoch; other images are left over in each epoch."""
-        return len(self.data.train) // self.batch_size
+        """Number of batches in an epoch; the last one may be smaller (``train.drop_last``)."""
+        whole, rest = divmod(len(self.data.train), self.batch_size)
+        return whole + (rest > 1 and not self.config.train.drop_last)
 
     @property
     def total_steps(self) -> int:

@@ -25,7 +25,9 @@ class ViewSpec:
         transform: augmentation of each view; None for the image as it is.
         apply_shifts: whether each view is also requested under each shift.
         outputs: names of the outputs of ``Method.embed``.
-        pre_shift: augmentation before the shift; all shifts of a view share it.
+        pre_shift: augmentation before the shift.
+        independent: whether each shift of a view gets its own random numbers, for ``transform`` and
+            ``pre_shift``. By default the shifts of a view share them.
     """
 
     views: int = 1
@@ -33,6 +35,7 @@ class ViewSpec:
     apply_shifts: bool = False
     outputs: tuple[str, ...] = ("features",)
     pre_shift: Transform | None = None
+    independent: bool = False
 
 
 class _Constructed(ABCMeta):

@@ -213,6 +213,14 @@ def count_variants(shifts: Sequence[Shift]) -> int:
     return 1 + sum(shift.variants for shift in shifts)
 
 
-def every_variant(images: Tensor, shifts: Sequence[Shift]) -> list[Tensor]:
-    """Lists the unshifted images, then each variant of each shift, numbered as ``Views.shift``."""
-    return [images, *(shift(images, v + 1) for shift in shifts for v in range(shift.variants))]
+def every_variant(images: Tensor | Sequence[Tensor], shifts: Sequence[Shift]) -> list[Tensor]:
+    """Lists the unshifted images, then each variant of each shift, numbered as ``Views.shift``.
+
+    Args:
+        images: (N, 3, H, W), or one such tensor for each variant, the unshifted one first.
+        shifts: the shifts of the run.
+    """
+    variants = [(shift, v + 1) for shift in shifts for v in range(shift.variants)]
+    given = [images] * (1 + len(variants)) if isinstance(images, Tensor) else images
+    shifted = (shift(x, v) for x, (shift, v) in zip(given[1:], variants, strict=True))
+    return [given[0], *shifted]

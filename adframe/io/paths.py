@@ -24,9 +24,19 @@ def each(paths: One | Iterable[One]) -> Iterator[One]:
     elif isinstance(paths, bytes) or not isinstance(paths, Iterable):
         raise UserError(f"expected a path or several, not {type(paths).__name__}")
     for path in paths:
-        if not isinstance(path, str | os.PathLike):
-            raise UserError(f"expected a path, not {type(path).__name__}")
+        as_path(path)
         yield path
+
+
+def as_path(path: AnyPath) -> Path:
+    """One path.
+
+    Raises:
+        UserError: it is something else.
+    """
+    if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes):
+        raise UserError(f"expected a path, not {type(path).__name__}")
+    return Path(path)
 
 
 def as_list(paths: One | Iterable[One]) -> list[One]:

@@ -106,7 +106,9 @@ def _text(descriptor: int) -> TextIO:
 
 
 def _refused(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}")
+    link = f" is a link to {os.path.realpath(path)}, which" if os.path.islink(path) else ""
+    why = getattr(error, "strerror", None) or error
+    return UserError(f"{path}:{link} cannot be written: {why}")
 
 
 def _standard_output() -> Output:

@@ -64,7 +64,7 @@ def read_facts(path: Path) -> dict[str, Any]:
     try:
         with _checked(path), safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {})["adframe"])["facts"]
-    except (SafetensorError, OSError, ValueError, LookupError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
         raise UserError(f"{path}: damaged, or not written by adframe: {error}") from error
     if not isinstance(facts, dict):
         raise UserError(f"{path}: not written by adframe, or by another version")

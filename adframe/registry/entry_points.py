@@ -10,7 +10,7 @@ import importlib.metadata
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,7 @@ def entry_points(group: str) -> list[Point]:
     found: dict[tuple[str, str], Point] = {}
     seen: set[str] = set()
     for dist in importlib.metadata.distributions():
-        known = re.sub(r"[-_.]+", "-", _text(dist, "name")).lower()
+        known = re.sub(r"[-_.]+", "-", _name(dist)).lower()
         if known and known in seen:  # another copy, later on the path, that nothing imports
             continue
         seen.add(known)
@@ -67,6 +67,14 @@ def entry_points(group: str) -> list[Point]:
             made = Point(point.name, point.value, owner, version, group, damaged)
             found.setdefault((point.name, owner), made)
     return [found[key] for key in sorted(found)]
+
+
+def _name(dist: Any) -> str:
+    """The name of a distribution; ``dist.name`` parses the whole README in its metadata."""
+    with suppress(Exception):
+        head = (dist.read_text("METADATA") or dist.read_text("PKG-INFO")).partition("\n\n")[0]
+        return str(re.search(r"^Name:[ \t]*(\S+)[ \t]*$", head, re.MULTILINE)[1])  # type: ignore[index]
+    return _text(dist, "name")
 
 
 def _text(dist: Any, name: str) -> str:

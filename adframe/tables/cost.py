@@ -41,9 +41,10 @@ class Costs:
 
 
 def seen_images(config: RunConfig, images: int) -> int:
-    """Training images of a run, over all epochs; whole batches only."""
-    batch = min(config.train.batch_size, images)
-    return config.train.epochs * (images // batch) * batch
+    """Training images of a run, over all epochs, without those of omitted batches."""
+    rest = images % min(config.train.batch_size, images)
+    kept = rest > 1 and not config.train.drop_last
+    return config.train.epochs * (images if kept else images - rest)
 
 
 def per_image(config: RunConfig, size: int) -> float | None:

@@ -70,7 +70,9 @@ def execute(grid: Grid, report: Callable[[str], None]) -> tuple[dict[str, Any], 
 
 def _outcome(cell: Cell) -> str:
     result = read_result(cell)
-    return f"AUROC {result.value(None) or 0:.1f} after {result.seconds or 0:.0f} s"
+    value = result.value(None)
+    auroc = "no AUROC" if value is None else f"AUROC {value:.1f}"
+    return f"{auroc} after {result.seconds or 0:.0f} s"
 
 
 def _names(held: list[tuple[int, Cell]]) -> str:

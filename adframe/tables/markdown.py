@@ -85,7 +85,7 @@ def _ours(cell: dict[str, Any]) -> str:
         return _spread(cell["mean"], cell["sd"])
     if cell["failed"]:
         return f"({cell['failed']} of {cell['runs']} failed)"
-    return f"({cell['done']} of {cell['runs']} runs)" if cell["runs"] else NONE
+    return NONE if cell["done"] == cell["runs"] else f"({cell['done']} of {cell['runs']} runs)"
 
 
 def _cell(cell: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ class Result:
     """Result of a cell, with its status: ``done``, ``failed``, ``half-finished`` or ``to do``.
 
     Attributes:
-        auroc: outlier set -> AUROC, 0..1; empty until done.
+        auroc: outlier set -> AUROC, 0..1; empty until done, and without outliers to test with.
         images: number of training images; as the table declares it until the run has started.
         reason: why it failed.
     """
@@ -41,7 +41,7 @@ def read_result(cell: Cell, reason: str = "") -> Result:
     """Result of a cell, from its folder. A damaged result counts as missing."""
     images = _json(cell, "environment.json").get("train_images", cell.images)
     found = _json(cell, "result.json")
-    if isinstance(found.get("mean_auroc"), float):  # also if it failed before
+    if _complete(found):  # also if it failed before
         return Result(
             "done",
             found.get("epochs", cell.config.train.epochs),
@@ -56,6 +56,14 @@ def read_result(cell: Cell, reason: str = "") -> Result:
         return Result("failed", epochs, images, {}, reason=reason)
     begun = (cell.folder / "config.yaml").exists()
     return Result("half-finished" if begun else "to do", epochs, images, {})
+
+
+def _complete(found: dict[str, Any]) -> bool:
+    """Whether a result is one of the main scorer; without outliers it has no AUROC."""
+    if isinstance(found.get("mean_auroc"), float):
+        return True
+    main = next(iter(found.get("scorers") or {}), None)
+    return main is not None and found.get("auroc") == {} and main not in found.get("failed", {})
 
 
 def _json(cell: Cell, name: str) -> dict[str, Any]:
@@ -73,18 +81,19 @@ class Value:
     Attributes:
         seeds: seed -> percent, for seeds with all tasks done.
         done: number of ``runs`` that are done; ``failed`` is the number that failed.
+        whole: whether every run is done and has an AUROC.
     """
 
     seeds: dict[int, float]
     done: int
     failed: int
     runs: int
+    whole: bool
 
     @property
     def mean(self) -> float | None:
-        """Percent; None until every run is done."""
-        whole = self.seeds and self.done == self.runs
-        return statistics.fmean(self.seeds.values()) if whole else None
+        """Percent; None until every run is done, or if one has no AUROC."""
+        return statistics.fmean(self.seeds.values()) if self.seeds and self.whole else None
 
     @property
     def sd(self) -> float | None:
@@ -103,8 +112,8 @@ def column_value(
         of_seed = [results[name] for name in names if name in results]
         runs += len(names)
         values = [value for result in of_seed if (value := result.value(outliers)) is not None]
-        done += len(values)
+        done += sum(result.status == "done" for result in of_seed)
         failed += sum(result.status == "failed" for result in of_seed)
         if values and len(values) == len(tasks):
             seeds[seed] = statistics.fmean(values)
-    return Value(seeds, done, failed, runs)
+    return Value(seeds, done, failed, runs, len(seeds) == len(grid.seeds))

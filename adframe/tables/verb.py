@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adframe.errors import UserError
+from adframe.errors import Stopped, UserError
 from adframe.io.paths import a_path
 from adframe.io.terminal import Screen, error_line
 from adframe.registry.loading import load_plugins
@@ -75,9 +75,9 @@ def _run(grid: Grid, as_json: bool) -> int:
     keep_freed_memory()
     try:
         facts, failures = execute(grid, Screen(sys.stderr).line)
-    except KeyboardInterrupt as stopped:  # Ctrl-C or SIGTERM
+    except Stopped as stopped:  # Ctrl-C or SIGTERM
         error_line(f"{str(stopped) or 'interrupted'}; the same command continues")
-        return getattr(stopped, "status", 130)
+        return stopped.status
     if as_json:
         print(json.dumps(facts, indent=2))
     else:

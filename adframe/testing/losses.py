@@ -114,6 +114,18 @@ def gradients_are_finite(subject: Subject) -> None:
             )
 
 
+def one_row_is_finite_or_refused(subject: Subject) -> None:
+    """A single row has a finite value and gradient, or ``forward`` raises ``ValueError``."""
+    for scene in _scenes(subject):
+        first = torch.tensor([0], device=scene.embeddings.device)
+        try:
+            value, pull = _gradient(scene, scene.embeddings[first], scene.views[first])
+        except ValueError:
+            continue
+        assert value.isfinite(), f"{scene.name}: the loss of one row is {value.item()}"
+        assert pull.isfinite().all(), f"{scene.name}: the gradient of one row is not finite"
+
+
 def works_under_autocast(subject: Subject) -> None:
     """Value and gradient are finite for bfloat16 embeddings under autocast."""
     for device in devices():

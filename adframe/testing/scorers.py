@@ -102,6 +102,21 @@ def scores_each_image_once(subject: Subject) -> None:
             assert torch.equal(features[name], value), f"the features '{name}' were changed"
 
 
+def one_training_image_is_enough_or_refused(subject: Subject) -> None:
+    """After ``fit`` on one image scores are finite, or it raises ``UserError``."""
+    scorer: Any = subject.make()
+    labelled = bool(getattr(scorer, "needs_classes", False))
+    spec, label = scorer.view_spec(), torch.tensor([0 if labelled else -1])
+    try:
+        scorer.fit({**_features(spec, 1, True, labelled, seed=0), "label": label})
+        if getattr(scorer, "needs_exposed", False):
+            scorer.expose(_features(spec, 1, False, labelled, seed=6))
+        scores = scorer.score(_features(spec, TEST, True, labelled, seed=1))
+    except UserError:
+        return
+    assert scores.isfinite().all(), "scores are not finite after fit on one training image"
+
+
 def higher_is_more_anomalous(subject: Subject) -> None:
     """Images unlike the training images get higher scores than images like them."""
     fitted = _fitted(subject)

@@ -96,7 +96,7 @@ class SimCLR(Augmentation):
                 views.lerp_(luma(views), gray[rows, None, None, None].to(views.dtype))
             return views
 
-        return torch.cat([augment(rows) for rows in _blocks(images)])
+        return torch.cat([augment(rows) for rows in blocks(images)])
 
     def _boxes(
         self, images: Tensor, keys: RandomKeys, strength: float
@@ -125,7 +125,7 @@ class SimCLR(Augmentation):
         return left / columns, top / rows, width / columns, height / rows
 
 
-def _blocks(images: Tensor) -> list[slice]:
+def blocks(images: Tensor) -> list[slice]:
     """Slices of rows to augment at a time: on a CPU few enough to stay in the cache."""
     size = images.shape[-2] * images.shape[-1]
     rows = max(1, PIXELS // size if images.is_cpu else len(images))

@@ -10,7 +10,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from adframe.interfaces import Backbone
 
-from .preprocess import Side, preprocess
+from .preprocess import HALF, Deviation, Initialisation, Mean, Preprocess, Side, initialise
 
 Width = Annotated[float, Interval(gt=0, le=8)]
 Stem = Literal["small", "large"]
@@ -19,7 +19,7 @@ Stem = Literal["small", "large"]
 class ResNet(Backbone):
     """Common part of the ResNets: four stages of residual blocks.
 
-    Images are normalised to -1..1 inside. Parameters have torchvision's names, so at width 1 with
+    Images are normalised inside. Parameters have torchvision's names, so at width 1 with
     the ``large`` stem torchvision's state dict fits.
 
     Args:
@@ -30,14 +30,29 @@ class ResNet(Backbone):
         size: Pixels per side of the input of the first convolution. Larger images are resized; each
             pixel is the mean of the pixels it covers. Half the side costs a quarter of
             the time. By default images keep their size.
+        mean: [inferred: 0.5 in CSI's code; that of CIFAR-10 in SSD's] Mean of red, green and blue,
+            which is subtracted from images in 0..1.
+        std: [inferred: 0.5 in CSI's code; that of CIFAR-10 in SSD's] Standard deviations to divide
+            by.
+        initialisation: [inferred: fan_out in DROC's and SSD's code, pytorch in CSI's] First weights
+            of convolutions: He's normal distribution, which counts outputs or inputs, or PyTorch's
+            default.
     """
 
     block: ClassVar[type[BasicBlock | Bottleneck]]
     blocks: ClassVar[tuple[int, int, int, int]]
 
-    def __init__(self, width: Width = 1.0, stem: Stem = "small", size: Side | None = None) -> None:
+    def __init__(
+        self,
+        width: Width = 1.0,
+        stem: Stem = "small",
+        size: Side | None = None,
+        mean: Mean = HALF,
+        std: Deviation = HALF,
+        initialisation: Initialisation = "fan_out",
+    ) -> None:
         super().__init__()
-        self.size = size
+        self.preprocess = Preprocess(size, mean, std)
         planes = [max(1, round(width * base)) for base in (64, 128, 256, 512)]
         self.widths = [count * self.block.expansion for count in planes]
         small = stem == "small"
@@ -53,9 +68,7 @@ class ResNet(Backbone):
         self.layer2 = self._stage(1, self.widths[0], planes[1], stride=2)
         self.layer3 = self._stage(2, self.widths[1], planes[2], stride=2)
         self.layer4 = self._stage(3, self.widths[2], planes[3], stride=2)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        initialise(self, initialisation)
 
     def _stage(self, index: int, channels_in: int, planes: int, stride: int) -> nn.Sequential:
         channels = self.widths[index]
@@ -70,7 +83,7 @@ class ResNet(Backbone):
 
     def forward(self, images: Tensor, depth: int | None = None) -> list[Tensor]:
         stages = [self.layer1, self.layer2, self.layer3, self.layer4][:depth]
-        features = self.maxpool(self.relu(self.bn1(self.conv1(preprocess(images, self.size)))))
+        features = self.maxpool(self.relu(self.bn1(self.conv1(self.preprocess(images)))))
         maps = []
         for stage in stages:
             features = stage(features)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from adframe.interfaces import Backbone
 
-from .preprocess import Side, preprocess
+from .preprocess import HALF, Deviation, Initialisation, Mean, Preprocess, Side, initialise
 from .resnet import _Shortcut as Shortcut
 
 Dropout = Annotated[float, Interval(ge=0, lt=1)]
@@ -20,7 +20,7 @@ class WideResNet(Backbone):
 
     Three stages of (depth - 4) / 6 pre-activation blocks each. The map of the last stage is the
     output of the final batch normalisation and ReLU. The maps of the other stages are the sums of
-    residuals that the next stage gets. Images are normalised to -1..1 inside, as in GEOM and GOAD.
+    residuals that the next stage gets. Images are normalised inside.
 
     Args:
         depth: [published: 10 for GEOM and GOAD, 16 for GEOM's larger net, 40 in iDECODe's code]
@@ -35,6 +35,13 @@ class WideResNet(Backbone):
             and is not done here.
         size: Pixels per side of the input of the first convolution. Larger images are resized; each
             pixel is the mean of the pixels it covers. By default images keep their size.
+        mean: [inferred: 0.5 in GEOM's and GOAD's code; that of CIFAR-10 in iDECODe's] Mean of red,
+            green and blue, which is subtracted from images in 0..1.
+        std: [inferred: 0.5 in GEOM's and GOAD's code; that of CIFAR-10 in iDECODe's] Standard
+            deviations to divide by.
+        initialisation: [inferred: fan_in in GEOM's code, fan_out in GOAD's and iDECODe's] First
+            weights of convolutions: He's normal distribution, which counts outputs or inputs, or
+            PyTorch's default.
     """
 
     def __init__(
@@ -44,9 +51,12 @@ class WideResNet(Backbone):
         dropout: Dropout = 0.0,
         official_code: bool = False,
         size: Side | None = None,
+        mean: Mean = HALF,
+        std: Deviation = HALF,
+        initialisation: Initialisation = "fan_out",
     ) -> None:
         super().__init__()
-        self.size = size
+        self.preprocess = Preprocess(size, mean, std)
         if (depth - 4) % 6:
             raise ValueError(f"depth must be 6 n + 4, such as 10, 16, 28 or 40, not {depth}")
         self.widths = [max(1, round(widen_factor * base)) for base in (16, 32, 64)]
@@ -62,12 +72,10 @@ class WideResNet(Backbone):
             channels_in = channels
         self.stages = nn.ModuleList(stages)
         self.norm = _norm_relu(channels_in)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        initialise(self, initialisation)
 
     def forward(self, images: Tensor, depth: int | None = None) -> list[Tensor]:
-        features, maps = self.conv1(preprocess(images, self.size)), []
+        features, maps = self.conv1(self.preprocess(images)), []
         for stage in list(self.stages)[:depth]:
             features = stage(features)
             maps.append(features)

@@ -1,1 +1,1 @@
-"""CSI (Tack et al., NeurIPS 2020): its anomaly score."""
+"""CSI (Tack et al., NeurIPS 2020): the augmentation of its code and its anomaly score."""

@@ -5,4 +5,5 @@ from adframe import Add, hookimpl
 
 @hookimpl
 def adframe_register(add: Add) -> None:
+    add("augmentation", "csi", ".augmentation:CSIAugmentation")
     add("scorer", "csi", ".scorer:CSI")

@@ -25,8 +25,9 @@ class CSI(Scorer):
     Args:
         augmentation: Augmentation of the test-time views, after the shift; none by default.
         views: [published: 10] Number of test-time views.
-        pre_shift: Augmentation before the shift, the same for all shifts of a view; CSI's code has
-            a flip.
+        pre_shift: Augmentation before the shift; CSI's code has a flip, but none without shifts.
+        independent: [inferred: CSI's code has it true] Whether each shift of a view gets its own
+            random numbers, such as its own crop. By default the shifts of a view share them.
         form: [published: both] ``con`` uses the nearest training image, ``cls`` the shift
             classifier, ``both`` their sum.
         length: [published: true] Whether the norm of f_k(x) counts, or its direction only. A large
@@ -38,12 +39,14 @@ class CSI(Scorer):
         augmentation: Augmentation | None = None,
         views: ViewCount = 10,
         pre_shift: Augmentation | None = None,
+        independent: bool = False,
         form: Literal["both", "con", "cls"] = "both",
         length: bool = True,
     ) -> None:
         self.augmentation = augmentation
         self.views = views if augmentation is not None or pre_shift is not None else 1
         self.pre_shift = pre_shift
+        self.independent = independent
         self.form = form
         self.length = length
 
@@ -56,6 +59,7 @@ class CSI(Scorer):
                 self.form, ("projection", "shift_logits")
             ),
             pre_shift=self.pre_shift,
+            independent=self.independent,
         )
 
     def fit(self, features: Features) -> None:

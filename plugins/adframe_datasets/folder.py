@@ -13,7 +13,7 @@ from annotated_types import Interval
 from adframe import UserError, find_images
 from adframe.interfaces import Fit, Images, Splits
 
-from .classes import Listing, Size, seeded_order
+from .classes import Listing, Names, Size, seeded_order
 from .files import ClassedFiles, DecodeOptions, FileOptions
 from .mask_folder import MaskFolder
 
@@ -110,7 +110,7 @@ class ImageFolder(HeldOut):
         self.skip_unreadable = skip_unreadable
 
     def files(self) -> dict[str, list[Path]]:
-        return class_folders(self.root)
+        return class_folders(self.root, self.without)
 
     def whole(self) -> Listing:
         return self.listed(any_folder(self.test_root or self.root))
@@ -120,7 +120,7 @@ class ImageFolder(HeldOut):
             return super().listing(train, seed)
         if train:
             return self.listed(self.files())
-        files = class_folders(self.test_root)
+        files = class_folders(self.test_root, self.without)
         classes = [folder.name for folder in _folders(self.root)]
         for name in set(self.inliers(classes, list(files))) - set(files):
             raise UserError(f"{self.test_root}: no folder of the normal class '{name}'")
@@ -142,18 +142,25 @@ class ImageFolder(HeldOut):
         return splits
 
 
-def class_folders(root: Path) -> dict[str, list[Path]]:
+def class_folders(root: Path, without: Names = None) -> dict[str, list[Path]]:
     """The images in each class folder of ``root``; images outside of them are not read.
+
+    Args:
+        root: the folder.
+        without: class or classes that are excluded, and may have no images.
 
     Raises:
         UserError: ``root`` does not exist or has no class folder, or a class folder has no images.
     """
+    left_out = [without] if isinstance(without, str) else without or ()
     folders = _folders(root)
     found = _by_class(root)
     if loose := found.pop("", []):
         logger.warning("passed over: %d images in no class folder (%s, ...)", len(loose), loose[0])
     for folder in folders:
-        if folder.name not in found:
+        if folder.name in left_out:
+            found.setdefault(folder.name, [])
+        elif folder.name not in found:
             raise UserError(f"{folder}: no images in this class folder")
     return found
 

@@ -55,7 +55,7 @@ class ImageNet30(Unpacked):
         folder = self.root / ("one_class_train" if train else "one_class_test")
         if not folder.is_dir():
             raise self.unlike(f"{folder.name}/<class>/<image>")
-        files = class_folders(folder)
+        files = class_folders(folder, self.without)
         if len(files) != self.classes:
             raise self.unlike(f"{self.classes} classes in {folder.name}, not {len(files)}")
         return files
@@ -152,7 +152,8 @@ class Caltech256(HeldOut):
                     "download: true to fetch it"
                 )
             fetched("Caltech256", self.title, self.root, download=True)
-        files = class_folders((found or places)[0])  # some classes hold an extra folder of copies
+        files = class_folders((found or places)[0], self.without)
+        # Some classes hold an extra folder of copies.
         return {name: [p for p in paths if p.parent.name == name] for name, paths in files.items()}
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Annotated
+from collections.abc import Sequence
 
-from annotated_types import Interval
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from adframe.interfaces import LayerWidth, Loss, LossDims, Views
-
-Depth = Annotated[int, Interval(ge=0, le=64)]
 
 
 class ShiftClassification(Loss):
@@ -22,26 +18,38 @@ class ShiftClassification(Loss):
     outliers are excluded, since they have no shift. Scorers can use ``shift_logits``.
 
     Args:
-        depth: [published: 0] Number of hidden layers before the linear layer, each with batch
-            normalisation and ReLU; DROC has 8.
-        hidden: [published: 512] Width of the hidden layers.
+        hidden: [published: none] Widths of hidden layers before the classifier, each with batch
+            normalisation and ReLU.
+        bias: [inferred: pytorch-cutpaste has it true, DROC's code false] Whether hidden layers have
+            biases in addition to those of batch normalisation.
+        linear: [inferred: DROC's code has 512] Width of one more layer between the hidden layers
+            and the classifier, without normalisation and ReLU; none by default.
     """
 
     reads = "features"
     outputs = ("shift_logits",)
     separates_shifts = True
 
-    def __init__(self, depth: Depth = 0, hidden: LayerWidth = 512) -> None:
+    def __init__(
+        self,
+        hidden: Sequence[LayerWidth] = (),
+        bias: bool = False,
+        linear: LayerWidth | None = None,
+    ) -> None:
         super().__init__()
-        self.depth = depth
-        self.hidden = hidden
+        self.hidden = list(hidden)
+        self.bias = bias
+        self.linear = linear
 
     def setup(self, dims: LossDims) -> None:
-        widths = [dims.embedding, *[self.hidden] * self.depth]
-        layers: list[nn.Module] = []
-        for before, after in pairwise(widths):
-            layers += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.ReLU()]
-        self.classifier = nn.Sequential(*layers, nn.Linear(widths[-1], dims.shifts))
+        width, layers = dims.embedding, list[nn.Module]()
+        for after in self.hidden:
+            layers += [nn.Linear(width, after, bias=self.bias), nn.BatchNorm1d(after), nn.ReLU()]
+            width = after
+        if self.linear is not None:
+            layers.append(nn.Linear(width, self.linear))
+            width = self.linear
+        self.classifier = nn.Sequential(*layers, nn.Linear(width, dims.shifts))
 
     def forward(self, embeddings: Tensor, views: Views) -> Tensor:
         losses = F.cross_entropy(self.classifier(embeddings), views.shift, reduction="none")

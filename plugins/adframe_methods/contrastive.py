@@ -47,10 +47,14 @@ class Contrastive(Method):
         hidden: [inferred: CSI's code] Width of the hidden layers of the projection head; the width
             of the last stage by default.
         depth: [inferred: CSI's code] Number of hidden layers of the projection head. From 2 on,
-            each has batch normalisation, as in DROC.
+            each has batch normalisation and no bias, as in DROC.
+        projection_bias: [inferred: CSI's code has it true, DROC's false] Whether the last layer of
+            the projection head has a bias.
         views: [published: 2] Number of augmented views of each image.
         pre_shift: Augmentation before the shift, in addition to that of the schedule after the
             shift. For example a flip: after a rotation it would change the class of the rotation.
+        independent: [inferred: DROC's code has it true for rotations] Whether each shift of a view
+            gets its own draw of ``pre_shift``. By default the shifts of a view share one.
         divisor: [inferred: CSI's code, where only the last stage has a loss] What the sum is
             divided by. ``trained``: the stages that have a term at that time. ``network``: the
             stages of the backbone, trained or not, as Eq. 9 is printed (1/4). Then a stage trains
@@ -67,6 +71,8 @@ class Contrastive(Method):
         views: ViewCount = 2,
         pre_shift: Augmentation | None = None,
         divisor: Literal["trained", "network"] = "trained",
+        independent: bool = False,
+        projection_bias: bool = True,
     ) -> None:
         super().__init__()
         self.projection = projection
@@ -75,6 +81,8 @@ class Contrastive(Method):
         self.views = views
         self.pre_shift = pre_shift
         self.divisor = divisor
+        self.independent = independent
+        self.projection_bias = projection_bias
 
     def setup(self, parts: MethodParts) -> None:
         self.backbone = parts.backbone
@@ -118,7 +126,8 @@ class Contrastive(Method):
             width = self.projection
             if key not in self.heads:
                 hidden = self.hidden or widths[-1]
-                self.heads[key] = ProjectionHead(widths, hidden, width, self.depth)
+                head = ProjectionHead(widths, hidden, width, self.depth, self.projection_bias)
+                self.heads[key] = head
         loss.setup(LossDims(width, self.variants, classes))
         self.terms[key] = nn.ModuleList([*self._losses(level), loss])
         self.weights.setdefault(key, []).append(weight)
@@ -158,7 +167,8 @@ class Contrastive(Method):
         """
         rows: list[Tensor] = []
         for view in range(self.views):
-            rows += every_variant(self._before_shift(batch, view), self.shifts)
+            own = [self._before_shift(batch, view, v) for v in range(self._draws())]
+            rows += every_variant(own if len(own) > 1 else own[0], self.shifts)
             if batch.exposed is not None:
                 rows.append(self._before_shift(batch.exposed, view))
         keys = [batch.keys.repeat(self.variants).values]
@@ -166,11 +176,16 @@ class Contrastive(Method):
             keys.append(batch.exposed.keys.repeat(1).values)
         return torch.cat(rows), self._known(batch).repeat(self.views), RandomKeys(torch.cat(keys))
 
-    def _before_shift(self, batch: Batch, view: int) -> Tensor:
-        """Images of a view, prepared for the shifts."""
+    def _draws(self) -> int:
+        """Number of draws of ``pre_shift`` for a view of an image."""
+        return self.variants if self.independent and self.pre_shift is not None else 1
+
+    def _before_shift(self, batch: Batch, view: int, variant: int = 0) -> Tensor:
+        """Images of a view, prepared for one shift, or for all."""
         if self.pre_shift is None:
             return batch.pixels
-        return self.pre_shift(batch.pixels, batch.keys.fold_in(view))
+        keys = batch.keys.fold_in(view)
+        return self.pre_shift(batch.pixels, keys.fold_in(variant) if variant else keys)
 
     def _known(self, batch: Batch) -> Views:
         """Metadata of the rows of one view."""

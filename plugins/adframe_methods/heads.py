@@ -22,16 +22,19 @@ class ProjectionHead(nn.Module):
         hidden: width of the hidden layers.
         out: width of the embedding.
         depth: number of hidden layers.
+        bias: whether the last layer has a bias.
     """
 
-    def __init__(self, widths: list[int], hidden: int, out: int, depth: int = 1) -> None:
+    def __init__(
+        self, widths: list[int], hidden: int, out: int, depth: int = 1, bias: bool = True
+    ) -> None:
         super().__init__()
         self.downsample = nn.Sequential(
             *(_halve(before, after) for before, after in pairwise(widths))
         )
         inputs = [widths[-1], *[hidden] * (depth - 1)]
         layers = [layer for width in inputs for layer in _hidden(width, hidden, depth > 1)]
-        self.project = nn.Sequential(*layers, nn.Linear(hidden, out))
+        self.project = nn.Sequential(*layers, nn.Linear(hidden, out, bias=bias))
 
     def forward(self, features: Tensor) -> Tensor:
         """Embeddings (N, out) of feature maps (N, C, H, W)."""

@@ -46,7 +46,7 @@ def thinned(rows: Tensor, limit: int | None) -> Tensor:
 
 def covariance(rows: Tensor, how: Covariance) -> Tensor:
     """Covariance of (N, D) rows, (D, D) float64: divided by N, or shrunk (Ledoit and Wolf)."""
-    if how == "ledoit_wolf":
+    if how == "ledoit_wolf" and len(rows) > 1:  # of one row it is 0 either way
         from sklearn.covariance import ledoit_wolf
 
         return torch.from_numpy(ledoit_wolf(rows.double().numpy())[0])

@@ -303,6 +303,23 @@ def test_what_is_no_image_is_refused_in_one_line(folder, given):
         adframe.load(folder).score(given)
 
 
+def test_pixels_without_a_meaning_are_refused(folder):
+    circle = []
+    circle.append(circle)
+    odd = {
+        "a masked array": np.ma.masked_all((16, 16, 3), np.uint8),
+        "a nested tensor": torch.nested.nested_tensor([torch.zeros(16, 3)], layout=torch.jagged),
+        "0x0 pixels are no image": Image.new("RGB", (0, 0)),
+        "nested too deeply": circle,
+    }
+    detector = adframe.load(folder)
+    for words, images in odd.items():
+        with pytest.raises(adframe.UserError, match=words):
+            detector.score(images)
+    whole = np.ma.array(np.zeros((16, 16, 3), np.uint8), mask=False)
+    assert detector.score(whole) == detector.score(whole.data)
+
+
 def test_a_path_with_a_null_character_is_an_unreadable_file(folder):
     ((_, error),) = adframe.load(folder).score_files(["a\0b"])
     assert isinstance(error, ImageError)
@@ -397,3 +414,15 @@ def test_a_scorer_that_knew_outliers_is_given_some_to_be_fitted_again(toy, shape
         detector.fit(normal)
     np.testing.assert_array_equal(detector.score(known), before)
     assert (detector.fit(normal, exposed=known).score(known) != before).any()
+
+
+@pytest.mark.parametrize("call", [adframe.load, adframe.load_config])
+@pytest.mark.parametrize("path", [None, 3, b"run", ["run"]])
+def test_what_is_no_path_is_one_line(call, path):
+    with pytest.raises(UserError, match=f"^expected a path, not {type(path).__name__}$"):
+        call(path)
+
+
+def test_a_run_folder_is_a_path(toy):
+    with pytest.raises(UserError, match="^expected a path, not int$"):
+        adframe.run(toy(), 3)

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 import adframe
 from adframe.config.model import RunConfig, load_config
+from adframe.engine.build import assemble
 from adframe.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -66,7 +68,11 @@ def runs_and_is_restored(config: RunConfig, out: Path) -> adframe.Report:
         ),
         (
             "droc/rotation",
-            ["objective.0.loss.depth=2", "method.pre_shift.official_code=true", "scorer=[kde]"],
+            [
+                "objective.0.loss.hidden=[16, 16]",
+                "method.pre_shift.official_code=true",
+                "scorer=[kde]",
+            ],
             ["kde"],
         ),
         ("ssd/cifar10", ["scorer.clusters=2"], ["mahalanobis"]),
@@ -154,3 +160,47 @@ def test_published_hyper_parameters_reach_the_components() -> None:
     rotation = load_config(CONFIGS / "droc/rotation.yaml").dump()
     assert rotation["method"]["pre_shift"]["name"] == "droc"
     assert rotation["schedule"]["augmentation"] == {"name": "flip", "probability": 0}
+    assert rotation["method"]["independent"]
+
+
+def test_csi_draws_a_flip_and_a_crop_for_each_row_and_no_flip_without_shifts() -> None:
+    (csi,) = load_config(CONFIGS / "csi/cifar10.yaml").dump()["scorer"]
+    assert (csi["independent"], csi["pre_shift"]["name"]) == (True, "flip")
+    assert csi["augmentation"]["name"] == "csi"  # which does not flip
+    scorers = load_config(CONFIGS / "csi/cifar10_no_shifts.yaml").dump()["scorer"]
+    scorers += load_config(CONFIGS / "simclr/cifar10.yaml").dump()["scorer"]
+    assert [scorer["augmentation"]["name"] for scorer in scorers] == ["csi"] * 3
+    assert [scorer.get("pre_shift") for scorer in scorers] == [None, None, None]
+
+
+HIDDEN = ["Linear 512 -> 512", "BatchNorm1d", "ReLU"]
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("droc/rotation", [*HIDDEN * 7, "Linear 512 -> 512, bias", "Linear 512 -> 4, bias"]),
+        ("droc/contrastive", [*HIDDEN * 8, "Linear 512 -> 128"]),
+        ("droc/da_contrastive", [*HIDDEN * 8, "Linear 512 -> 128"]),
+        ("csi/cifar10", ["Linear 512 -> 512, bias", "ReLU", "Linear 512 -> 128, bias"]),
+        (
+            "cutpaste/three_way",
+            [
+                *["Linear 512 -> 512, bias", "BatchNorm1d", "ReLU"],
+                *["Linear 512 -> 128, bias", "BatchNorm1d", "ReLU"],
+                "Linear 128 -> 3, bias",
+            ],
+        ),
+    ],
+)
+def test_heads_are_those_of_public_code(name: str, layers: list[str]) -> None:
+    method = assemble(load_config(CONFIGS / f"{name}.yaml")).method
+    head = method.heads["4"].project if "4" in method.heads else method.terms["4"][0].classifier
+    assert [described(layer) for layer in head] == layers
+
+
+def described(layer: nn.Module) -> str:
+    if not isinstance(layer, nn.Linear):
+        return type(layer).__name__
+    bias = "" if layer.bias is None else ", bias"
+    return f"Linear {layer.in_features} -> {layer.out_features}{bias}"

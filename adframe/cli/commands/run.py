@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from adframe.cli import options
-from adframe.errors import ProcessLost, TrainingError, UserError
+from adframe.errors import ProcessLost, Stopped, TrainingError, UserError
 from adframe.io.paths import a_path
 
 summary = "train and evaluate a run from a config"
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         report = train_and_evaluate(
             config, out, arguments.resume, verbose=True, extend=arguments.extend
         )
-    except (ProcessLost, KeyboardInterrupt) as stopped:  # the latter: Ctrl-C or SIGTERM
+    except (ProcessLost, Stopped) as stopped:  # the latter: Ctrl-C or SIGTERM
         saved, trust = out / "config.yaml", " --allow-code" if config.plugins else ""
         how = f"; continue with: adframe run {saved} --out {out} --resume{trust}"
         error_line(f"{str(stopped) or 'interrupted'}{how if saved.exists() else ''}")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 
 from adframe.cli import options
 from adframe.errors import UserError
@@ -32,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         files = find_images(arguments.paths)
         if not files:
             raise UserError("no images in " + ", ".join(map(str, arguments.paths)))
+        _check_images(arguments.out, files)
         detector = load(arguments.run, **options.of_plugins(arguments))
         unreadable = 0
         writer = RowWriter(out)
@@ -49,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check_out(arguments: argparse.Namespace) -> None:
-    """Refuse an output that would replace a file of the run or an image to score.
+    """Refuse an output that would replace a file of the run.
 
     Raises:
         UserError: it would.
@@ -59,8 +63,20 @@ def _check_out(arguments: argparse.Namespace) -> None:
     out = os.path.realpath(arguments.out)
     run_folder = os.path.realpath(arguments.run)
     is_run = os.path.isfile(os.path.join(run_folder, "config.yaml"))  # else that is the error
-    inside = is_run and os.path.dirname(out) == run_folder
-    named = out in map(os.path.realpath, arguments.paths)
-    if os.path.isfile(out) and (inside or named):
-        what = "a file of the run" if inside else "an image to score"
-        raise UserError(f"{arguments.out}: is {what}; choose another --out")
+    if os.path.isfile(out) and is_run and os.path.dirname(out) == run_folder:
+        raise UserError(f"{arguments.out}: is a file of the run; choose another --out")
+
+
+def _check_images(out: Path | None, files: Iterable[Path]) -> None:
+    """Refuse an output that would replace an image to score, also through a link.
+
+    Raises:
+        UserError: it would.
+    """
+    if out is None or not os.path.isfile(out):
+        return
+    target = os.stat(out)
+    for file in files:
+        with suppress(OSError, ValueError):  # an unreadable file is reported when it is opened
+            if os.path.samestat(os.stat(file), target):
+                raise UserError(f"{out}: is an image to score, {file}; choose another --out")

@@ -141,6 +141,27 @@ def test_a_shell_may_make_the_config(toy_file, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("way", ["same", "link to it", "in a linked folder", "second name"])
+def test_an_output_never_replaces_an_image_of_a_scored_folder(run, shapes, tmp_path, capsys, way):
+    folder = shutil.copytree(shapes / "dark", tmp_path / "photos/deep")
+    image, out = folder / "05.png", tmp_path / "out"
+    before = image.read_bytes()
+    if way == "same":
+        out = image
+    elif way == "link to it":
+        out.symlink_to(image)
+    elif way == "second name":
+        out.hardlink_to(image)
+    else:
+        out.symlink_to(folder)
+        out = out / "05.png"
+    assert main(["score", str(run), str(tmp_path / "photos"), "--out", str(out)]) == 2
+    expected = f"{out}: is an image to score, {image}; choose another --out\n"
+    assert capsys.readouterr().err == expected
+    assert image.read_bytes() == before
+    assert sorted(path.name for path in folder.iterdir()) == [f"0{n}.png" for n in range(8)]
+
+
 @pytest.mark.parametrize("name", ["model.safetensors", "config.yaml", "scores.csv", "image"])
 def test_an_output_never_replaces_the_run_or_an_image(run, shapes, tmp_path, capsys, name):
     own = shutil.copytree(run, tmp_path / "run")

@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -43,6 +46,39 @@ def test_a_signal_while_a_plugin_is_imported_is_not_its_fault(tmp_path, capsys, 
     assert capsys.readouterr().err == "interrupted\n"
 
 
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_signal_that_a_plugin_drops_is_told_at_the_end(monkeypatch, capsys, status):
+    def dropping(words):
+        with suppress(BaseException):
+            signal.raise_signal(signal.SIGTERM)
+        return status
+
+    monkeypatch.setattr(command, "_call", dropping)
+    assert command.main(["list"]) == (status or 143)
+    assert capsys.readouterr().err == ("" if status else "interrupted\n")
+
+
+@pytest.mark.parametrize("moment", ["prepare_streams", "error_line", "_end_with_threads"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_around_a_command_is_no_traceback(moment, number):
+    code = f"""
+import os, signal, sys
+sys.argv[1:] = ["no-such-command"]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
+from adframe import __main__
+from adframe.cli import main
+plain = main.{moment}
+def signalled(*given):
+    os.kill(os.getpid(), {int(number)})
+    return plain(*given)
+main.{moment} = signalled
+sys.exit(__main__.start())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == (2 if moment == "error_line" else -number), done.stderr
+    assert done.stderr.count("\n") == (0 if moment == "prepare_streams" else 1)
+
+
 def test_a_thread_that_continues_does_not_keep_the_process(monkeypatch, capsys):
     ended = []
     monkeypatch.setattr(os, "_exit", ended.append)
@@ -61,3 +97,15 @@ def test_a_thread_that_continues_does_not_keep_the_process(monkeypatch, capsys):
     endless.join()
     assert ended == [3]
     assert capsys.readouterr().err == "ended with threads that continue: uploader\n"
+
+
+def test_an_interrupt_that_a_plugin_raises_in_a_run_is_its_fault(toy_file, tmp_path, capsys):
+    plugin = tmp_path / "rude.py"
+    plugin.write_text(
+        "from adframe import hookimpl\n\n@hookimpl\ndef adframe_epoch_end(run, epoch):\n"
+        "    raise KeyboardInterrupt\n"
+    )
+    out = ["--out", str(tmp_path / "run"), "--plugin", str(plugin)]
+    assert command.main(["run", str(toy_file), *out]) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("adframe_epoch_end of plugin 'rude' raised KeyboardInterrupt")

@@ -284,3 +284,16 @@ def test_a_summary_that_is_no_text_is_a_fault_and_a_long_one_is_one_line(distrib
     assert "command 'none' of counters (their_none) did not load" in out
     assert main(["none"]) == 1
     assert capsys.readouterr().err.endswith("TypeError: its summary is no text: None\n")
+
+
+@pytest.mark.parametrize("error", ["SystemExit(0)", "KeyboardInterrupt", "BaseException('x')"])
+def test_a_verb_that_ends_python_in_its_arguments_is_named(distribution, capsys, error):
+    text = COUNT.replace(
+        '    parser.add_argument("words"', f'    raise {error}\n    parser.add_argument("words"'
+    )
+    distribution("theirs", {"tally": "their_tally"}, {"their_tally.py": text})
+    assert main(["tally", "a"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("command 'tally' of theirs (their_tally) did not load: ")
+    for words in ([], ["configs"]):
+        assert main(words) == 0

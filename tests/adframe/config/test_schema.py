@@ -1,5 +1,5 @@
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -141,6 +141,20 @@ def test_a_dataclass_is_a_component():
         views: Count = 2
 
     assert model_of(Data).model_fields["views"].default == 2
+
+
+def test_a_factory_of_a_dataclass_makes_the_default():
+    @dataclass
+    class Made(Plain):
+        views: list[int] = field(default_factory=lambda: [1, 2])
+        limits: dict[str, float] = field(default_factory=dict)
+
+    class Child(Made):
+        pass
+
+    for component in (Made, Child):
+        fields = model_of(component).model_fields
+        assert (fields["views"].default, fields["limits"].default) == ([1, 2], {})
 
 
 # --- types --------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Decoding of all kinds of image files to 8-bit RGB, and errors that name the file."""
 
+import errno
 import sys
 
 import numpy as np
@@ -10,7 +11,9 @@ from PIL import Image
 from adframe.data import decode, jpeg
 from adframe.data.decode import ImageError, read_image
 from adframe.data.find import find_images
+from adframe.data.load import open_images
 from adframe.data.reading import ReadAs
+from adframe.errors import ImageMemoryError
 
 
 def _save(path, array, mode=None, **options):
@@ -160,7 +163,7 @@ def test_a_decoder_that_fails_anyhow_names_the_file(tmp_path, rgb, monkeypatch):
     from PIL import ImageFile
 
     path = _save(tmp_path / "a.png", rgb)
-    for error in (IndexError("out of\nrange"), MemoryError(), KeyError("x"), AttributeError("y")):
+    for error in (IndexError("out of\nrange"), ArithmeticError(), KeyError("x")):
 
         def fail(*args, error=error):
             raise error
@@ -424,3 +427,40 @@ def test_warnings_of_pillow_do_not_reach_the_user(tmp_path):
     code = "import sys, adframe; adframe.read_images(sys.argv[1])"
     ran = subprocess.run([sys.executable, "-c", code, tmp_path / "a.tif"], capture_output=True)
     assert b"Warning" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), OSError(errno.ENOMEM, "x"), OSError("out of memory error when reading image")],
+)
+@pytest.mark.parametrize("how", [{}, {"cache": "cache"}, {"workers": 0}])
+def test_full_memory_is_no_unreadable_image(tmp_path, monkeypatch, error, how):
+    """A run that skips unreadable images ends; it does not go on with fewer."""
+    monkeypatch.chdir(tmp_path)
+    paths = [tmp_path / f"{index}.png" for index in range(3)]
+    for index, path in enumerate(paths):
+        Image.new("RGB", (5, 5), (index, 0, 0)).save(path)
+
+    def fail(image, size, grey):
+        if image.getpixel((0, 0)) == (1, 0, 0):
+            raise error
+        return good(image, size, grey)
+
+    good = decode._as_pixels
+    monkeypatch.setattr(decode, "_as_pixels", fail)
+    with pytest.raises(ImageMemoryError, match=r"1\.png$"):
+        open_images(paths, 4, skip_unreadable=True, **how)
+
+
+def test_full_memory_in_a_worker_is_the_same_error(tmp_path, monkeypatch):
+    paths = [tmp_path / f"{index}.png" for index in range(2)]
+    for path in paths:
+        Image.new("RGB", (5, 5)).save(path)
+    files, _ = open_images(paths, 4, workers=1)
+
+    def fail(*args):
+        raise MemoryError
+
+    monkeypatch.setattr(decode, "_as_pixels", fail)
+    with pytest.raises(ImageMemoryError, match=r"0\.png$"):
+        list(files.batches([torch.tensor([0, 1])]))

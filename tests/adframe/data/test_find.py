@@ -7,6 +7,7 @@ import pytest
 
 from adframe.data.find import find_images
 from adframe.errors import UserError
+from adframe.io.atomic import temporary_for
 
 
 def _touch(path):
@@ -21,6 +22,12 @@ def test_hidden_files_and_folders_are_passed_over_and_counted(tmp_path, logged):
         _touch(tmp_path / name)
     assert find_images(tmp_path) == kept
     logged(r"passed over: 3 hidden \(\S+, \.\.\.\)")
+
+
+def test_the_unfinished_output_of_a_command_is_no_hidden_file(tmp_path, caplog):
+    _touch(temporary_for(tmp_path / "scores.csv"))
+    assert find_images(tmp_path) == []
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("suffix", ["jfif", "pgm", "avif", "JPG", "jp2", "webp", "tiff", "apng"])

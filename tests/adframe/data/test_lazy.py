@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from adframe.data import lazy
-from adframe.data.lazy import iter_batches, iter_chunks, sha256, subset, to_device
+from adframe.data.lazy import image_digests, iter_batches, iter_chunks, sha256, subset, to_device
 
 PIXELS = torch.randint(0, 256, (30, 3, 4, 4), generator=torch.Generator().manual_seed(0)).byte()
 MAX_ROWS_PER_PASS = torch.tensor([5, 2, 9, 9, 0, 29])
@@ -33,14 +33,17 @@ def test_batches_come_in_the_order_asked_for():
         assert all(torch.equal(b, PIXELS[rows]) for b, rows in zip(found, order, strict=True))
 
 
-def test_the_digest_is_that_of_all_bytes(monkeypatch):
-    expected = hashlib.sha256(PIXELS.numpy().tobytes()).hexdigest()
+def test_the_digest_of_images_is_that_of_the_digests_of_each(monkeypatch):
+    rows = [hashlib.blake2b(one.numpy().tobytes(), digest_size=16).digest() for one in PIXELS]
+    expected = hashlib.sha256(b"".join(rows)).hexdigest()
+    turned = PIXELS.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
     for size in (1, 48 * 7, lazy.BLOCK):
         monkeypatch.setattr(lazy, "BLOCK", size)
-        assert sha256(PIXELS) == sha256(subset(PIXELS, torch.arange(30))) == expected
+        for pixels in (PIXELS, subset(PIXELS, torch.arange(30)), turned):
+            assert image_digests(pixels).tobytes() == b"".join(rows)
+            assert sha256(image_digests(pixels)) == expected
+    assert sha256(image_digests(PIXELS.flip(0))) != expected
     assert [len(block) for block in iter_chunks(PIXELS, 20)] == [20, 10]
-    turned = PIXELS.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
-    assert sha256(turned) == expected
 
 
 def test_what_goes_to_cuda_is_pinned_first(monkeypatch):

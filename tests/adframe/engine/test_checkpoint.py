@@ -114,7 +114,7 @@ def a_later_format(tensors, facts):
     (another_shape, "does not fit the network of config.yaml: size mismatch for backbone.conv1"),
     (a_weight_less, "does not fit the network of config.yaml: Missing key"),
     (a_weight_more, "does not fit the network of config.yaml: Unexpected key"),
-    (a_later_format, "format 99, but this adframe reads 3"),
+    (a_later_format, "format 99, but this adframe reads 4"),
 ])  # fmt: skip
 @pytest.mark.parametrize("name", ["state.safetensors", "model.safetensors"])
 def test_a_checkpoint_of_another_model_is_refused(run, shapes, capsys, name, change, said):

@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import signal
+import time
 
 import pytest
 import torch
@@ -90,6 +93,31 @@ def test_weights_that_are_not_finite_are_never_saved(toy, tmp_path, monkeypatch)
     with pytest.raises(TrainingError, match=r"^epoch 2, step 4: weight \S+ is not finite; the che"):
         adframe.run(toy(), tmp_path / "run")
     assert read_tensors(tmp_path / "run/state.safetensors")[1]["step"] == 2
+
+
+@pytest.mark.parametrize("when", ["time", "signal"])
+def test_features_that_are_not_finite_are_never_saved(toy, tmp_path, monkeypatch, when):
+    """Weights and losses are finite; in evaluation the network subtracts a spoilt mean."""
+
+    def spoil(parameters):
+        for norm in norms:
+            norm.running_mean.fill_(math.nan)
+        if when == "signal":
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            monkeypatch.setattr(time, "monotonic", lambda now=time.monotonic: now() + 3600)
+
+    norms, make = [], torch.nn.BatchNorm2d.__init__
+
+    def noted(norm, *args, **options):
+        make(norm, *args, **options)
+        norms.append(norm)
+
+    monkeypatch.setattr(torch.nn.BatchNorm2d, "__init__", noted)
+    _spoil(monkeypatch, 3, spoil)
+    with pytest.raises(TrainingError, match=r"^epoch 2, step 3: a feature .* is not finite; "):
+        adframe.run(toy("train.checkpoint_every=10min"), tmp_path / "run")
+    assert not (tmp_path / "run/state.safetensors").exists()
 
 
 def test_clip_bounds_the_norm_of_the_gradient(toy, monkeypatch):

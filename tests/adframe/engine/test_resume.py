@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import torch
 
 import adframe
 from adframe.cli.main import main
-from adframe.engine import checkpoint
+from adframe.engine import checkpoint, interrupt
 from adframe.engine.interrupt import Stop
 from adframe.errors import Stopped, UserError
 from adframe.io.tensors import read_tensors
@@ -103,7 +104,15 @@ def test_a_signal_lets_the_step_finish_and_saves(
     assert content(out) == content(whole)
 
 
+def test_a_signal_that_comes_twice_is_one(toy_file, tmp_path, monkeypatch, capsys):
+    Signal(signal.SIGTERM, 3, times=2).attach(monkeypatch)
+    monkeypatch.setattr(interrupt, "SAME", math.inf)
+    assert main(["run", str(toy_file), "--out", str(tmp_path / "run")]) == 143
+    assert "interrupted after step 3 of 4, and saved" in capsys.readouterr().err
+
+
 def test_a_second_signal_does_not_wait(toy_file, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(interrupt, "SAME", 0.0)
     Signal(signal.SIGINT, 3, times=2).attach(monkeypatch)
     out = tmp_path / "run"
     assert main(["run", str(toy_file), "--out", str(out)]) == 130

@@ -144,6 +144,12 @@ BEFORE = {  # found before the run folder is made
         "scorer=broken",
         "view_spec returns 3, not a ViewSpec",
     ),
+    "view spec independent": (
+        "scorer",
+        SCORER.format("return scores") + "    def view_spec(self): return ViewSpec(independent=1)",
+        "scorer=broken",
+        "view_spec sets independent to 1, not true or false",
+    ),
     "constructor": (
         "scorer",
         SCORER.format("return scores") + "    def __init__(self): raise KeyError('x')",
@@ -369,5 +375,6 @@ def test_what_fits_has_no_problem():
     assert not returned.plan([Stage(1, lambda images, keys: images)], 1)
     assert not returned.update(update, {"main": [parameter]})
     assert not returned.view_spec(ViewSpec())
+    assert not returned.view_spec(ViewSpec(independent=True))
     assert not returned.scores(torch.rand(2), 2)
     assert not returned.embedding({"features": torch.rand(2, 4)}, ["features"], 2)

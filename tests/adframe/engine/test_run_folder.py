@@ -17,6 +17,7 @@ from PIL import Image
 import adframe
 from adframe.cli.commands.run import next_folder
 from adframe.cli.main import main
+from adframe.engine import model_file
 from adframe.errors import UserError
 from adframe.io.locks import LOCK, lock_folder
 
@@ -144,6 +145,7 @@ sys.modules["fcntl"] = None
 for name in ("fork", "register_at_fork", "sysconf", "sched_getaffinity", "O_DIRECTORY"):
     delattr(os, name)
 import adframe.detector, adframe.engine.runner
+from adframe.engine import model_file
 from adframe.errors import UserError
 from adframe.io.locks import Path, lock_folder
 with lock_folder(Path(sys.argv[1])) as locked:
@@ -237,6 +239,48 @@ def test_a_pipe_or_device_in_a_run_folder_is_refused_at_once(
     said = capsys.readouterr().err.splitlines()
     assert all(name in line for line in said)
     assert len(said) == 1 or (kind, name) == ("pipe", "config.yaml"), "an empty config lacks keys"
+
+
+WHAT = {"pipe": "a pipe", "device": "a link", "loop": "a link", "folder": "a folder"}
+
+
+@pytest.mark.parametrize("command", ["score", "evaluate"])
+@pytest.mark.parametrize("kind", list(WHAT))
+@pytest.mark.parametrize("name", ["config.yaml", "scores.csv", "result.json", "metrics.jsonl"])
+def test_what_lies_at_the_name_of_a_file_is_told_before_anything_is_scored(
+    finished, tmp_path, monkeypatch, capsys, plant, name, command, kind
+):
+    shutil.copytree(finished, tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setattr(model_file, "restore_model", None)  # scoring would call it
+    Path("run", name).unlink()
+    plant(Path("run", name), kind)
+    assert main(COMMANDS[command]) == 2
+    expected = f"run/{name}: is {WHAT[kind]}; a run folder has only files there\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_a_folder_of_a_plugin_may_lie_in_a_run_folder(finished, tmp_path, monkeypatch):
+    shutil.copytree(finished, tmp_path / "work")
+    (tmp_path / "work/run/events").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    assert main(COMMANDS["evaluate"]) == 0
+
+
+@pytest.mark.parametrize("command", ["score", "evaluate"])
+def test_a_variable_in_the_config_of_a_run_folder_is_written_nowhere(
+    finished, tmp_path, monkeypatch, command
+):
+    shutil.copytree(finished, tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("OF_THE_USER", str(tmp_path / "secret-4711"))
+    config = Path("run/config.yaml")
+    assert config.read_text().count("cache: null") == 1
+    config.write_text(config.read_text().replace("cache: null", "cache: ${OF_THE_USER}"))
+    assert main(COMMANDS[command]) == 0
+    assert (tmp_path / "secret-4711").exists() == (command != "score"), "the variable is read"
+    for path in Path("run").iterdir():
+        assert b"secret-4711" not in path.read_bytes()
 
 
 def test_a_run_whose_folder_is_moved_and_replaced_writes_nothing_more(toy, tmp_path):

@@ -269,6 +269,30 @@ def test_every_bundled_config_assembles(path):
     assemble(load_config(path))
 
 
+@pytest.mark.parametrize(("size", "dropped", "kept"), [
+    (3, [3, 3], [3, 3, 2]),
+    (4, [4, 4], [4, 4]),
+    (7, [7], [7]),  # batch normalisation needs more than one image
+])  # fmt: skip
+def test_the_last_batch_of_an_epoch_may_be_trained_although_it_is_smaller(toy, size, dropped, kept):
+    for drop, expected in ((True, dropped), (False, kept)):
+        settings = f"train={{epochs: 2, batch_size: {size}, drop_last: {str(drop).lower()}}}"
+        run = prepare(toy(settings), None)
+        keys = [batch.keys.values for batch in train._batches(run, epoch=0)]
+        assert [len(batch) for batch in keys] == expected
+        assert run.total_steps == 2 * len(expected)
+        assert len(torch.cat(keys).unique()) == sum(expected)
+
+
+def test_a_smaller_last_batch_trains_and_has_its_share_of_exposed_outliers(toy, shapes):
+    table = f"{{name: image_folder, root: {shapes}, normal: dark}}"
+    exposed = f"exposure={{ratio: 0.5, dataset: {table}}}"
+    config = toy(exposed, "train={epochs: 1, batch_size: 3, drop_last: false}")
+    batches = train._batches(prepare(config, None), epoch=0)
+    assert [len(batch.exposed.pixels) for batch in batches] == [2, 1, 1]
+    assert 0 <= adframe.run(config).mean_auroc <= 1
+
+
 def test_exposed_outliers_are_trained_beside_the_inliers(toy, shapes):
     table = f"{{name: image_folder, root: {shapes}, normal: dark}}"
     exposed = f"exposure={{ratio: 0.75, dataset: {table}}}"

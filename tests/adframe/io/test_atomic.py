@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 
 from adframe.errors import UserError
 from adframe.io import atomic
@@ -235,6 +235,14 @@ def test_a_header_without_end_is_refused_before_it_is_read(tmp_path):
     for read in (read_tensors, read_facts):
         with pytest.raises(UserError, match=r"too large; its header has more than \d+ bytes"):
             read(path)
+
+
+@pytest.mark.parametrize("read", [read_tensors, read_facts])
+def test_facts_nested_without_end_are_refused(tmp_path, read):
+    path, deep = tmp_path / "x.safetensors", "[" * 100_000 + "]" * 100_000
+    path.write_bytes(save({"x": torch.zeros(1)}, {"adframe": f'{{"facts": {{"x": {deep}}}}}'}))
+    with pytest.raises(UserError, match="x.safetensors: damaged, or not written by adframe: maxim"):
+        read(path)
 
 
 def test_an_error_of_the_writer_is_not_one_of_the_file(tmp_path):

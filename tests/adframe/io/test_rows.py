@@ -57,7 +57,13 @@ def test_a_link_to_nothing_makes_the_file_that_it_names(tmp_path):
 def test_a_link_in_a_circle_is_one_line(tmp_path):
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
-    with pytest.raises(UserError, match="a: cannot be written: Too many levels"):
+    with pytest.raises(UserError, match="a: is a link to .*, which cannot be written: Too many le"):
+        _write(tmp_path / "a")
+
+
+def test_a_refused_link_names_its_target(tmp_path):
+    (tmp_path / "a").symlink_to("no/such")
+    with pytest.raises(UserError, match=f"a: is a link to {tmp_path}/no/such, which cannot be wr"):
         _write(tmp_path / "a")
 
 

@@ -58,6 +58,8 @@ def test_whole_batches_are_trained_on(toy):
     config = toy("train={epochs: 3, batch_size: 4}")
     assert seen_images(config, 10) == 3 * 8
     assert seen_images(config, 3) == 3 * 3  # a batch is no larger than the data
+    kept = toy("train={epochs: 3, batch_size: 4, drop_last: false}")
+    assert [seen_images(kept, images) for images in (10, 9, 8, 3)] == [30, 24, 24, 9]
     passes = Costs().passes(config, 10, SIZE)
     assert passes == pytest.approx(3 * 8 * 2 * 4 * (SHARE[2] + SHARE[3] + SHARE[4]))
 

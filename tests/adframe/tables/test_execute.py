@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from adframe.cli.main import main
 from adframe.engine import checkpoint
-from adframe.errors import TrainingError, UserError
+from adframe.errors import Stopped, TrainingError, UserError
 from adframe.io.locks import lock_folder
 from adframe.tables import execute
 
@@ -120,7 +120,7 @@ def test_a_killed_table_goes_on_where_it_stopped(reproduce, pretend, tmp_path, c
 
     def run(config, lock, resume=False):
         if len(pretend) == 3:
-            raise KeyboardInterrupt
+            raise Stopped(2)
         return good(config, lock, resume)
 
     monkeypatch.setattr(execute, "run_locked", run)

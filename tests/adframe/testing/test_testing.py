@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from adframe import hookimpl
+from adframe import UserError, hookimpl
 from adframe.interfaces import (
     Dataset,
     Images,
@@ -244,6 +244,24 @@ class Misnaming(Spread):
         return {"logit": embeddings}
 
 
+class Paired(Spread):
+    """The mean over pairs of rows, of which one row has none."""
+
+    def forward(self, embeddings, views):
+        z = F.normalize(embeddings.float())
+        pairs = ~torch.eye(len(z), dtype=torch.bool)
+        return (z @ z.T)[pairs].mean()
+
+
+class PairedOrRefused(Paired):
+    """The same, but it says so."""
+
+    def forward(self, embeddings, views):
+        if len(embeddings) < 2:
+            raise ValueError("needs two rows")
+        return super().forward(embeddings, views)
+
+
 class Picky(Spread):
     """Refuses every data set."""
 
@@ -281,6 +299,26 @@ class Chancy(GoodScorer):
     def fit(self, features):
         super().fit(features)
         self.mean = self.mean + 0.1 * torch.randn(16)
+
+
+class Standardised(GoodScorer):
+    """Divides by a deviation that one image has not."""
+
+    def fit(self, features):
+        super().fit(features)
+        self.scale = features["features"].mean((1, 2)).std(0).mean()
+
+    def score(self, features):
+        return super().score(features) / self.scale
+
+
+class StandardisedOrRefused(Standardised):
+    """The same, but it says so."""
+
+    def fit(self, features):
+        if len(features["features"]) < 2:
+            raise UserError("needs two images")
+        super().fit(features)
 
 
 class Lossy(GoodScorer):
@@ -510,18 +548,24 @@ BROKEN = {
     Numbered: {"does_not_depend_on_row_order"},
     Vector: {"is_a_finite_scalar_on_the_embeddings_device", "does_not_depend_on_row_order",
              "gradients_are_finite", "works_under_autocast"},
-    Detached: {"does_not_depend_on_row_order", "gradients_are_finite", "works_under_autocast"},
-    Rooted: {"does_not_depend_on_row_order", "gradients_are_finite", "works_under_autocast"},
+    Detached: {"does_not_depend_on_row_order", "gradients_are_finite",
+               "one_row_is_finite_or_refused", "works_under_autocast"},
+    Rooted: {"does_not_depend_on_row_order", "gradients_are_finite",
+             "one_row_is_finite_or_refused", "works_under_autocast"},
     Overflowing: {"gradients_are_finite", "works_under_autocast"},
     Half: {"works_under_autocast"},
     Counting: {"does_not_depend_on_row_order", "is_deterministic_for_a_seed"},
     Forgetful: {"weights_reload"},
     Misnaming: {"predicts_its_outputs"},
+    Paired: {"one_row_is_finite_or_refused"},
+    PairedOrRefused: set(),
     Picky: {c.__name__ for c in CHECKS["loss"]} - {"predicts_its_outputs"},
     Column: {"scores_each_image_once"},
     Upside: {"higher_is_more_anomalous"},
     Relative: {"score_does_not_depend_on_other_images"},
     Chancy: {"fitting_is_deterministic"},
+    Standardised: {"one_training_image_is_enough_or_refused"},
+    StandardisedOrRefused: set(),
     Lossy: {"state_reloads"},
     Blind: {c.__name__ for c in CHECKS["scorer"]},
     Same: {"shift_variants_differ"},

@@ -98,3 +98,5 @@ def test_it_looks_at_what_its_form_needs_under_every_shift() -> None:
     assert CSI(form="con").view_spec().outputs == ("projection",)
     assert CSI(form="cls").view_spec().outputs == ("shift_logits",)
     assert CSI().view_spec().views == 1
+    assert not spec.independent
+    assert CSI(after, independent=True).view_spec().independent

@@ -113,6 +113,16 @@ def test_an_empty_class_is_named(folder):
     _refused(folder, "empty: no images in this class folder")
 
 
+@pytest.mark.parametrize("without", [["empty", "other"]])
+def test_an_empty_class_may_be_excluded(folder, without):
+    (folder / "empty").mkdir()
+    (folder / "other").mkdir()
+    for options in ({}, {"test_root": folder}):
+        splits = ImageFolder(folder, normal="ok", without=without, **options).load(seed=0)
+        assert "empty" not in {*splits.train.of, *splits.test.of}
+        assert len(splits.train)
+
+
 def test_one_image_cannot_be_split(folder):
     (folder / "ok/1.png").unlink()
     _refused(folder, "ok: one image cannot be split")

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch.nn import functional as F
 
@@ -47,12 +48,16 @@ def test_only_exposed_outliers_give_zero() -> None:
     assert made()(torch.randn(2, 6), views([0, 0], [False, False])) == 0
 
 
-def test_a_deeper_head_is_as_drocs() -> None:
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_deeper_head_has_hidden_layers_and_a_linear_one(bias: bool) -> None:
     torch.manual_seed(0)
-    loss = ShiftClassification(depth=2, hidden=5)
+    loss = ShiftClassification(hidden=[5, 3], bias=bias, linear=2)
     loss.setup(LossDims(embedding=6, shifts=4, classes=1))
     kinds = [type(layer).__name__ for layer in loss.classifier]
-    assert kinds == [*["Linear", "BatchNorm1d", "ReLU"] * 2, "Linear"]
-    shapes = [tuple(p.shape) for p in loss.parameters() if p.ndim == 2]
-    assert shapes == [(5, 6), (5, 5), (4, 5)]
+    assert kinds == [*["Linear", "BatchNorm1d", "ReLU"] * 2, "Linear", "Linear"]
+    linear = [layer for layer in loss.classifier if hasattr(layer, "in_features")]
+    assert [(layer.in_features, layer.out_features) for layer in linear] == [
+        (6, 5), (5, 3), (3, 2), (2, 4)
+    ]  # fmt: skip
+    assert [layer.bias is not None for layer in linear] == [bias, bias, True, True]
     assert loss.predict(torch.randn(3, 6))["shift_logits"].shape == (3, 4)

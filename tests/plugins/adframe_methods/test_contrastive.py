@@ -561,6 +561,26 @@ def test_an_early_view_is_shared_by_its_shifts_and_by_no_other_view() -> None:
         assert torch.equal(views.images[row], expected)
 
 
+def test_independent_shifts_are_drawn_one_by_one() -> None:
+    contrastive = Contrastive(projection=7, views=2, pre_shift=Noise(), independent=True)
+    objective = [LossTerm(Recorder, [4], 1.0, "recorder")]
+    contrastive.setup(MethodParts(Chain(), [Rotation()], Hierarchical(AsFloat()), objective, 1))
+    one(contrastive, exposing(others=2))
+    ((_, views, _),) = Recorder.made[0].calls
+    assert len(views) == 2 * (4 * 5 + 2)
+    shown, rotation = views.shown(), Rotation()
+    back = [
+        rotation(image[None], (4 - int(shift)) % 4)[0]
+        for image, shift in zip(views.images[shown], views.shift[shown], strict=True)
+    ]
+    upright = torch.stack(back)
+    assert len(upright.flatten(1).unique(dim=0)) == 2 * 4 * 5
+    white = Batch(torch.full((5, 3, 8, 8), 255, dtype=torch.uint8), batch().label, batch().keys)
+    one(contrastive, white)
+    images = Recorder.made[0].calls[-1][1].images
+    assert len(images.flatten(1).sort().values.unique(dim=0)) == 2 * 4 * 5
+
+
 class Classifier(Loss):
     reads = "features"
     outputs = ("shift_logits",)
@@ -598,3 +618,11 @@ def test_a_deep_head_has_normalised_hidden_layers() -> None:
     )
     kinds = [type(layer).__name__ for layer in deep.heads["4"].project]
     assert kinds == ["Linear", "BatchNorm1d", "ReLU"] * 3 + ["Linear"]
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_last_layer_of_a_head_may_have_no_bias(bias: bool) -> None:
+    made = Contrastive(projection=7, projection_bias=bias)
+    term = LossTerm(Recorder, None, 1.0, "recorder")
+    made.setup(MethodParts(Chain(), [], Uniform(AsFloat()), [term], 1))
+    assert (made.heads["4"].project[-1].bias is not None) == bias

@@ -1,0 +1,92 @@
+"""The views that scorers request: shared by the shifts, or drawn for each."""
+
+import torch
+
+from adframe.engine.features import extract_features
+from adframe.interfaces import Method, Shift, ViewSpec
+
+SHIFTS = 3
+
+
+class Turn(Shift):
+    variants = SHIFTS
+
+    def __call__(self, images, variant):
+        return torch.rot90(images, variant, (2, 3))
+
+
+class Pixels(Method):
+    """Returns the images that it gets."""
+
+    def setup(self, parts):
+        pass
+
+    def step(self, batch, progress):
+        yield from ()
+
+    def embed(self, images):
+        return {"features": images.flatten(1)}
+
+
+def noise(images, keys):
+    return torch.zeros(images.shape) + keys.uniform(3, 4, 4)
+
+
+def mark(images, keys):
+    """Sets the first pixel at random, before the shift."""
+    images = images.clone() if images.is_floating_point() else images.float() / 255
+    images[:, :, 0, 0] = keys.uniform(3)
+    return images
+
+
+def pixels(count=9):
+    return torch.randint(256, (count, 3, 4, 4), generator=torch.Generator().manual_seed(0)).byte()
+
+
+def seen(images=None, **spec):
+    """Views as (N, views, variants, 3, 4, 4)."""
+    images = pixels() if images is None else images
+    made = extract_features(Pixels(), [Turn()], images, ViewSpec(**spec), seed=3)
+    features = torch.cat([block["features"] for block in made])
+    return features.unflatten(-1, (3, 4, 4))
+
+
+def upright(views):
+    """Each variant turned back."""
+    turned = [torch.rot90(views[:, :, k], -k, (3, 4)) for k in range(views.shape[2])]
+    return torch.stack(turned, 2)
+
+
+def distinct(views):
+    return len(views.flatten(0, -4).flatten(1).unique(dim=0))
+
+
+def test_the_shifts_of_a_view_share_its_random_numbers():
+    after = seen(views=2, transform=noise, apply_shifts=True)
+    assert torch.equal(after, after[:, :, :1].expand_as(after))
+    assert distinct(after) == 9 * 2
+    before = upright(seen(views=2, pre_shift=mark, apply_shifts=True))
+    assert torch.equal(before, before[:, :, :1].expand_as(before))
+    assert distinct(before) == 9 * 2
+
+
+def test_independent_shifts_have_their_own():
+    after = seen(views=2, transform=noise, apply_shifts=True, independent=True)
+    assert distinct(after) == 9 * 2 * (1 + SHIFTS)
+    before = upright(seen(views=2, pre_shift=mark, apply_shifts=True, independent=True))
+    assert distinct(before) == 9 * 2 * (1 + SHIFTS)
+    plain = (pixels().float() / 255)[:, None, None].expand_as(before)
+    assert torch.equal(before[..., 1:, :], plain[..., 1:, :])  # shifted, and marked before it
+
+
+def test_the_unshifted_view_does_not_depend_on_it():
+    spec = {"views": 2, "transform": noise, "pre_shift": mark}
+    shared, own = (seen(**spec, apply_shifts=True, independent=flag) for flag in (False, True))
+    assert torch.equal(shared[:, :, 0], own[:, :, 0])
+    assert torch.equal(own[:, :, :1], seen(**spec, independent=True))
+
+
+def test_independent_views_depend_on_neither_batch_nor_order():
+    spec = {"views": 2, "transform": noise, "apply_shifts": True, "independent": True}
+    order = torch.tensor([7, 2, 5])
+    assert torch.equal(seen(pixels()[order], **spec), seen(**spec)[order])

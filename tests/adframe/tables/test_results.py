@@ -1,0 +1,71 @@
+"""Results of cells and of columns."""
+
+import json
+
+import pytest
+
+from adframe.cli.main import main
+from adframe.engine.report import result_json
+from adframe.interfaces import Outcome, Report
+from adframe.tables.markdown import markdown
+from adframe.tables.results import read_result
+
+
+def _write(cell, auroc, failed=None):
+    outcomes = {"nearest": Outcome(auroc, {}), "second": Outcome({}, {})}
+    report = Report(outcomes, {}, 1.0, 1, cell.folder, failed or {})
+    cell.folder.mkdir(parents=True, exist_ok=True)
+    (cell.folder / "config.yaml").write_text(cell.config.yaml())
+    (cell.folder / "result.json").write_text(json.dumps(result_json(report)))
+
+
+@pytest.mark.parametrize("failed", [{}, {"pixel floor": "why"}, {"second": "why"}])
+def test_a_run_without_outliers_to_test_with_is_done(grid_of, table_file, failed):
+    cell = grid_of(table_file).chosen[0]
+    _write(cell, {}, failed)
+    result = read_result(cell)
+    assert (result.status, result.value(None), result.value("odd")) == ("done", None, None)
+
+
+def test_a_run_whose_main_scorer_failed_is_not_done(grid_of, table_file):
+    cell = grid_of(table_file).chosen[0]
+    _write(cell, {}, {"nearest": "2 of 4 scores are not finite"})
+    assert read_result(cell).status == "half-finished"
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"auroc": {}}', '{"mean_auroc": null}'])
+def test_half_a_result_is_not_done(grid_of, table_file, text):
+    cell = grid_of(table_file).chosen[0]
+    _write(cell, {})
+    (cell.folder / "result.json").write_text(text)
+    assert read_result(cell).status == "half-finished"
+
+
+def test_a_cell_without_auroc_is_a_dash_and_is_not_run_again(
+    grid_of, table_file, pretend, tmp_path, capsys
+):
+    for cell in grid_of(table_file).chosen:
+        if cell.name.startswith("plain/left"):
+            _write(cell, {})
+    assert main(["reproduce", str(table_file), "--out", str(tmp_path / "out")]) == 0
+    assert len(pretend) == 6  # of 8
+    facts = json.loads((tmp_path / "out/table.json").read_text())
+    left, right, mean = facts["parts"][0]["rows"][0]["cells"]
+    assert (left["mean"], left["done"], left["runs"]) == (None, 2, 2)
+    assert right["mean"] is not None
+    assert mean["mean"] is None  # of half of its tasks it would be another figure
+    row = next(line for line in markdown(facts).splitlines() if line.startswith("| plain "))
+    cells = [cell.strip().partition(" / ")[0] for cell in row.strip("|").split("|")]
+    assert cells[4:] == ["-", "80.5 ± 0.7", "-"]
+    assert "8 of 8 runs done" in capsys.readouterr().out
+
+
+def test_a_set_of_outliers_that_a_run_lacks_is_a_dash(table_file, pretend, tmp_path):
+    text = table_file.read_text().replace(
+        "left: {tasks: [left]}", "left: {tasks: [left], outliers: none}"
+    )
+    table_file.write_text(text)
+    assert main(["reproduce", str(table_file), "--out", str(tmp_path / "out")]) == 0
+    facts = json.loads((tmp_path / "out/table.json").read_text())
+    row = next(line for line in markdown(facts).splitlines() if line.startswith("| plain "))
+    assert row.split("|")[5].strip().startswith("- / 80.0")
