@@ -99,7 +99,7 @@ def _outcome(
 ) -> Outcome:
     """AUROC and the metrics of the config for one scorer.
 
-    A metric that fails is left out and named in ``failed``.
+    A metric that fails has no value and is named in ``failed``.
     """
 
     def scored(title: str) -> Scored:

@@ -27,11 +27,11 @@ class Scored:
 
 
 class Metric(ABC):
-    """A figure of how well scores tell a set of anomalies from inliers.
+    """A figure of how well scores separate a set of anomalies from inliers.
 
     Attributes:
-        reads_pixels: whether the metric needs maps and masks. Where they are missing, it is left
-            out.
+        reads_pixels: whether the metric needs maps and masks. Where they are missing, it has
+            no value.
     """
 
     reads_pixels: bool = False

@@ -161,7 +161,7 @@ class Method(nn.Module, ABC):
     def feature_maps(self, images: Tensor, depth: int) -> list[Tensor]:
         """Feature maps of stages 1..depth, (N, D, h, w) each, for images as for ``embed``.
 
-        The default asks the attribute ``backbone``. Override it if the trained network is another.
+        The default calls the attribute ``backbone``. Override it if the trained network is another.
         """
         backbone = self.backbone
         assert isinstance(backbone, Backbone)

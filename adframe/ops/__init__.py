@@ -2,10 +2,11 @@
 
 from adframe.ops.contrastive import at_least_float32 as at_least_float32
 from adframe.ops.contrastive import group_contrast as group_contrast
+from adframe.ops.image import cut_window as cut_window
 from adframe.ops.image import gaussian_blur as gaussian_blur
 from adframe.ops.image import luma as luma
 from adframe.ops.image import restore_dtype as restore_dtype
 from adframe.ops.image import to_float as to_float
 from adframe.ops.maps import centres as centres
-from adframe.ops.maps import spread as spread
+from adframe.ops.maps import spread_scores as spread_scores
 from adframe.ops.nearest import topk_cosine as topk_cosine

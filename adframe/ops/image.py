@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from adframe.errors import UserError
+from adframe.random import RandomKeys
+
 
 def to_float(images: Tensor) -> Tensor:
     """Converts images to float values in 0..1.
@@ -56,3 +59,31 @@ def gaussian_blur(
         weight = kernel.view(count * channels, 1, *shape)
         maps = F.conv2d(F.pad(maps, pad, mode="reflect"), weight, groups=count * channels)
     return maps.view_as(images)
+
+
+def cut_window(images: Tensor, keys: RandomKeys, size: int) -> Tensor:
+    """A random window of each image.
+
+    Args:
+        images: (N, 3, H, W).
+        keys: N keys; each decides the place of one window.
+        size: side of the windows.
+
+    Returns:
+        (N, 3, size, size), same dtype.
+
+    Raises:
+        UserError: the images are smaller.
+    """
+    height, width = images.shape[2:]
+    if min(height, width) < size:
+        text = f"windows of {size}x{size} pixels do not fit in images of {width}x{height}"
+        raise UserError(text)
+    drawn = keys.uniform(2)
+    places = drawn * torch.tensor([height - size + 1, width - size + 1], device=drawn.device)
+    top, left = places.long().unbind(1)
+    side = torch.arange(size, device=images.device)
+    rows, columns = (start[:, None] + side for start in (top, left))
+    numbers = torch.arange(len(images), device=images.device)[:, None, None]
+    found = images.movedim(1, -1)[numbers, rows[:, :, None], columns[:, None]]
+    return found.movedim(-1, 1).contiguous()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-def spread(
+def spread_scores(
     scores: Tensor,
     rows: Sequence[float],
     columns: Sequence[float],
@@ -30,7 +30,7 @@ def spread(
         sigma: standard deviation of the Gaussian in pixels.
 
     Example:
-        >>> spread(torch.ones(1, 2, 2), [4, 12], [4, 12], (16, 16), sigma=4.0).shape
+        >>> spread_scores(torch.ones(1, 2, 2), [4, 12], [4, 12], (16, 16), sigma=4.0).shape
         torch.Size([1, 16, 16])
     """
     down, across = (

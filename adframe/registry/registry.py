@@ -35,7 +35,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "method": ("Method", "a training method: computes the losses to minimise for a batch"),
     "optimizer": ("Optimizer", "an optimiser and its learning rate over a run"),
     "scorer": ("Scorer", "an anomaly score of images, fitted on features of the training images"),
-    "metric": ("Metric", "a figure of how well scores tell anomalies from inliers"),
+    "metric": ("Metric", "a figure of how well scores separate anomalies from inliers"),
 }
 
 

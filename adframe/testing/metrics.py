@@ -26,7 +26,8 @@ def _scored(seed: int, above: float) -> Scored:
 def _reversed(scored: Scored) -> Scored:
     maps, masks = scored.maps, list(scored.masks)
     assert isinstance(maps, Tensor)
-    return Scored(scored.scores.flip(0), maps.flip(0), masks[::-1])
+    order = torch.arange(COUNT - 1, -1, -1)
+    return Scored(scored.scores[order], maps[order], masks[::-1])
 
 
 def value_is_a_number(subject: Subject) -> None:

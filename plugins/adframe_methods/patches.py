@@ -9,7 +9,7 @@ from typing import Annotated
 from annotated_types import Interval
 
 from adframe.interfaces import Batch, Count, Method, MethodWrapper, Update
-from adframe_augmentations.window import cut
+from adframe.ops import cut_window
 
 CUT = 1  # tag of the keys that place the windows
 
@@ -26,7 +26,7 @@ class Patches(MethodWrapper):
         of: The method.
         size: [published: 32 by Wang et al. and Sohn et al. for MVTec AD] Side of a window in
             pixels.
-        windows: [guess: 1] Windows of each image in a batch. Each is an image of its own.
+        windows: [guess: 1] Windows of each image in a batch. Each counts as one more image.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Patches(MethodWrapper):
         pixels = batch.pixels.repeat(self.windows, 1, 1, 1)
         return replace(
             batch,
-            pixels=cut(pixels, keys.fold_in(CUT), self.size),
+            pixels=cut_window(pixels, keys.fold_in(CUT), self.size),
             label=batch.label.repeat(self.windows),
             keys=keys,
             exposed=None if batch.exposed is None else self._cut(batch.exposed),

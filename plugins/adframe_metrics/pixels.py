@@ -76,8 +76,8 @@ class AUPRO(PixelMetric):
         scores, weights = scores[order], weights[order]
         last = np.flatnonzero(np.diff(scores, append=-np.inf))  # the last of equal scores
         overlap = np.cumsum(weights)[last] / weights.sum()
-        # At an anomalous score the curve first goes on level over the normal pixels above that
-        # score, then straight to the point where the score itself is above the threshold.
+        # Up to an anomalous score the curve is level over the normal pixels above that score, then
+        # straight to the point where the score itself is above the threshold.
         above = len(good) - np.searchsorted(good, scores[last], "right")
         at = len(good) - np.searchsorted(good, scores[last], "left")
         x = np.concatenate([[0.0], np.stack([above, at], 1).ravel() / len(good), [1.0]])

@@ -10,7 +10,7 @@ from annotated_types import Interval
 from torch import Tensor
 
 from adframe.interfaces import Count, Features, MapScorer, Positive, Scorer, ViewSpec
-from adframe.ops import centres, spread
+from adframe.ops import centres, spread_scores
 
 from .dense import FeatureMap, Stage, cells_of
 from .places import Share
@@ -32,7 +32,7 @@ class PatchCore(FeatureMap):
     """Distance of each cell to the nearest of a coreset of cells (Roth et al., CVPR 2022).
 
     Made for networks pretrained on ImageNet; any backbone works. The image's score is the largest
-    of the map. The paper re-weights it by the neighbours of the nearest cell, which is left out.
+    of the map. The paper's re-weighting by the neighbours of the nearest cell is not implemented.
 
     Args:
         stages: [published: 2 and 3] Stages of the backbone whose maps are joined.
@@ -114,11 +114,11 @@ class PaDiM(MapScorer):
     def maps(self, features: Features) -> Tensor:
         cells = self._cells(features)
         rows = cells.flatten(2).permute(2, 0, 1) - self.mean[:, None]
-        distance = (rows @ self.whiten.mT).square().sum(2).sqrt()  # (places, N)
-        grid = distance.T.reshape(len(cells), *cells.shape[-2:])
-        size = features["size"][0].tolist()
+        distance: Tensor = (rows @ self.whiten.mT).square().sum(2).sqrt()  # (places, N)
+        grid: Tensor = distance.T.reshape(len(cells), *cells.shape[-2:])
+        size: list[int] = features["size"][0].tolist()
         down, across = map(centres, grid.shape[1:], size)
-        return spread(grid, down, across, size, self.sigma or 4 / 224 * max(size))
+        return spread_scores(grid, down, across, size, self.sigma or 4 / 224 * max(size))
 
     def _cells(self, features: Features) -> Tensor:
         """The channels that are kept, (N, D, rows, columns)."""

@@ -12,13 +12,13 @@ from annotated_types import Interval
 from torch import Tensor
 
 from adframe.interfaces import Features, Fraction, MapScorer, Positive, RandomKeys, Scorer
-from adframe.ops import spread
+from adframe.ops import spread_scores
 
 from .coreset import coreset
 from .nearest import NearestCosine
 
 Share = Annotated[float, Interval(gt=0, le=1)]
-ROWS = 1 << 14  # places that the inner scorer gets at once
+AT_ONCE = 1 << 14  # places that the inner scorer gets at once
 NOT_ROWS = ("size", "label", "index")  # entries of the features that are no outputs
 
 
@@ -119,13 +119,13 @@ class Places(MapScorer):
         scores = torch.empty(len(place))
         region = self._region(place)
         for number, scorer in enumerate(self._inner):
-            for part in torch.split((region == number).nonzero().flatten(), ROWS):
+            for part in torch.split((region == number).nonzero().flatten(), AT_ONCE):
                 if len(part):
                     some = {name: values[part] for name, values in flat.items()}
                     scores[part] = scorer.score(some).float()
         grid = scores.view(-1, len(rows), len(columns))
         size: list[int] = features["size"][0].tolist()
-        return spread(grid, rows, columns, size, self.sigma or self.width(size))
+        return spread_scores(grid, rows, columns, size, self.sigma or self.width(size))
 
     def reduce(self, maps: Tensor) -> Tensor:
         pixels = maps.flatten(1)

@@ -5,14 +5,14 @@ import math
 import pytest
 import torch
 
-from adframe.ops import centres, spread
+from adframe.ops import centres, spread_scores
 
 
 def test_spread_is_a_mean_weighted_by_a_gaussian():
     generator = torch.Generator().manual_seed(0)
     scores = torch.rand(2, 3, 4, generator=generator, dtype=torch.float64)
     rows, columns, sigma = [2.0, 5.0, 9.0], [1.0, 4.0, 8.0, 11.0], 1.7
-    found = spread(scores, rows, columns, (10, 13), sigma)
+    found = spread_scores(scores, rows, columns, (10, 13), sigma)
     assert found.shape == (2, 10, 13)
     for y, x in [(0, 0), (4, 7), (9, 12)]:
         weights = [
@@ -25,7 +25,7 @@ def test_spread_is_a_mean_weighted_by_a_gaussian():
 
 
 def test_equal_scores_give_an_even_map_even_far_from_all_places():
-    found = spread(torch.full((1, 2, 2), 0.7), [30, 34], [30, 34], (64, 64), sigma=1.0)
+    found = spread_scores(torch.full((1, 2, 2), 0.7), [30, 34], [30, 34], (64, 64), sigma=1.0)
     assert torch.allclose(found, torch.tensor(0.7))
 
 

@@ -12,7 +12,7 @@ from adframe.engine.features import extract_features
 from adframe.engine.scoring import fit, score
 from adframe.errors import ConfigError, UserError
 from adframe.interfaces import Images
-from adframe.ops import spread, to_float
+from adframe.ops import spread_scores, to_float
 from adframe_scorers.dense import Dense
 from adframe_scorers.patchcore import PaDiM, PatchCore
 
@@ -66,7 +66,7 @@ def test_a_dense_map_scores_each_window_and_spreads_it(method):
     found, tops, lefts = windows_by_loops(method, test, patch, stride)
     nearest = 1 - (found.flatten(0, 2) @ bank.flatten(0, 2).T).amax(1).view(found.shape[:3])
     rows, columns = ([start + patch / 2 for start in starts] for starts in (tops, lefts))
-    expected = spread(nearest, rows, columns, (20, 16), patch / 4)
+    expected = spread_scores(nearest, rows, columns, (20, 16), patch / 4)
     assert torch.allclose(maps, expected, atol=1e-5)
     assert torch.allclose(scores, expected.amax((1, 2)), atol=1e-5)
 
