@@ -104,6 +104,20 @@ def check_model(folder: Path, config: RunConfig, facts: Mapping[str, Any]) -> No
         raise UserError(f"{folder / 'model.safetensors'}: was trained with another config: {texts}")
 
 
+def restore_weights(path: Path, tensors: Mapping[str, Tensor], assembly: Assembly) -> None:
+    """Load the weights of a saved model into a method.
+
+    Raises:
+        UserError: they are those of another network.
+    """
+    load_weights(path, assembly.method, _part(tensors, "method/"))
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    keys = [key for key in tensors if key.startswith(prefix)]
+    return {key.removeprefix(prefix): tensors[key] for key in keys}
+
+
 def restore_model(
     path: Path,
     model: tuple[Mapping[str, Tensor], Mapping[str, Any]],
@@ -122,19 +136,14 @@ def restore_model(
         UserError: the model belongs to another config.
     """
     tensors, facts = model
-
-    def part(prefix: str) -> dict[str, Tensor]:
-        keys = [key for key in tensors if key.startswith(prefix)]
-        return {key.removeprefix(prefix): tensors[key] for key in keys}
-
-    load_weights(path, assembly.method, part("method/"))
+    restore_weights(path, tensors, assembly)
     names = [spec.entry.name for spec in config.scorer]
     if facts.get("scorers") != names:
         raise UserError(f"{path}: has scorers {facts.get('scorers')}, config.yaml has {names}")
     for index, (name, scorer) in enumerate(zip(names, assembly.scorers, strict=True)):
         try:
             views = scorer.view_spec()
-            state, learned = part(f"scorer/{index}/"), facts["learned"][index]
+            state, learned = _part(tensors, f"scorer/{index}/"), facts["learned"][index]
             if learned is None:
                 if not index:
                     raise UserError(f"{path}: the scorer {name} failed in this run")
