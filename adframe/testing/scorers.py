@@ -68,19 +68,24 @@ def _fitted(subject: Subject, seed: int = 0, labels: tuple[bool, ...] = (False, 
         scorer: Any = subject.make()
         torch.manual_seed(seed)
         label = torch.arange(TRAIN) % CLASSES if labelled else torch.full((TRAIN,), -1)
-        spec = scorer.view_spec()
         try:
-            known = {"label": label, "index": torch.arange(TRAIN)}
-            inliers = {**_features(spec, TRAIN, True, labelled, seed=0), **known}
-            scorer.fit(scorer.collect(inliers))
-            if getattr(scorer, "needs_exposed", False):
-                outliers = {**_features(spec, TRAIN, False, labelled, seed=6), **known}
-                scorer.expose(scorer.collect(outliers))
+            _fit(scorer, label, labelled)
         except UserError as error:
             refusals.append(str(error))
             continue
         return Fitted(scorer, labelled)
     raise SkipTest(f"{subject} refuses the kit's features: {'; '.join(refusals)}")
+
+
+def _fit(scorer: Scorer, label: Tensor, labelled: bool) -> None:
+    """Fit a scorer as a run does, on one image for each label."""
+    count, spec = len(label), scorer.view_spec()
+    known = {"label": label, "index": torch.arange(count)}
+    inliers = {**_features(spec, count, True, labelled, seed=0), **known}
+    scorer.fit(scorer.collect(inliers))
+    if getattr(scorer, "needs_exposed", False):
+        outliers = {**_features(spec, count, False, labelled, seed=6), **known}
+        scorer.expose(scorer.collect(outliers))
 
 
 def _rows(features: Features, rows: Tensor | slice) -> dict[str, Tensor]:
@@ -116,12 +121,10 @@ def one_training_image_is_enough_or_refused(subject: Subject) -> None:
     """After ``fit`` on one image scores are finite, or it raises ``UserError``."""
     scorer: Any = subject.make()
     labelled = bool(getattr(scorer, "needs_classes", False))
-    spec, label = scorer.view_spec(), torch.tensor([0 if labelled else -1])
+    label = torch.tensor([0 if labelled else -1])
     try:
-        scorer.fit({**_features(spec, 1, True, labelled, seed=0), "label": label})
-        if getattr(scorer, "needs_exposed", False):
-            scorer.expose(_features(spec, 1, False, labelled, seed=6))
-        scores = scorer.score(_features(spec, TEST, True, labelled, seed=1))
+        _fit(scorer, label, labelled)
+        scores = scorer.score(_features(scorer.view_spec(), TEST, True, labelled, seed=1))
     except UserError:
         return
     assert scores.isfinite().all(), "scores are not finite after fit on one training image"
