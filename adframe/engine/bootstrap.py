@@ -97,23 +97,18 @@ def resampled(
 def iter_counts(sizes: Mapping[str, int], samples: int, seed: int) -> Iterator[dict[str, Floats]]:
     """How often each image is in each resample, in blocks of resamples: set -> (N, B)."""
     block = max(1, min(samples, CELLS // max(sizes.values())))
+    streams = {name: np.random.default_rng((seed, at)) for at, name in enumerate(sizes)}
     for first in range(0, samples, block):
         width = min(block, samples - first)
-        numbers = range(first, first + width)
-        yield {
-            name: np.stack([_counts(size, seed, at, number) for number in numbers], axis=1)
-            for at, (name, size) in enumerate(sizes.items())
-        }
+        yield {name: _counts(streams[name], sizes[name], width) for name in sizes}
 
 
-def _counts(size: int, seed: int, at: int, sample: int) -> Floats:
-    drawn = indexes(size, seed, at, sample)
-    return np.bincount(drawn, minlength=size).astype(np.float64)
-
-
-def indexes(size: int, seed: int, at: int, sample: int) -> NDArray[np.int64]:
-    """The images of a resample of the set number ``at``, shape (size,)."""
-    return np.random.default_rng((seed, at, sample)).integers(size, size=size)
+def _counts(stream: np.random.Generator, size: int, width: int) -> Floats:
+    """The next resamples of a set of images, shape (size, width)."""
+    drawn = stream.integers(size, size=(width, size))
+    cells = drawn * width + np.arange(width)[:, None]
+    counts = np.bincount(cells.ravel(), minlength=size * width)
+    return counts.reshape(size, width).astype(np.float64)
 
 
 def interval(value: float, resamples: Floats, images: int) -> tuple[float, float]:

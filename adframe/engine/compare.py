@@ -52,11 +52,10 @@ def compare(runs: AnyPath | Iterable[AnyPath], samples: int = 2000, seed: int = 
     scores = [_by_set(rows[0], found) for found in rows]
     sizes = {name: len(of) for name, of in scores[0].items()}
     if "inliers" not in sizes or len(sizes) < 2:
-        raise UserError(f"{folders[0]}: its test images are not both inliers and outliers")
-    try:
-        figures = _figures(scores, bootstrap.resampled(scores, samples, seed), min(sizes.values()))
-    except ValueError as error:
-        raise UserError(f"{folders[0]}: {error}") from error
+        lack = "outliers" if "inliers" in sizes else "inliers"
+        raise UserError(f"{folders[0]}: no {lack} among its test images")
+    resamples = bootstrap.resampled(scores, samples, seed)
+    figures = _figures(scores, resamples, min(sizes.values()))
     compared = [
         ComparedRun(str(folder), fact.scorer or "", fact.seed, *figure)
         for folder, fact, figure in zip(folders, facts, figures, strict=True)
@@ -169,8 +168,11 @@ def _spread(values: list[float]) -> Spread:
 
 def _p_value(first: list[float], second: list[float]) -> float | None:
     """Two-sided p-value of Welch's t-test; None where neither varies."""
-    if len({*first}) == len({*second}) == 1:
-        return None
-    from scipy.stats import ttest_ind
+    from scipy.special import stdtr
 
-    return float(ttest_ind(first, second, equal_var=False).pvalue)
+    parts = [statistics.variance(values) / len(values) for values in (first, second)]
+    if not sum(parts):
+        return None
+    lost = sum(part**2 / (len(of) - 1) for part, of in zip(parts, (first, second), strict=True))
+    t = (statistics.fmean(first) - statistics.fmean(second)) / sum(parts) ** 0.5
+    return float(2 * stdtr(sum(parts) ** 2 / lost, -abs(t)))
