@@ -85,7 +85,8 @@ def _has(run: RunFacts, key: str, text: str) -> bool:
 
 
 def _sorted(runs: list[RunFacts], key: str, reverse: bool) -> list[RunFacts]:
-    """Runs by a value, numbers before text; those without one last."""
+    """Runs by a value, numbers before text, then by name; those without a value last."""
+    runs = sorted(runs, key=lambda run: _order(run.name))
     order: Callable[[RunFacts], Any] = lambda run: _order(_value(run, key))  # noqa: E731
     known = [run for run in runs if _value(run, key) is not None]
     rest = [run for run in runs if _value(run, key) is None]
