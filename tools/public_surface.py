@@ -131,8 +131,7 @@ def _components() -> Iterator[str]:
 
 
 def _command_line() -> Iterator[str]:
-    module = importlib.import_module(PROJECT["scripts"]["adframe"].partition(":")[0])
-    parser = module._parser()
+    parser = importlib.import_module("adframe.cli.main")._parser()
     yield from _options("adframe", parser)
     (verbs,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
     for verb, command in verbs.choices.items():

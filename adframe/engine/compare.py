@@ -47,8 +47,7 @@ def compare(runs: AnyPath | Iterable[AnyPath], samples: int = 2000, seed: int = 
         raise UserError("no runs")
     facts = [_finished(folder) for folder in folders]
     rows = [_read(folder) for folder in folders]
-    for folder, found in zip(folders[1:], rows[1:], strict=True):
-        _check_same(folders[0], rows[0], folder, found)
+    _check_same(facts, rows)
     scores = [_by_set(rows[0], found) for found in rows]
     sizes = {name: len(of) for name, of in scores[0].items()}
     if "inliers" not in sizes or len(sizes) < 2:
@@ -57,8 +56,8 @@ def compare(runs: AnyPath | Iterable[AnyPath], samples: int = 2000, seed: int = 
     resamples = bootstrap.resampled(scores, samples, seed)
     figures = _figures(scores, resamples, min(sizes.values()))
     compared = [
-        ComparedRun(str(folder), fact.scorer or "", fact.seed, *figure)
-        for folder, fact, figure in zip(folders, facts, figures, strict=True)
+        ComparedRun(fact.name, fact.scorer or "", fact.seed, *figure)
+        for fact, figure in zip(facts, figures, strict=True)
     ]
     groups = _groups(folders, compared)
     return Comparison(compared, groups, len(rows[0]), sizes["inliers"], samples)
@@ -94,15 +93,15 @@ def _read(folder: Path) -> dict[Key, float]:
     return found
 
 
-def _check_same(
-    first: Path, expected: Mapping[Key, float], folder: Path, found: Mapping[Key, float]
-) -> None:
-    if found.keys() != expected.keys():
-        same = len(found.keys() & expected.keys())
-        raise UserError(
-            f"{folder}: other test images than {first}: "
-            f"{same} of {len(found)} match, and {first} has {len(expected)}"
-        )
+def _check_same(runs: list[RunFacts], rows: list[dict[Key, float]]) -> None:
+    for run, found in zip(runs[1:], rows[1:], strict=True):
+        if found.keys() != rows[0].keys():
+            same = len(found.keys() & rows[0].keys())
+            hint = "; is it the seed that splits the data set?" if run.seed != runs[0].seed else ""
+            raise UserError(
+                f"{run.name}: other test images than {runs[0].name}: "
+                f"{same} of {len(found)} match, and {runs[0].name} has {len(rows[0])}{hint}"
+            )
 
 
 def _by_set(order: Mapping[Key, float], scores: Mapping[Key, float]) -> Scores:

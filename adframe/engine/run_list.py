@@ -40,7 +40,7 @@ class RunFacts:
         auroc: mean AUROC of the main scorer, 0..1; ``floor`` that of raw pixels (cosine).
         seconds: of training and evaluation so far.
         date: when the newest of its files was written, in local time.
-        status: ``finished``, ``half-finished`` or ``damaged``; ``reason`` tells why.
+        status: ``finished``, ``half-finished`` or ``damaged``; ``reason`` is the cause.
         config: values of the config that were wanted besides, by dotted key.
     """
 

@@ -113,6 +113,9 @@ def test_other_test_images_are_refused_with_their_number(made):
         compare([first, second])
     assert str(caught.value) == line
     path.write_text(path.read_text().replace("near/x.png,1", "near/3.png,0"))  # another label
+    (third, _) = made("c", seed=1)
+    with pytest.raises(UserError, match="is it the seed that splits the data set"):
+        compare([third, second])
     with pytest.raises(UserError, match="89 of 90 match"):
         compare([first, second])
 
