@@ -56,7 +56,7 @@ def compare(runs: AnyPath | Iterable[AnyPath], samples: int = 2000, seed: int = 
     resamples = bootstrap.resampled(scores, samples, seed)
     figures = _figures(scores, resamples, min(sizes.values()))
     compared = [
-        ComparedRun(fact.name, fact.scorer or "", fact.seed, *figure)
+        ComparedRun(fact.name, (fact.scorer or "").partition("+")[0], fact.seed, *figure)
         for fact, figure in zip(facts, figures, strict=True)
     ]
     groups = _groups(folders, compared)

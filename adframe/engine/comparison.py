@@ -28,7 +28,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """A run in a comparison: its figure on each set of outliers, and the mean over these."""
+    """A run in a comparison: its figure on each set of outliers, and the mean over these.
+
+    Attributes:
+        run: its folder.
+        scorer: name of its main scorer, whose scores are compared.
+    """
 
     run: str
     scorer: str

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from adframe.cli import options
+from adframe.errors import one_line
 from adframe.io.paths import a_path
 from adframe.io.terminal import Screen
 
@@ -48,7 +49,7 @@ def _print(found: Comparison) -> None:
     screen, first = Screen(), found.runs[0]
     head = ["outliers", "run", "AUROC", "95 % interval", "difference", "95 % interval", "p"]
     rows = [
-        [title, run.run, *_cells(figure, run is first)]
+        [one_line(title), one_line(run.run), *_cells(figure, run is first)]
         for title, figures in _by_set(found)
         for run, figure in zip(found.runs, figures, strict=True)
     ]
@@ -58,7 +59,7 @@ def _print(found: Comparison) -> None:
     outliers = found.images - found.inliers
     screen.line(f"{found.inliers} inliers, {outliers} outliers, {found.samples} resamples of these")
     for run in found.runs[1:]:
-        screen.line(verdict(run, first))
+        screen.line(one_line(verdict(run, first)))
     if found.groups:
         _print_groups(screen, found.groups)
     elif several:
@@ -82,7 +83,10 @@ def _print_groups(screen: Screen, groups: Sequence[SeedGroup]) -> None:
     for group in groups:
         spreads = [*group.sets.items(), *([("mean", group.mean)] if len(group.sets) > 1 else [])]
         first, count = group.runs[0], str(len(group.runs))
-        rows += [[title, first, count, f"{of.mean:.4f}", f"{of.sd:.4f}"] for title, of in spreads]
+        rows += [
+            [one_line(title), one_line(first), count, f"{of.mean:.4f}", f"{of.sd:.4f}"]
+            for title, of in spreads
+        ]
     screen.line()
     show_table(screen, ["outliers", "runs like", "seeds", "mean AUROC", "deviation"], rows)
     for group in groups[1:]:
@@ -90,10 +94,11 @@ def _print_groups(screen: Screen, groups: Sequence[SeedGroup]) -> None:
             continue
         difference = group.mean.mean - groups[0].mean.mean
         word = "more" if group.p_value < 1 - LEVEL else "no more"
-        screen.line(
+        text = (
             f"runs like {group.runs[0]} and like {groups[0].runs[0]}: a difference of "
             f"{difference:+.4f} is {word} than the noise of seeds (p = {group.p_value:.3f})"
         )
+        screen.line(one_line(text))
 
 
 def _cells(figure: Figure, first: bool) -> list[str]:

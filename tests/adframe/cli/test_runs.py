@@ -211,6 +211,17 @@ def test_seeds_are_grouped(compared):
     assert "Other seeds may" not in text
 
 
+def test_names_of_sets_cannot_control_the_terminal(fake_run, tmp_path, capsys):
+    folder = fake_run(tmp_path / "a", SCORES)
+    path = folder / "scores.csv"
+    path.write_text(path.read_text().replace(",odd,", ',"o\x1b[2J\nd",'))
+    assert main(["compare", str(folder), str(folder), "--samples", "10"]) == 0
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed
+    assert printed.count("o\\x1b[2J\\nd  ") == 2
+    assert len(printed.splitlines()) == 6
+
+
 def test_a_comparison_that_cannot_be_is_one_line(compared, several):
     line = compared("a0", "runs/r9", status=2)
     assert line == "runs/r9: other test images than a0: 3 of 5 match, and a0 has 120\n"

@@ -42,6 +42,7 @@ def test_figures_are_those_of_scikit_learn_and_differences_are_to_the_first(made
     found = compare([first, second], samples=200)
     assert (found.images, found.inliers, found.samples) == (90, 40, 200)
     assert [run.run for run in found.runs] == [str(first), str(second)]
+    assert {run.scorer for run in found.runs} == {"near"}
     for run, scores in zip(found.runs, (a, b), strict=True):
         assert list(run.sets) == ["near", "far"]
         for title, figure in run.sets.items():
