@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from adframe.detector import Detector as Detector
     from adframe.detector import load as load
     from adframe.engine.build import build as build
+    from adframe.engine.compare import compare as compare
+    from adframe.engine.comparison import Comparison as Comparison
     from adframe.engine.runner import run as run
     from adframe.errors import UserError as UserError
     from adframe.interfaces.run import Report as Report
@@ -30,12 +32,14 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Add": "registry.hookspecs",
+    "Comparison": "engine.comparison",
     "Detector": "detector",
     "Report": "interfaces.run",
     "Run": "interfaces.run",
     "UserError": "errors",
     "Views": "interfaces.types",
     "build": "engine.build",
+    "compare": "engine.compare",
     "find_images": "data.find",
     "hookimpl": "registry.hookspecs",
     "load": "detector",

@@ -18,10 +18,11 @@ from adframe.config.model import RunConfig
 from adframe.engine.build import Assembly
 from adframe.engine.checkpoint import FORMAT, check_format, load_weights
 from adframe.engine.learned import pack, unpack
-from adframe.engine.run_folder import check_folder, differences
+from adframe.engine.run_folder import differences
 from adframe.engine.state import Run
 from adframe.errors import UserError
 from adframe.interfaces import Method, Scorer
+from adframe.io.folders import check_folder
 from adframe.io.tensors import read_tensors, write_tensors
 
 Model = tuple[dict[str, Tensor], dict[str, Any]]  #: tensors by name, and facts

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +11,9 @@ from adframe.config.model import RunConfig
 from adframe.config.yaml_tree import leaves, read_file
 from adframe.errors import UserError
 from adframe.io.atomic import is_temporary, write
+from adframe.io.folders import check_folder
 from adframe.io.locks import LOCK
 from adframe.io.read import read_text
-
-_SUFFIXES = {".csv", ".json", ".jsonl", ".safetensors", ".yaml"}  # of the files of a run
-
-
-def check_folder(path: Path) -> None:
-    """Raise an error if a run folder holds anything but files and folders.
-
-    A run writes and reads its files by name. A link among them could lead anywhere, and a pipe
-    would be waited for.
-
-    Raises:
-        UserError: it holds a link, a pipe or a device, or a folder with the name of a file; or it
-            cannot be read.
-    """
-    try:
-        with os.scandir(path) as entries:
-            odd = {entry.name: what for entry in entries if (what := _odd(entry))}
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from error
-    if odd:
-        raise UserError(f"{path / min(odd)}: is {odd[min(odd)]}; a run folder has only files there")
-
-
-def _odd(entry: os.DirEntry[str]) -> str:
-    """What an entry of a run folder is that should not be there; empty for others."""
-    if entry.is_file(follow_symlinks=False):
-        return ""
-    if entry.is_dir(follow_symlinks=False):
-        return "a folder" if os.path.splitext(entry.name)[1] in _SUFFIXES else ""
-    mode = entry.stat(follow_symlinks=False).st_mode
-    return "a link" if stat.S_ISLNK(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device"
 
 
 def check_config(path: Path, config: RunConfig, resume: bool, extend: bool = False) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adframe.engine.run_list import is_complete
 from adframe.errors import UserError
 from adframe.io.atomic import read_json
 from adframe.tables.grid import Cell, Grid
@@ -41,7 +42,7 @@ def read_result(cell: Cell, reason: str = "") -> Result:
     """Result of a cell, from its folder. A damaged result counts as missing."""
     images = _json(cell, "environment.json").get("train_images", cell.images)
     found = _json(cell, "result.json")
-    if _complete(found):  # also if it failed before
+    if is_complete(found):  # also if it failed before
         return Result(
             "done",
             found.get("epochs", cell.config.train.epochs),
@@ -56,14 +57,6 @@ def read_result(cell: Cell, reason: str = "") -> Result:
         return Result("failed", epochs, images, {}, reason=reason)
     begun = (cell.folder / "config.yaml").exists()
     return Result("half-finished" if begun else "to do", epochs, images, {})
-
-
-def _complete(found: dict[str, Any]) -> bool:
-    """Whether a result is one of the main scorer; without outliers it has no AUROC."""
-    if isinstance(found.get("mean_auroc"), float):
-        return True
-    main = next(iter(found.get("scorers") or {}), None)
-    return main is not None and found.get("auroc") == {} and main not in found.get("failed", {})
 
 
 def _json(cell: Cell, name: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from torch import nn
 
 from adframe import hookimpl
 from adframe.config.model import RunConfig, validate_tree
-from adframe.config.yaml_tree import parse
+from adframe.config.yaml_tree import parse, to_yaml
 from adframe.interfaces import (
     Augmentation,
     Backbone,
@@ -279,3 +279,58 @@ def terminal(monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("COLUMNS", "40")
     return Terminal()
+
+
+RUN = """
+seed: {seed}
+dataset: {{name: photos, root: {root}, normal: {normal}}}
+method: {{name: contrast, views: 2}}
+objective:
+- loss: {{name: pull, temperature: 0.5}}
+  weight: 1.0
+- loss: {{name: push}}
+scorer:
+- name: near
+  k: 3
+- name: far
+optimizer: {{name: step, lr: {lr}}}
+train: {{epochs: {epochs}, device: cpu}}
+plugins: []
+"""
+
+
+@pytest.fixture
+def fake_run() -> Callable[..., Path]:
+    """``fake_run(folder, scores, ...)``: a run folder with a result, as if it had been trained.
+
+    ``scores`` is set -> scores of its images; without it the run is half-finished.
+    """
+
+    def fake_run(
+        folder: Path,
+        scores: dict[str, list[float]] | None = None,
+        *,
+        seed: int = 0,
+        normal: str = "good",
+        epochs: int = 4,
+        lr: float = 0.1,
+        root: str = "/data",
+        auroc: float = 0.75,
+    ) -> Path:
+        folder.mkdir(parents=True)
+        node = parse(RUN.format(seed=seed, normal=normal, epochs=epochs, lr=lr, root=root), "a run")
+        (folder / "config.yaml").write_text(to_yaml(node.plain()), encoding="utf-8")
+        (folder / "environment.json").write_text('{"train_images": 9}')
+        (folder / "state.json").write_text('{"epoch": 2, "seconds": 5.5}')
+        if scores is not None:
+            lines = ["path,label,score,set,score_far"]
+            for title, of in scores.items():
+                label = int(title != "inliers")
+                lines += [f"{title}/{at}.png,{label},{one},{title},0" for at, one in enumerate(of)]
+            (folder / "scores.csv").write_text("\n".join(lines) + "\n")
+            floor = {"cosine": {"mean_auroc": 0.5}}
+            result = {"mean_auroc": auroc, "floor": floor, "seconds": 12.34, "epochs": epochs}
+            (folder / "result.json").write_text(json.dumps(result))
+        return folder
+
+    return fake_run

@@ -21,8 +21,9 @@ SHOULD_NOT_LOAD = ("torch", "pydantic", "torchvision", "ruamel", "sklearn", "num
 
 @pytest.mark.parametrize(
     "command",
-    [["--help"], [], ["list"], ["plugins"], ["rum"], ["run", "--help"], ["reproduce", "--help"]],
-)
+    [["--help"], [], ["list"], ["plugins"], ["rum"],
+     *([verb, "--help"] for verb in ("run", "reproduce", "runs", "compare"))],
+)  # fmt: skip
 def test_looking_around_imports_no_torch(command):
     code = (
         "import sys, io, contextlib\n"

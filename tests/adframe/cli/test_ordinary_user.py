@@ -31,6 +31,7 @@ def finished(toy_file, shapes, tmp_path_factory):
         ["run", str(toy_file), "--out", str(home / "other"), *FAST, "--set", cache],
         ["evaluate", str(out)], ["evaluate", str(out), "--verify"], ["score", str(out), image],
         ["reproduce", "table1", "--dry-run", "--budget", "smoke"],
+        ["runs", str(home)], ["compare", str(out)],
     ):  # fmt: skip
         assert main(words) == 0
     with pytest.MonkeyPatch.context() as patch:
@@ -116,6 +117,9 @@ CASES = [
       for words in (["evaluate", "run"], ["evaluate", "run", "--verify"],
                     ["score", "run", "photo.png"])],
     ("run/scores.csv", 0, ["evaluate", "run", "--verify"], "scores.csv"),
+    *[("run", mode, ["compare", "run"], "run") for mode in (0, 0o111, 0o444)],
+    *[(f"run/{name}", 0, ["compare", "run"], name)
+      for name in ("config.yaml", "result.json", "scores.csv")],
     ("run/state.safetensors", 0, ["run", "again.yaml", "--out", "run", "--resume"],
      "state.safetensors"),
     ("run/config.yaml", 0, ["run", "again.yaml", "--out", "run", "--resume"], "config.yaml"),
@@ -135,7 +139,7 @@ CASES = [
     *[("", mode, words, name) for mode in (0, 0o444)
       for words, name in ((["check", "toy.yaml"], "toy.yaml"), (["run", "toy.yaml"], "toy.yaml"),
                           (["evaluate", "run"], "run"), (["score", "run", "photo.png"], "run"),
-                          (["new", "mine"], "mine"))],
+                          (["new", "mine"], "mine"), (["runs"], "runs"))],
     *[("", 0o555, words, name)
       for words, name in ((["run", "toy.yaml", "--out", "out", *FAST], "out"),
                           (["new", "mine"], "mine"),
@@ -169,6 +173,21 @@ def test_a_removed_current_folder_is_one_line(words, place):
     status, printed, errors = as_nobody(words, place / "locked", removed=True)
     expected = "the current folder: No such file or directory; change to another\n"
     assert (status, printed, errors) == (2, "", expected)
+
+
+@pytest.mark.parametrize(
+    ("closed", "mode"),
+    [("run", 0), ("run", 0o111), ("run", 0o444), ("run/config.yaml", 0), ("run/result.json", 0)],
+)
+def test_a_run_that_may_not_be_read_is_a_line_of_the_list(place, closed, mode):
+    os.chmod(place / closed, mode)
+    status, printed, errors = as_nobody(["runs", "."], place)
+    assert (status, errors) == (0, "")
+    _, row, count = printed.splitlines()
+    assert row.startswith("run ")
+    assert "damaged: " in row
+    assert "ermission denied" in row
+    assert count == ".: 1 run"
 
 
 def test_a_run_folder_that_may_only_be_read_can_be_scored(place):
