@@ -1,4 +1,4 @@
-"""Evaluates a trained network with other scorers or on other data, as a run folder of its own."""
+"""Evaluates a trained network with other scorers or on other data, as a new run folder."""
 
 from __future__ import annotations
 

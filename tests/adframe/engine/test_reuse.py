@@ -1,4 +1,4 @@
-"""Another look at a trained network is the run that had both scorers."""
+"""Other scorers on a trained network give the scores of a run that had both."""
 
 import json
 
