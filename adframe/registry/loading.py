@@ -21,6 +21,7 @@ from typing import Any
 import pluggy
 
 from adframe.errors import PluginFault, UserError, did_you_mean
+from adframe.io.paths import why_no_file
 from adframe.io.read import read_bytes
 from adframe.registry import blame, hookspecs
 from adframe.registry.entry_points import entry_points, prints_to_stderr, stops
@@ -127,9 +128,8 @@ def load_plugins(
     sources = [*(installed() if sources is None else sources)]
     files = list({os.path.realpath(path): path for path in files}.values())
     for path in files:
-        if not os.path.isfile(path):
-            what = "not a regular file" if os.path.exists(path) else "no such file"
-            raise UserError(f"plugin {path}: {what}")
+        if reason := why_no_file(path):
+            raise UserError(f"plugin {path}: {reason}")
         sources.append(from_file(path))
     left_out = {_left_out(name, [source.plugin for source in sources]) for name in without}
 
