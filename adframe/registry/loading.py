@@ -126,11 +126,11 @@ def load_plugins(
             several.
     """
     sources = [*(installed() if sources is None else sources)]
-    files = list({os.path.realpath(path): path for path in files}.values())
     for path in files:
         if reason := why_no_file(path):
             raise UserError(f"plugin {path}: {reason}")
-        sources.append(from_file(path))
+    files = list({os.path.realpath(path): path for path in files}.values())
+    sources += [from_file(path) for path in files]
     left_out = {_left_out(name, [source.plugin for source in sources]) for name in without}
 
     manager = pluggy.PluginManager(GROUP)
