@@ -104,7 +104,7 @@ def _failure(error: BaseException) -> object:
         return f"out of memory{where}; try a smaller network, batch or image size"
     if isinstance(error, OSError) and (error.errno is not None or blame(error) is None):
         where = "standard output" if error.filename is None else os.fsdecode(error.filename)
-        return f"{where}: {error.strerror or error}"
+        return one_line(f"{where}: {error.strerror or error}")
     if isinstance(error, TrainingError):
         return error
     fault = blame(error)

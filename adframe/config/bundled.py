@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from adframe.errors import UserError, did_you_mean
+from adframe.io.paths import why_no_file
 
 _PARTS = ("base/", "published/", "tables/")  # not runs: what other files extend or name
 
@@ -35,7 +36,8 @@ def find_config(name: str | Path, near: Path = Path(), below: str = "") -> Path:
         below: subfolder of the bundled configs that a name starts from.
 
     Raises:
-        UserError: no file and no bundled config is called this; suggests the nearest name.
+        UserError: no file and no bundled config is called this, with the nearest name; or the file
+            cannot be reached, or is a folder.
     """
     file = near / name
     if os.path.exists(file) and not os.path.isdir(file):  # a pipe can be read too
@@ -43,6 +45,9 @@ def find_config(name: str | Path, near: Path = Path(), below: str = "") -> Path:
     known, wanted = _files(below), Path(name).as_posix()
     if wanted in known:  # only names from the list: `../x` leads nowhere
         return known[wanted]
+    reason = why_no_file(file) if str(name) else None
+    if reason and reason != "no such file":
+        raise UserError(f"{name}: {reason}")
     hint = did_you_mean(wanted.removesuffix(".yaml"), known)
     hint = hint or ("" if below else "; see: adframe configs")
     raise UserError(f"{name}: no such file or bundled config{hint}")

@@ -108,14 +108,14 @@ def _message(item: Any, model: type[BaseModel] | None) -> str:
         return "unknown key" + did_you_mean(str(item["loc"][-1]), fields)
     bounds = {name: _short(bound) for name, bound in item.get("ctx", {}).items()}
     text: str = _SAY[kind].format(**bounds) if kind in _SAY else item["msg"]
-    if kind == "missing":
+    if kind in ("missing", "home"):
         return text
     shown = repr(value)
     shown = _AS_YAML.get(shown, shown)
     hint = ""
     if kind == "literal_error" and isinstance(value, str):
         known = item["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        hint = did_you_mean(value, known)
+        hint = "" if value in known else did_you_mean(value, known)  # the number 1 is not '1'
     return f"{text}, not {shown if len(shown) <= 60 else shown[:57] + '...'}{hint}"
 
 

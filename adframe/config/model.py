@@ -19,7 +19,7 @@ from adframe.config.sections import Exposure, Section, Term, Train
 from adframe.config.specs import USE_KIND_DEFAULT, ComponentSpec, plain
 from adframe.config.yaml_tree import ConfigNode, escaped, to_yaml
 from adframe.errors import ConfigError, KeyPath, Problem
-from adframe.io.paths import AnyPath, as_list, as_path
+from adframe.io.paths import AnyPath, as_list, as_path, why_no_file
 from adframe.registry.loading import LoadedPlugins, load_plugins
 
 
@@ -176,8 +176,8 @@ def validate_tree(
     if loaded is None:
         problems = []
         for path, file in named.items():
-            if not os.path.isfile(file):
-                problems.append(Problem(path, f"no such file: {file}"))
+            if reason := why_no_file(file):
+                problems.append(Problem(path, f"{reason}: {file}"))
             elif file not in given and not allow_code:
                 text = f"would run {file}; pass --allow-code if you trust it"
                 problems.append(Problem(path, text))

@@ -14,6 +14,7 @@ from torch import Tensor
 from adframe.engine import returned, returned_images
 from adframe.engine.build import Assembly
 from adframe.engine.returned import expect
+from adframe.errors import UserError
 from adframe.interfaces import (
     Augmentation,
     Backbone,
@@ -28,6 +29,7 @@ from adframe.interfaces import (
     Shift,
 )
 from adframe.ops.image import to_float
+from adframe.registry.registry import name_of
 
 SAMPLE = 2  # training images that components are called with
 TIMES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the run, at which the schedule is asked
@@ -42,6 +44,7 @@ def check_first_use(assembly: Assembly, train: Images) -> None:
 
     Raises:
         PluginFault: a component returned something else than its kind promises.
+        UserError: a shift cannot be applied to images of this size.
     """
     pixels = train.pixels[:SAMPLE]
     with torch.random.fork_rng(devices=[]):
@@ -73,10 +76,11 @@ def _shift(shift: Shift, pixels: Tensor) -> None:
         expect(shift, f"variants is {returned.shown(count)}, not a number of 1 or more")
     for images in (pixels, to_float(pixels)):
         for variant in range(min(shift.variants, 16) + 1):
-            expect(
-                shift,
-                returned_images.of_shift(shift(images, variant), images, f"variant {variant}"),
-            )
+            try:
+                shifted = shift(images, variant)
+            except ValueError as error:
+                raise UserError(f"{name_of(shift)}: {error}") from error
+            expect(shift, returned_images.of_shift(shifted, images, f"variant {variant}"))
 
 
 def _augmented(component: object, augment: Any, pixels: Tensor) -> str:

@@ -76,8 +76,12 @@ def model_facts(folder: Path) -> Model:
     Raises:
         UserError: the folder holds no finished run, or its model is damaged.
     """
-    if not os.path.lexists(folder / "config.yaml"):
-        raise UserError(f"{folder}: not a run folder: it has no config.yaml")
+    try:
+        os.lstat(folder / "config.yaml")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"{folder}: not a run folder: it has no config.yaml") from error
+    except OSError as error:
+        raise UserError(f"{folder}: {error.strerror or error}") from error
     check_folder(folder)
     path = folder / "model.safetensors"
     if not path.exists():

@@ -40,7 +40,11 @@ class Shift(ABC):
 
     @abstractmethod
     def __call__(self, images: Tensor, variant: int) -> Tensor:
-        """Shifts each of (N, 3, H, W) images, uint8 or floating point in 0..1, independently."""
+        """Shifts each of (N, 3, H, W) images, uint8 or floating point in 0..1, independently.
+
+        Raises:
+            ValueError: images of this size cannot be shifted.
+        """
 
 
 class Augmentation(ABC):

@@ -11,6 +11,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from adframe.errors import UserError
 from adframe.io.atomic import check_regular, remove_leftovers
+from adframe.io.paths import make_folders
 
 LOCK = ".lock"  #: name of the lock file; it lies in the folder while the folder is locked
 
@@ -82,7 +83,7 @@ def lock_folder(
     lock, locked = FileLock(folder / LOCK, fallback_to_soft=False), FolderLock()
     try:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folders(folder)
             check_regular(folder / LOCK)
             _acquire(lock, on_wait)
         except Timeout as error:

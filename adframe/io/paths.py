@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -57,6 +58,39 @@ def a_path(text: str) -> Path:
     if not text or "\0" in text:
         raise UserError(f"{text!r} is not a path")
     return Path(text)
+
+
+def why_no_file(path: AnyPath) -> str | None:
+    """Why a path leads to no regular file, such as ``Permission denied``; None if it does."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return "no such file"
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        return getattr(error, "strerror", None) or str(error)
+    if stat.S_ISREG(mode):
+        return None
+    return "is a folder" if stat.S_ISDIR(mode) else "not a regular file"
+
+
+def make_folders(folder: Path) -> None:
+    """Make a folder and its parents, unless they exist. It needs no recursion, as pathlib does.
+
+    Raises:
+        OSError: one of them cannot be made.
+    """
+    below = []
+    while True:
+        try:
+            folder.mkdir(exist_ok=True)
+            break
+        except FileNotFoundError:
+            if folder.parent == folder:
+                raise
+            below.append(folder)
+            folder = folder.parent
+    for folder in reversed(below):
+        folder.mkdir(exist_ok=True)
 
 
 def expand_user(path: Path) -> Path:

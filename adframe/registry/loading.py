@@ -21,6 +21,7 @@ from typing import Any
 import pluggy
 
 from adframe.errors import PluginFault, UserError, did_you_mean
+from adframe.io.paths import why_no_file
 from adframe.io.read import read_bytes
 from adframe.registry import blame, hookspecs
 from adframe.registry.entry_points import entry_points, prints_to_stderr, stops
@@ -125,12 +126,11 @@ def load_plugins(
             several.
     """
     sources = [*(installed() if sources is None else sources)]
-    files = list({os.path.realpath(path): path for path in files}.values())
     for path in files:
-        if not os.path.isfile(path):
-            what = "not a regular file" if os.path.exists(path) else "no such file"
-            raise UserError(f"plugin {path}: {what}")
-        sources.append(from_file(path))
+        if reason := why_no_file(path):
+            raise UserError(f"plugin {path}: {reason}")
+    files = list({os.path.realpath(path): path for path in files}.values())
+    sources += [from_file(path) for path in files]
     left_out = {_left_out(name, [source.plugin for source in sources]) for name in without}
 
     manager = pluggy.PluginManager(GROUP)

@@ -13,6 +13,7 @@ from adframe.engine.runner import run_locked
 from adframe.errors import TrainingError, UserError
 from adframe.io import atomic
 from adframe.io.locks import FolderInUse, lock_folder
+from adframe.io.paths import make_folders
 from adframe.registry.blame import blame, show_traceback
 from adframe.tables.grid import Cell, Grid
 from adframe.tables.markdown import markdown
@@ -108,7 +109,7 @@ def write(grid: Grid, failures: dict[str, str]) -> dict[str, Any]:
     """Write ``table.json`` and ``table.md`` from the run folders; returns the former."""
     facts = summary(grid, failures)
     try:
-        grid.out.mkdir(parents=True, exist_ok=True)
+        make_folders(grid.out)
     except OSError as error:
         raise UserError(f"{grid.out}: cannot be created: {error.strerror or error}") from error
     atomic.write(grid.out / "table.json", json.dumps(facts, indent=2) + "\n")

@@ -93,12 +93,16 @@ class Classed(Dataset):
     def listing(self, train: bool, seed: int) -> Listing:
         """Finds the training or the test images, without decoding them."""
 
+    def listings(self, seed: int) -> tuple[Listing, Listing]:
+        """Finds the training and the test images, without decoding them."""
+        return self.listing(True, seed), self.listing(False, seed)
+
     def whole(self) -> Listing:
         """Finds all images, for use as outliers of another data set."""
         return self.listing(train=False, seed=0)
 
     def load(self, seed: int) -> Splits:
-        train, test = self.listing(True, seed), self.listing(False, seed)
+        train, test = self.listings(seed)
         normal = self.inliers(train.classes, test.classes)
         kept = self._kept(train.classes, test.classes)
         return Splits(

@@ -50,15 +50,18 @@ class HeldOut(ClassedFiles):
         return self.listed(self.files())
 
     def listing(self, train: bool, seed: int) -> Listing:
-        files = self.files()
-        chosen = dict(files)
+        return self.listings(seed)[0 if train else 1]
+
+    def listings(self, seed: int) -> tuple[Listing, Listing]:
+        files = self.files()  # found once, so that both splits share the same files
+        train, test = dict(files), dict(files)
         for name in self.inliers(list(files)):
             paths = [files[name][i] for i in seeded_order(len(files[name]), seed)]
             if len(paths) < 2:
                 raise UserError(f"{paths[0].parent}: one image cannot be split in two")
             held_out = min(max(1, round(len(paths) * self.test_share)), len(paths) - 1)
-            chosen[name] = sorted(paths[held_out:] if train else paths[:held_out])
-        return self.listed(chosen)
+            train[name], test[name] = sorted(paths[held_out:]), sorted(paths[:held_out])
+        return self.listed(train), self.listed(test)
 
 
 class ImageFolder(HeldOut):
@@ -115,16 +118,15 @@ class ImageFolder(HeldOut):
     def whole(self) -> Listing:
         return self.listed(any_folder(self.test_root or self.root))
 
-    def listing(self, train: bool, seed: int) -> Listing:
+    def listings(self, seed: int) -> tuple[Listing, Listing]:
         if self.test_root is None:
-            return super().listing(train, seed)
-        if train:
-            return self.listed(self.files())
+            return super().listings(seed)
+        train = self.listed(self.files())
         files = class_folders(self.test_root, self.without)
         classes = [folder.name for folder in _folders(self.root)]
         for name in set(self.inliers(classes, list(files))) - set(files):
             raise UserError(f"{self.test_root}: no folder of the normal class '{name}'")
-        return self.listed(files)
+        return train, self.listed(files)
 
     def mask_of(self, path: Path, of: str) -> Path | None:
         place = path.relative_to(self.test_root or self.root)
@@ -171,8 +173,7 @@ def any_folder(root: Path) -> dict[str, list[Path]]:
     Raises:
         UserError: ``root`` does not exist or has no images.
     """
-    if not os.path.isdir(root):
-        raise UserError(f"{root}: no such folder")
+    _names(root)
     found = {name or root.name: paths for name, paths in _by_class(root).items()}
     if not found:
         raise UserError(f"{root}: no images in this folder")
@@ -180,16 +181,23 @@ def any_folder(root: Path) -> dict[str, list[Path]]:
 
 
 def _folders(root: Path) -> list[Path]:
-    if not os.path.isdir(root):
-        raise UserError(f"{root}: no such folder")
-    try:
-        names = sorted(os.listdir(root))
-    except OSError as error:
-        raise UserError(f"{root}: cannot be read: {error.strerror or error}") from error
-    folders = [root / name for name in names if name[0] != "." and os.path.isdir(root / name)]
+    folders = [
+        root / name for name in _names(root) if name[0] != "." and os.path.isdir(root / name)
+    ]
     if not folders:
         raise UserError(f"{root}: holds no class folders; expected {root}/<class>/<image>")
     return folders
+
+
+def _names(root: Path) -> list[str]:
+    """What lies in a folder, sorted."""
+    try:
+        return sorted(os.listdir(root))
+    except FileNotFoundError:
+        raise UserError(f"{root}: no such folder") from None
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{root}: cannot be read: {reason}") from error
 
 
 def _by_class(root: Path) -> dict[str, list[Path]]:

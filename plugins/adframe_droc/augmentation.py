@@ -73,6 +73,9 @@ class DROC(Augmentation):
         blurred = keys.uniform() < self.blur_probability * strength
         sigma = 0.1 + 1.9 * keys.uniform()
         if self.blur_probability and strength:
-            smooth = gaussian_blur(images, sigma, max(1, images.shape[-2] // 20))
+            radius, smooth = max(1, images.shape[-2] // 20), images
+            for axis in (-1, -2):
+                if (most := images.shape[axis] - 1) > 0:  # one pixel cannot be blurred
+                    smooth = gaussian_blur(smooth, sigma, min(radius, most), [axis])
             images = torch.where(blurred[:, None, None, None], smooth, images)
         return images

@@ -35,7 +35,7 @@ class Rotation(Shift):
         if variant == 0:
             return images
         if images.shape[-1] != images.shape[-2]:
-            raise ValueError(f"rotation needs square images, not {tuple(images.shape[-2:])}")
+            raise ValueError(f"needs square images, not {tuple(images.shape[-2:])} pixels")
         return torch.rot90(images, self.angles[variant - 1] // 90, dims=(-2, -1))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -12,6 +13,7 @@ from adframe.errors import ProcessLost, Stopped, TrainingError, UserError
 from adframe.io.paths import a_path
 
 summary = "train and evaluate a run from a config"
+RUNS = Path("runs")  #: holds the folders of runs without ``--out``
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     from adframe.io.terminal import error_line
 
     keep_freed_memory()
+    first = not os.path.lexists(RUNS)
     out = arguments.out or next_folder(arguments.config.stem)
     try:
         report = train_and_evaluate(
@@ -56,6 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.out is None:
             with suppress(OSError):
                 out.rmdir()  # of a run that never began
+                if first:
+                    RUNS.rmdir()
     return options.show_failures(report)
 
 
@@ -66,7 +71,7 @@ def next_folder(stem: str) -> Path:
         UserError: no folder can be made here.
     """
     for number in count(1):
-        path = Path("runs") / f"{stem}-{number}"
+        path = RUNS / f"{stem}-{number}"
         try:
             path.parent.mkdir(exist_ok=True)
             path.mkdir()

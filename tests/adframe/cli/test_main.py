@@ -127,6 +127,17 @@ def test_a_run_takes_the_next_free_folder(toy_file, tmp_path, monkeypatch):
     assert (tmp_path / "runs/toy-2/result.json").exists()
 
 
+def test_a_run_that_never_began_leaves_no_folder(toy_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["run", str(toy_file), "--set", "dataset.root=gone"]
+    before = list(tmp_path.iterdir())
+    assert main(words) == 2
+    assert list(tmp_path.iterdir()) == before
+    (tmp_path / "runs").mkdir()
+    assert main(words) == 2
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
 ONE_FILE = '''
 import torch
 from adframe import hookimpl

@@ -103,15 +103,18 @@ CASES = [
     ("toy.yaml", 0, ["check", "toy.yaml"], "toy.yaml"),
     ("toy.yaml", 0, ["check", "below.yaml"], "toy.yaml"),
     ("toy.yaml", 0, ["run", "toy.yaml", "--out", "out", *FAST], "toy.yaml"),
-    ("locked", 0, ["check", "locked/toy.yaml"], "locked/toy.yaml"),
+    ("locked", 0, ["check", "locked/toy.yaml"], "locked/toy.yaml: Permission denied"),
     ("plugin.py", 0, ["list", "--plugin", "plugin.py"], "plugin.py"),
     ("plugin.py", 0, ["check", "toy.yaml", "--plugin", "plugin.py"], "plugin.py"),
-    ("locked", 0, ["list", "--plugin", "locked/plugin.py"], "locked/plugin.py"),
+    ("locked", 0, ["list", "--plugin", "locked/plugin.py"], "locked/plugin.py: Permission denied"),
+    *[("data", 0, ["run", "toy.yaml", "--out", "out", *FAST, "--set", f"dataset.root={root}"],
+       f"{root}: cannot be read: Permission denied") for root in ("data", "data/left")],
     *[("run", mode, words, "run")
       for words in (["evaluate", "run"], ["run", "again.yaml", "--out", "run", "--resume"])
       for mode in (0, 0o111, 0o444, 0o555)],
     *[("run", mode, ["evaluate", "run", "--verify"], "run") for mode in (0, 0o111, 0o444)],
-    *[("run", mode, ["score", "run", "photo.png"], "run") for mode in (0, 0o111, 0o444)],
+    *[("run", mode, ["score", "run", "photo.png"], "run: Permission denied")
+      for mode in (0, 0o111, 0o444)],
     *[(f"run/{name}", 0, words, name)
       for name in ("config.yaml", "model.safetensors")
       for words in (["evaluate", "run"], ["evaluate", "run", "--verify"],

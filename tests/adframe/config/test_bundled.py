@@ -71,8 +71,7 @@ def test_a_problem_in_a_bundled_config_names_it_as_in_a_clone(elsewhere):
         ("unicon_ha/cifar", "; did you mean 'unicon_ha/cifar10'?"),
         ("configs/csi/cifar10.yaml", "; did you mean 'csi/cifar10'?"),
         ("zzzzzzzz", "; see: adframe configs"),
-        ("x" * 5000, "; see: adframe configs"),
-        ("..", "; see: adframe configs"),
+        ("a" * 200, "; see: adframe configs"),
         ("", "; see: adframe configs"),
     ],
 )
@@ -135,3 +134,13 @@ def _python(code: str, folder: Path, *paths: Path) -> str:
     return subprocess.run(
         call, cwd=folder, env=environment, check=True, capture_output=True, text=True
     ).stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("..", "is a folder"), ("x" * 5000, "File name too long")],
+)
+def test_a_path_that_leads_to_no_file_is_told_why(elsewhere, name, reason):
+    with pytest.raises(UserError) as caught:
+        find_config(name)
+    assert str(caught.value) == one_line(f"{name}: {reason}")

@@ -222,6 +222,7 @@ def test_types_take_their_values_and_no_others(resolved, name, row):
     [
         (Literal[1], True, "must be one of 1, not true"),
         (Literal[1], 1.0, "must be one of 1, not 1.0"),
+        (Literal[1, 2], "1", "must be one of 1 or 2, not '1'"),
         (Literal[True], 1, "must be one of True, not 1"),
         (Literal[0, "x", None], False, "must be one of 0, 'x' or None, not false"),
         (list[Literal[90, 1]], [90, True], "must be one of 90 or 1, not true"),

@@ -126,6 +126,13 @@ def test_bad_data_is_located_in_the_config_and_nothing_is_written(toy, toy_file,
         adframe.run(toy("dataset.root=/nowhere"), tmp_path / "run")
 
 
+def test_images_that_a_shift_cannot_take_are_refused_and_nothing_is_written(toy, tmp_path):
+    message = r"^shift 'rotation' of plugin 'shifts': needs square images, not \(8, 16\) pixels$"
+    with pytest.raises(UserError, match=message):
+        adframe.run(toy("dataset.size=[8, 16]", "shifts=[rotation]"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_outliers_may_come_from_other_data_sets(toy, shapes, tmp_path):
     others = f"[{{name: image_folder, root: {shapes}, normal: dark, test_share: 0.5}}]"
     report = adframe.run(toy(f"outliers={others}"), tmp_path / "run")

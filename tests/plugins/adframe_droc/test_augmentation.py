@@ -55,6 +55,16 @@ def test_the_official_code_never_blurs() -> None:
     assert (DROC(**crop_only)(images, keys(4)) - official_code).abs().max() > 0.05
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (300, 5), (5, 300), (40, 1)])
+def test_images_of_any_shape_are_blurred(shape: tuple[int, int]) -> None:
+    images = torch.rand(2, 3, *shape, generator=torch.Generator().manual_seed(0))
+    blurred = DROC(**{**STILL, "blur_probability": 1.0}, smallest=1.0)(images, keys(2))
+    assert blurred.shape == images.shape
+    assert blurred.isfinite().all()
+    same = (blurred - images).abs().max() < 1e-6
+    assert same == (shape == (1, 1))
+
+
 @pytest.mark.slow
 def test_the_side_of_the_crop_is_uniform() -> None:
     ramp = torch.linspace(1 / 64, 63 / 64, 32).expand(4000, 3, 32, 32)
