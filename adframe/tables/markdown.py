@@ -48,7 +48,7 @@ def _about(facts: dict[str, Any]) -> list[str]:
         if facts["runs"] and not budget["as_published"]:
             lines[-1] += " **This budget is not the published one**: differences measure it too."
         columns = [column for part in facts["parts"] for column in part["columns"]]
-        if any(column["tasks"] and len(column["tasks"]) < column["of"] for column in columns):
+        if any(map(_in_part, columns)):
             lines[-1] += " Part of a column's tasks is compared with the figure for all of them."
     if facts["runs"]:
         more = " / published / difference" if published else ""
@@ -58,6 +58,11 @@ def _about(facts: dict[str, Any]) -> list[str]:
         text = f"**{below} of {done} cells are below the raw-pixel floor**: there, comparing pixels"
         lines += ["", f"{text} with the training images gives a higher AUROC."]
     return lines
+
+
+def _in_part(column: dict[str, Any]) -> bool:
+    """Whether a column is measured on some of its own tasks."""
+    return not column["stand_in"] and 0 < len(column["tasks"]) < column["of"]
 
 
 def _figures(facts: dict[str, Any]) -> str:
@@ -81,7 +86,7 @@ def _part(part: dict[str, Any], notes: dict[str, int], published: bool) -> list[
         note = ""
         if column["stand_in"]:
             note = f" ({', '.join(column['tasks'])} in its place)"
-        elif column["tasks"] and len(column["tasks"]) < column["of"]:
+        elif _in_part(column):
             note = f" ({len(column['tasks'])} of {column['of']} tasks)"
         head.append(column["title"] + note)
     rows = []
