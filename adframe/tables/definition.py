@@ -44,10 +44,13 @@ class TaskGroup(Settings):
 
 
 class Column(Settings):
-    """A column: mean AUROC over tasks, on one set of outliers or on all of them."""
+    """A column: the mean of a figure over tasks, on one set of outliers or on all of them."""
 
     tasks: Annotated[list[str], MinLen(1)]
     outliers: str | None = None
+    #: ``auroc`` or a metric: on all sets of the data set together, if a run has several. By default
+    #: the mean AUROC over sets.
+    metric: str | None = None
     title: str | None = None
 
 

@@ -89,6 +89,7 @@ def make_grid(
         UserError: no such budget or cell, no data, or a wrong config; a line for each problem.
     """
     budget = table.budget(budget_name)
+    _check_metrics(table, loaded)
     chosen_seeds = budget.seeds if seeds is None else list(range(seeds))
     used = table.used(budget)
     names = {name for tasks in used.values() for name in tasks}
@@ -127,6 +128,14 @@ def make_grid(
         raise UserError("\n".join(problems))
     chosen = [cell for cell in cells if cell.name in wanted]
     return Grid(table, budget_name, budget, chosen_seeds, used, sources, cells, chosen, out)
+
+
+def _check_metrics(table: Table, loaded: LoadedPlugins) -> None:
+    known = {"auroc", *loaded.registry.names("metric")}
+    for name, column in table.file.columns.items():
+        if column.metric is not None and column.metric not in known:
+            hint = did_you_mean(column.metric, known)
+            raise UserError(f"{table.name}: columns.{name}: no metric '{column.metric}'{hint}")
 
 
 def _changed(tree: ConfigNode, changes: list[ConfigNode], root: str) -> ConfigNode:

@@ -19,7 +19,9 @@ def markdown(facts: dict[str, Any]) -> str:
     lines += [""] if notes else []
     several = facts["tasks"] and len(facts["tasks"][0]["tasks"]) > 1
     if several:
-        lines += ["## By task", "", *_by_task(facts["tasks"]), ""]
+        for metric in dict.fromkeys(row["metric"] for row in facts["tasks"]):
+            rows = [row for row in facts["tasks"] if row["metric"] == metric]
+            lines += [f"## By task{f': {metric}' if metric else ''}", "", *_by_task(rows), ""]
     failed = [run for run in facts["runs"] if run["status"] == "failed"]
     if failed:
         lines += ["## Failed", ""]
@@ -46,12 +48,30 @@ def _about(facts: dict[str, Any]) -> list[str]:
         if facts["runs"] and not budget["as_published"]:
             lines[-1] += " **This budget is not the published one**: differences measure it too."
         columns = [column for part in facts["parts"] for column in part["columns"]]
-        if any(column["tasks"] and len(column["tasks"]) < column["of"] for column in columns):
+        if any(map(_in_part, columns)):
             lines[-1] += " Part of a column's tasks is compared with the figure for all of them."
     if facts["runs"]:
         more = " / published / difference" if published else ""
-        lines += ["", f"AUROC in percent: ours ± sd over seeds{more}."]
+        lines += ["", f"{_figures(facts)} in percent: ours ± sd over seeds{more}."]
+    below = sum(run["below_floor"] for run in facts["runs"])
+    if below:
+        text = f"**{below} of {done} cells are below the raw-pixel floor**: there, comparing pixels"
+        lines += ["", f"{text} with the training images gives a higher AUROC."]
     return lines
+
+
+def _in_part(column: dict[str, Any]) -> bool:
+    """Whether a column is measured on some of its own tasks."""
+    return not column["stand_in"] and 0 < len(column["tasks"]) < column["of"]
+
+
+def _figures(facts: dict[str, Any]) -> str:
+    """What the columns show: ``AUROC``, or each column's figure if one names another."""
+    columns = [column for part in facts["parts"] for column in part["columns"]]
+    if not any(column["metric"] for column in columns):
+        return "AUROC"
+    named = [f"{column['title']}: {column['metric'] or 'mean AUROC'}" for column in columns]
+    return f"Figures ({', '.join(named)})"
 
 
 def _numbers(values: list[int]) -> str:
@@ -66,7 +86,7 @@ def _part(part: dict[str, Any], notes: dict[str, int], published: bool) -> list[
         note = ""
         if column["stand_in"]:
             note = f" ({', '.join(column['tasks'])} in its place)"
-        elif column["tasks"] and len(column["tasks"]) < column["of"]:
+        elif _in_part(column):
             note = f" ({len(column['tasks'])} of {column['of']} tasks)"
         head.append(column["title"] + note)
     rows = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from adframe.engine.run_list import is_complete
@@ -20,6 +20,10 @@ class Result:
     Attributes:
         auroc: outlier set -> AUROC, 0..1; empty until done, and without outliers to test with.
         images: number of training images; as the table declares it until the run has started.
+        metrics: metric -> outlier set -> value; None where a run has none.
+        pooled: ``auroc`` and each metric -> value on all sets of the data set together.
+        floor: mean AUROC of the nearest training image on raw pixels, by the cosine.
+        below_floor: whether raw pixels give a higher mean AUROC.
         reason: why it failed.
     """
 
@@ -30,12 +34,26 @@ class Result:
     mean_auroc: float | None = None
     seconds: float | None = None
     floor: float | None = None
+    below_floor: bool = False
     reason: str = ""
+    metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    pooled: Mapping[str, float | None] = field(default_factory=dict)
 
-    def value(self, outliers: str | None) -> float | None:
-        """AUROC in percent, on one set of outliers, or the mean over all."""
-        value = self.mean_auroc if outliers is None else self.auroc.get(outliers)
+    def value(self, outliers: str | None, metric: str | None = None) -> float | None:
+        """A figure in percent, on one set of outliers or on all; see ``Column``."""
+        value = self._figure(outliers, metric)
         return None if value is None else 100 * value
+
+    def _figure(self, outliers: str | None, metric: str | None) -> float | None:
+        by_set = self.auroc if metric in (None, "auroc") else self.metrics.get(metric, {})
+        if outliers is not None:
+            return by_set.get(outliers)
+        if metric is None:
+            return self.mean_auroc
+        if metric in self.pooled:
+            return self.pooled[metric]
+        values = [value for value in by_set.values() if value is not None]
+        return statistics.fmean(values) if values and len(values) == len(by_set) else None
 
 
 def read_result(cell: Cell, reason: str = "") -> Result:
@@ -51,6 +69,9 @@ def read_result(cell: Cell, reason: str = "") -> Result:
             found["mean_auroc"],
             found.get("seconds"),
             found.get("floor", {}).get("cosine", {}).get("mean_auroc"),
+            bool(found.get("below_floor")),
+            metrics=found.get("metrics", {}),
+            pooled=found.get("pooled", {}),
         )
     epochs = cell.config.train.epochs
     if reason:
@@ -96,7 +117,12 @@ class Value:
 
 
 def column_value(
-    grid: Grid, results: Mapping[str, Result], row: str, tasks: list[str], outliers: str | None
+    grid: Grid,
+    results: Mapping[str, Result],
+    row: str,
+    tasks: list[str],
+    outliers: str | None,
+    metric: str | None = None,
 ) -> Value:
     """Value of a row over these tasks and the seeds of the grid."""
     seeds, done, failed, runs = {}, 0, 0, 0
@@ -104,7 +130,8 @@ def column_value(
         names = [f"{row}/{task}/{seed}" for task in tasks]
         of_seed = [results[name] for name in names if name in results]
         runs += len(names)
-        values = [value for result in of_seed if (value := result.value(outliers)) is not None]
+        found = [result.value(outliers, metric) for result in of_seed]
+        values = [value for value in found if value is not None]
         done += sum(result.status == "done" for result in of_seed)
         failed += sum(result.status == "failed" for result in of_seed)
         if values and len(values) == len(tasks):

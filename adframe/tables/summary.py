@@ -56,7 +56,10 @@ def _run(cell: Cell, result: Result) -> dict[str, Any]:
         "images": result.images,
         "auroc": dict(result.auroc),
         "mean_auroc": result.mean_auroc,
+        "metrics": {name: dict(values) for name, values in result.metrics.items()},
+        "pooled": dict(result.pooled),
         "floor": result.floor,
+        "below_floor": result.below_floor,
         "seconds": result.seconds,
         "reason": result.reason,
     }
@@ -97,6 +100,7 @@ class _View:
         return {
             "id": name,
             "title": column.title if column and column.title else heading,
+            "metric": column.metric if column else None,
             "tasks": used,
             "of": len(own),
             "stand_in": bool(set(used) - set(own)),
@@ -133,7 +137,7 @@ class _View:
         tasks = column["tasks"] if row in self.file.rows else []
         known = self.file.columns.get(column["id"])
         outliers = known.outliers if known and not column["stand_in"] else None
-        value = column_value(self.grid, self.results, row, tasks, outliers)
+        value = column_value(self.grid, self.results, row, tasks, outliers, column["metric"])
         return {
             "mean": value.mean,
             "sd": value.sd,
@@ -144,12 +148,15 @@ class _View:
         }
 
     def by_task(self) -> list[dict[str, Any]]:
-        """Values of each row by task: the mean over all sets of outliers."""
+        """Values of each row by task, over all sets of outliers; for each metric of the columns."""
         names = list(dict.fromkeys(cell.task.name for cell in self.grid.cells))
-        alone: list[dict[str, Any]] = [
-            {"id": "", "tasks": [name], "stand_in": False} for name in names
-        ]
-        return [
-            {"row": row, "tasks": {c["tasks"][0]: self.ours(row, c) for c in alone}}
-            for row in self.file.rows
-        ]
+        metrics = dict.fromkeys(column.metric for column in self.file.columns.values())
+        found = []
+        for metric in metrics:
+            alone: list[dict[str, Any]] = [
+                {"id": "", "tasks": [name], "stand_in": False, "metric": metric} for name in names
+            ]
+            for row in self.file.rows:
+                tasks = {c["tasks"][0]: self.ours(row, c) for c in alone}
+                found.append({"row": row, "metric": metric, "tasks": tasks})
+        return found

@@ -33,6 +33,7 @@ def test_a_table_is_a_name_or_a_path(table_file):
 def test_bundled_tables_are_valid_at_every_budget(name, grid_of):
     path = find_table(name)
     table = read_table(path)
+    own_epochs = ("baselines", "table3")  # where each method has epochs of its own
     assert set(table.file.budgets) >= {"smoke", "short", "full"}
     if table.published:
         printed = {column for part in table.published.parts.values() for column in part.columns}
@@ -42,7 +43,7 @@ def test_bundled_tables_are_valid_at_every_budget(name, grid_of):
     for budget in table.file.budgets:
         grid = grid_of(path, budget, need_data=False)
         assert len(grid.cells) == len(grid.chosen)
-        if table.published and name != "baselines":  # where each method has epochs of its own
+        if table.published and name not in own_epochs:
             epochs = {cell.config.train.epochs for cell in grid.cells}
             assert epochs in ({"smoke": {1}, "short": {4}, "full": {2048}}[budget], set())
 
@@ -52,6 +53,36 @@ def test_every_row_of_table_6_and_table_5_runs(grid_of):
     for name, rows in {"table6": list("123456789"), "table5": shifts}.items():
         grid = grid_of(find_table(name), "smoke")
         assert [cell.name for cell in grid.cells] == [f"{row}/faces/0" for row in rows]
+
+
+@pytest.mark.parametrize("budget", ["smoke", "short"])
+@pytest.mark.parametrize("below", ["", "magnetic_tile"])
+def test_table_3_takes_a_folder_of_one_category_or_the_folder_above(
+    tmp_path, grid_of, budget, below
+):
+    (tmp_path / below / "train/good").mkdir(parents=True)
+    for cell in grid_of(find_table("table3"), budget, root=tmp_path).cells:
+        dataset = cell.config.dump()["dataset"]
+        assert (dataset["root"], dataset["category"]) == (str(tmp_path / below), None)
+
+
+def test_table_3_trains_a_detector_for_each_category_of_mvtec(tmp_path, grid_of):
+    (tmp_path / "bottle/train/good").mkdir(parents=True)
+    cells = grid_of(find_table("table3"), "full", root=tmp_path, only=["droc"]).chosen
+    assert len(cells) == 15 * 5
+    assert {cell.config.dump()["dataset"]["category"] for cell in cells} == {
+        cell.task.name for cell in cells
+    }
+    with pytest.raises(UserError, match="holds no bottle/train/good; name another folder"):
+        grid_of(find_table("table3"), "full", root=tmp_path / "bottle")
+
+
+def test_a_column_of_an_unknown_metric_is_refused(table_file, grid_of):
+    text = table_file.read_text()
+    table_file.write_text(text.replace("{tasks: [left]}", "{tasks: [left], metric: pixel_aurok}"))
+    line = "toys: columns.left: no metric 'pixel_aurok'; did you mean 'pixel_auroc'"
+    with pytest.raises(UserError, match=line):
+        grid_of(table_file)
 
 
 def test_the_rows_of_table_6_differ_as_the_paper_says(grid_of):

@@ -65,7 +65,9 @@ def test_what_a_budget_leaves_out_or_replaces_is_in_the_heading(table_file, tmp_
     assert "By task" not in text
     assert "seeds 0; 2 of 2 runs done" in text
     assert main(["reproduce", str(table_file), "--out", str(out), "--budget", "other"]) == 0
-    assert "| Left (right in its place) " in (out / "table.md").read_text()
+    text = (out / "table.md").read_text()
+    assert "| Left (right in its place) " in text
+    assert "Part of a column's tasks" not in text
     cell = json.loads((out / "table.json").read_text())["parts"][0]["rows"][0]["cells"][0]
     assert cell["mean"] is not None
     assert cell["difference"] is None  # of other data than the published figure
@@ -88,7 +90,10 @@ def test_a_bar_in_a_text_does_not_break_the_table(table_file, tmp_path, pretend)
 
 
 def test_a_table_without_rows_shows_what_is_published(tmp_path, capsys):
-    assert main(["reproduce", "table3", "--out", str(tmp_path)]) == 0
+    path = tmp_path / "none.yaml"
+    published = "published: tables/published/table3"
+    path.write_text(f"title: none\n{published}\nbudgets: {{smoke: {{seeds: [0]}}}}\n")
+    assert main(["reproduce", str(path), "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert "no cells to run" in printed
     assert "- / 94.3 / -" in printed
@@ -111,3 +116,36 @@ def test_a_task_shows_the_seeds_that_are_done(table_file, tmp_path, pretend):
     lines = (out / "table.md").read_text().partition("## By task")[2].splitlines()
     assert _cells(lines[4]) == ["plain", "(0 of 2 runs)", "(0 of 2 runs)"]
     assert _cells(lines[5]) == ["soft", "96.0 (1 of 2 runs)", "(0 of 2 runs)"]
+
+
+def test_cells_below_the_floor_are_counted(table_file, tmp_path, pretend):
+    command = ["reproduce", str(table_file), "--out", str(tmp_path / "out")]
+    assert main(command) == 0
+    assert "floor" not in (tmp_path / "out/table.md").read_text()
+    for path in list((tmp_path / "out").rglob("result.json"))[:3]:
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"below_floor": True}))
+    assert main(command) == 0
+    text = (tmp_path / "out/table.md").read_text()
+    assert "**3 of 8 cells are below the raw-pixel floor**" in text
+
+
+def test_columns_of_different_figures_name_them_and_tasks_are_shown_by_figure(
+    table_file, tmp_path, pretend
+):
+    text = table_file.read_text()
+    text = text.replace("right: {tasks: [right]}", "right: {tasks: [right], metric: best_f1}")
+    table_file.write_text(text)
+    out = tmp_path / "out"
+    assert main(["reproduce", str(table_file), "--out", str(out)]) == 0
+    for path in out.glob("plain/*/*/result.json"):
+        more = {"metrics": {"best_f1": {"a": 0.2, "b": 0.4}}}
+        path.write_text(json.dumps(json.loads(path.read_text()) | more))
+    assert main(["reproduce", str(table_file), "--out", str(out)]) == 0
+    text = (out / "table.md").read_text()
+    assert "Figures (Left: mean AUROC, Right: best_f1, Mean: mean AUROC) in percent" in text
+    plain = next(_cells(line) for line in text.splitlines() if line.startswith("| plain "))
+    assert plain[4].startswith("85.5 ± 0.7 / 80.0")
+    assert plain[5].startswith("30.0 ± 0.0 / 90.0")
+    by_figure = text.partition("## By task: best_f1")[2].splitlines()
+    assert _cells(by_figure[4]) == ["plain", "30.0 ± 0.0", "30.0 ± 0.0"]
+    assert _cells(by_figure[5]) == ["soft", "-", "-"]

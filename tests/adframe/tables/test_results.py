@@ -13,7 +13,10 @@ from adframe.tables.results import read_result
 
 def _write(cell, auroc, failed=None):
     outcomes = {"nearest": Outcome(auroc, {}), "second": Outcome({}, {})}
-    report = Report(outcomes, {}, 1.0, 1, cell.folder, failed or {})
+    _save(cell, Report(outcomes, {}, 1.0, 1, cell.folder, failed or {}))
+
+
+def _save(cell, report):
     cell.folder.mkdir(parents=True, exist_ok=True)
     (cell.folder / "config.yaml").write_text(cell.config.yaml())
     (cell.folder / "result.json").write_text(json.dumps(result_json(report)))
@@ -31,6 +34,36 @@ def test_a_run_whose_main_scorer_failed_is_not_done(grid_of, table_file):
     cell = grid_of(table_file).chosen[0]
     _write(cell, {}, {"nearest": "2 of 4 scores are not finite"})
     assert read_result(cell).status == "half-finished"
+
+
+def test_a_figure_is_that_of_all_sets_together_or_the_mean_over_sets(grid_of, table_file):
+    cell = grid_of(table_file).chosen[0]
+    nan = float("nan")
+    metrics = {"pixel_auroc": {"crack": 0.5, "hole": 0.75}, "au_pro": {"crack": 0.25, "hole": nan}}
+    outcome = Outcome({"crack": 0.625, "hole": 0.875}, {}, metrics=metrics)
+    report = Report({"nearest": outcome}, {}, 1.0, 1, cell.folder)
+    _save(cell, report)
+    result = read_result(cell)
+    assert [result.value(None, name) for name in (None, "auroc", "pixel_auroc")] == [75, 75, 62.5]
+    assert [result.value(None, name) for name in ("au_pro", "best_f1")] == [None, None]
+    assert [result.value("hole", name) for name in (None, "auroc", "pixel_auroc")] == [87.5] * 2 + [
+        75
+    ]
+    outcome.pooled = {"auroc": 0.6875, "pixel_auroc": 0.5625, "au_pro": nan}
+    _save(cell, report)
+    result = read_result(cell)
+    assert [result.value(None, name) for name in (None, "auroc", "pixel_auroc")] == [
+        *(75, 68.75, 56.25)
+    ]
+    assert result.value(None, "au_pro") is None
+
+
+@pytest.mark.parametrize(("pixels", "below"), [(0.5, False), (0.75, True)])
+def test_a_result_knows_whether_it_is_below_its_floor(grid_of, table_file, pixels, below):
+    cell = grid_of(table_file).chosen[0]
+    floor = {"cosine": Outcome({"odd": pixels}, {})}
+    _save(cell, Report({"nearest": Outcome({"odd": 0.625}, {})}, floor, 1.0, 1, cell.folder))
+    assert read_result(cell).below_floor is below
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", '{"auroc": {}}', '{"mean_auroc": null}'])
