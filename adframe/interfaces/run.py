@@ -82,7 +82,7 @@ class Decision:
     """Which images a scorer calls anomalous, at a rate of false alarms.
 
     Attributes:
-        false_alarms: the rate that the config asks for.
+        false_alarms: the rate of false alarms in the config.
         threshold: the smallest score that is called anomalous; infinite if there is none.
         calibration: (n,) float32, sorted scores of inliers that were held out of training.
         p_values: test set -> (N,) float64 in (0, 1].
