@@ -168,7 +168,7 @@ class Detector:
             name = self.config.scorer[0].entry.name
             raise UserError(f"{name} gives no maps; train with a scorer that does, such as dense")
         explainer = self._explainer
-        return map(explainer.whole, explainer.of_files(paths))
+        return map(explainer.of_file_size, explainer.of_files(paths))
 
     def fit(self, images: ImagesLike, exposed: ImagesLike | None = None) -> Detector:
         """Fit the scorers again, on other inliers; the network stays as it is.

@@ -64,7 +64,7 @@ class Explainer:
             for path, image in zip(block, images, strict=True):
                 yield path, next(found) if isinstance(image, Tensor) else image
 
-    def whole(self, found: Found) -> Found:
+    def of_file_size(self, found: Found) -> Found:
         """Bring a map back to the size of its file."""
         path, one = found
         if isinstance(one, ImageError) or one.map is None:

@@ -45,7 +45,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with _checked(path), safe_open(path, framework="pt") as file:
             metadata = json.loads((file.metadata() or {}).get("adframe", "null"))
             names = list(file.keys())
-            # In memory of their own: how libraries round depends on the alignment of a tensor.
+            # Copied to aligned memory: how libraries round depends on the alignment of a tensor.
             tensors = {name: file.get_tensor(name).clone() for name in names}
     except (SafetensorError, OSError, ValueError, RuntimeError, TypeError) as error:
         raise UserError(f"{path}: damaged, or not written by adframe: {error}") from error
