@@ -177,13 +177,6 @@ def test_evaluate_and_a_resumed_run_give_the_same_bytes(decided_file, tmp_path):
         adframe.run(config, folder, resume=True)
 
 
-def test_tensors_are_read_into_aligned_memory(tmp_path):
-    parts = {f"{count}": torch.zeros(count, dtype=torch.uint8) for count in range(1, 40)}
-    write_tensors(tmp_path / "a.safetensors", parts, {})
-    tensors, _ = read_tensors(tmp_path / "a.safetensors")
-    assert {tensor.data_ptr() % 64 for tensor in tensors.values()} == {0}
-
-
 def test_a_detector_keeps_its_calibration_until_it_is_fitted_again(finished, decided_file):
     detector = adframe.load(finished[0])
     paths = [row["path"] for row in rows_of(finished[0])]
