@@ -64,7 +64,8 @@ def packed(
         if any(bool(tensor.isnan().any()) for tensor in found.values()):
             continue
         tensors |= {f"scorer/{index}/{key}": tensor for key, tensor in found.items()}
-        learned[index] = {"tensors": _shapes(found), "values": values}
+        # Sorted: a restored scorer may have its attributes in another order.
+        learned[index] = {"tensors": _shapes(found), "values": dict(sorted(values.items()))}
     known = {index: of for index, of in enumerate(calibration) if of is not None}
     tensors |= {f"calibration/{index}": of for index, of in known.items()}
     return tensors, {**facts, "scorers": names, "learned": learned}
@@ -74,7 +75,7 @@ def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     """Type and shape of each tensor, as text: ``float32 [3, 4]``."""
     return {
         name: f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
-        for name, tensor in tensors.items()
+        for name, tensor in sorted(tensors.items())
     }
 
 

@@ -177,6 +177,16 @@ def test_evaluate_and_a_resumed_run_give_the_same_bytes(decided_file, tmp_path):
         adframe.run(config, folder, resume=True)
 
 
+def test_a_changed_decision_is_found(finished, tmp_path):
+    folder = shutil.copytree(finished[0], tmp_path / "run")
+    head, first, *rest = (folder / "scores.csv").read_text().splitlines()
+    first = f"{first[:-1]}{1 - int(first[-1])}"
+    (folder / "scores.csv").write_text("\n".join([head, first, *rest]) + "\n")
+    line = verify(folder)
+    assert line is not None
+    assert "1 of 15 images have a different p-value or decision, such as" in line
+
+
 def test_a_detector_keeps_its_calibration_until_it_is_fitted_again(finished, decided_file):
     detector = adframe.load(finished[0])
     paths = [row["path"] for row in rows_of(finished[0])]
@@ -200,8 +210,7 @@ FORGERIES = {
 
 @pytest.mark.parametrize("name", FORGERIES)
 def test_forged_calibration_is_one_line_and_status_2(finished, tmp_path, capsys, name):
-    folder = tmp_path / "run"
-    shutil.copytree(finished[0], folder)
+    folder = shutil.copytree(finished[0], tmp_path / "run")
     tensors, facts = read_tensors(folder / "model.safetensors")
     tensors["calibration/1"] = FORGERIES[name]
     write_tensors(folder / "model.safetensors", tensors, facts)
@@ -212,8 +221,7 @@ def test_forged_calibration_is_one_line_and_status_2(finished, tmp_path, capsys,
 
 
 def test_without_calibration_no_p_value(finished, toy, tmp_path, capsys):
-    folder = tmp_path / "run"
-    shutil.copytree(finished[0], folder)
+    folder = shutil.copytree(finished[0], tmp_path / "run")
     tensors, facts = read_tensors(folder / "model.safetensors")
     del tensors["calibration/0"]
     write_tensors(folder / "model.safetensors", tensors, facts)
@@ -240,7 +248,7 @@ def test_too_few_calibration_images_are_a_warning(decided_file, caplog):
 
 
 @pytest.mark.parametrize("value", ["0", "1", "-0.1", "1.5"])
-@pytest.mark.parametrize("key", ["false_alarms", "calibration"])
-def test_shares_are_between_0_and_1(decided_file, key, value):
-    with pytest.raises(UserError, match=f"decision.{key}"):
-        adframe.load_config(decided_file, [f"decision.{key}={value}"])
+def test_shares_are_between_0_and_1(decided_file, value):
+    for key in ("false_alarms", "calibration"):
+        with pytest.raises(UserError, match=f"decision.{key}"):
+            adframe.load_config(decided_file, [f"decision.{key}={value}"])
