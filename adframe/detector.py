@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from adframe.config.model import RunConfig, load_config, validate_tree
 from adframe.config.yaml_tree import parse
 from adframe.data.arrays import ImagesLike, listed, paths_of
-from adframe.data.decode import ImageError, attempt_all, original_size, report_unreadable
+from adframe.data.decode import ImageError, report_unreadable
 from adframe.data.map_files import Explanation
 from adframe.data.prepare import prepared
-from adframe.data.reading import ReadAs, undo
+from adframe.data.reading import ReadAs
 from adframe.engine import model_file
 from adframe.engine.build import Assembly, assemble
+from adframe.engine.decision import calibration_of, p_values
+from adframe.engine.explain import Explainer
 from adframe.engine.global_state import kept
-from adframe.engine.scoring import fit, score
+from adframe.engine.scoring import fit
 from adframe.errors import UserError
 from adframe.interfaces import Images, MapScorer
-from adframe.io.paths import AnyPath, as_path, each
+from adframe.io.paths import AnyPath, as_path
 from adframe.registry.loading import installed
-
-BLOCK = 256  # files that are decoded and then scored together
 
 
 class Detector:
@@ -43,8 +41,15 @@ class Detector:
         detector.score(adframe.find_images("new"))  # one score for each file
     """
 
-    def __init__(self, config: RunConfig, assembly: Assembly, facts: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        assembly: Assembly,
+        facts: Mapping[str, Any],
+        calibration: model_file.Calibration = (),
+    ) -> None:
         self.config = config
+        self._calibration = calibration
         self._facts = facts
         self.method = assembly.method
         self.shifts = assembly.shifts
@@ -58,6 +63,11 @@ class Detector:
         """How files are read: as in training."""
         return ReadAs(self.size[1:], self._dataset.depth, self._dataset.fit)
 
+    @property
+    def _explainer(self) -> Explainer:
+        parts = (self.scorers[0], self.method, self.shifts, self.config.seed, self.reading)
+        return Explainer(*parts)
+
     def __repr__(self) -> str:
         names = ", ".join(spec.entry.name for spec in self.config.scorer)
         pixels = "x".join(map(str, self.size[1:]))
@@ -67,7 +77,8 @@ class Detector:
         """Pickle the config, the paths of plugin files, and what was learned."""
         loaded = {plugin.key for plugin in self.config.loaded.registry.plugins}
         without = [one.plugin.key for one in installed() if one.plugin.key not in loaded]
-        model = model_file.packed(self.config, self.method, self.scorers, self._facts)
+        learned = (self.method, self.scorers, self._facts, self._calibration)
+        model = model_file.packed(self.config, *learned)
         return _unpickled, (self.config.yaml(), self.config.plugins, without, *model)
 
     def score(self, images: ImagesLike) -> np.ndarray:
@@ -89,8 +100,37 @@ class Detector:
             errors = [error for error in found if isinstance(error, ImageError)]
             report_unreadable(errors, len(found), skip_unreadable=False)
             return np.array(found, dtype=np.float32)
-        explained = self._explained(prepared(images, self.reading))
+        explained = self._explainer.of_pixels(prepared(images, self.reading))
         return np.array([each.score for each in explained], dtype=np.float32)
+
+    @property
+    def calibration(self) -> np.ndarray:
+        """Sorted scores of the calibration images, float32.
+
+        Raises:
+            UserError: the run has no ``decision``, or the scorer was fitted again.
+        """
+        return calibration_of(self.config, self._calibration)
+
+    def p_values(self, images: ImagesLike) -> np.ndarray:
+        """Conformal p-values, shape (N,), float64, in (0, 1]: small for anomalous images.
+
+        Args:
+            images: as for ``score``.
+
+        Raises:
+            UserError: as for ``calibration`` and ``score``.
+        """
+        known = self.calibration  # before any image is read
+        return p_values(self.score(images), known)
+
+    def decide(self, images: ImagesLike) -> np.ndarray:
+        """Whether each image is anomalous, shape (N,), bool, at the ``false_alarms`` of the run.
+
+        Arguments and errors are those of ``p_values``.
+        """
+        values = self.p_values(images)  # it refuses a config without a decision
+        return values <= self.config.decision.false_alarms  # type: ignore[union-attr]
 
     def score_files(
         self, paths: AnyPath | Iterable[AnyPath]
@@ -107,7 +147,7 @@ class Detector:
         Raises:
             UserError: one of the paths is no path.
         """
-        for path, found in self._files(paths):
+        for path, found in self._explainer.of_files(paths):
             yield path, found if isinstance(found, ImageError) else found.score
 
     def explain_files(
@@ -127,32 +167,13 @@ class Detector:
         if not isinstance(self.scorers[0], MapScorer):
             name = self.config.scorer[0].entry.name
             raise UserError(f"{name} gives no maps; train with a scorer that does, such as dense")
-        return map(self._whole, self._files(paths))
-
-    def _whole(
-        self, found: tuple[AnyPath, Explanation | ImageError]
-    ) -> tuple[AnyPath, Explanation | ImageError]:
-        """Bring a map back to the size of its file."""
-        path, one = found
-        if isinstance(one, ImageError) or one.map is None:
-            return found
-        whole = undo(torch.from_numpy(one.map), original_size(path), self.reading)
-        return path, one._replace(map=whole.numpy())
-
-    def _files(
-        self, paths: AnyPath | Iterable[AnyPath]
-    ) -> Iterator[tuple[AnyPath, Explanation | ImageError]]:
-        """Score and map, as the network sees the image, of each file."""
-        rest = each(paths)
-        while block := list(islice(rest, BLOCK)):
-            images = list(attempt_all(block, self.reading))
-            readable = [image for image in images if isinstance(image, Tensor)]
-            found = iter(self._explained(torch.stack(readable)) if readable else [])
-            for path, image in zip(block, images, strict=True):
-                yield path, next(found) if isinstance(image, Tensor) else image
+        explainer = self._explainer
+        return map(explainer.of_file_size, explainer.of_files(paths))
 
     def fit(self, images: ImagesLike, exposed: ImagesLike | None = None) -> Detector:
         """Fit the scorers again, on other inliers; the network stays as it is.
+
+        There are no p-values after it: the calibration images belong to the earlier inliers.
 
         Args:
             images: the inliers, as for ``score``.
@@ -162,32 +183,16 @@ class Detector:
             UserError: as for ``score``; or a scorer needs known outliers, or labels.
         """
         for spec, scorer in zip(self.config.scorer, self.scorers, strict=True):
-            name = spec.entry.name
             if scorer.needs_exposed and exposed is None:
-                raise UserError(f"{name} needs known outliers; pass them as exposed=")
+                raise UserError(f"{spec.entry.name} needs known outliers; pass them as exposed=")
             if scorer.needs_classes:
-                raise UserError(f"{name} needs labelled inliers; train a run on them")
+                raise UserError(f"{spec.entry.name} needs labelled inliers; train a run on them")
         train = self._unlabelled(images)
         outliers = None if exposed is None else self._unlabelled(exposed)
+        self._calibration = ()
         with kept():
             fit(self.scorers, self.method, self.shifts, train, self.config.seed, outliers)
         return self
-
-    def _explained(self, pixels: Tensor) -> list[Explanation]:
-        """Scores, and maps if the scorer gives any, of (N, 3, H, W) uint8."""
-        if not len(pixels):
-            return []
-        kept: list[Tensor] = []
-        (scores,) = score(
-            self.scorers[:1],
-            self.method,
-            self.shifts,
-            pixels,
-            self.config.seed,
-            keep=lambda scorer, start, maps: kept.append(maps),
-        )
-        maps = iter(torch.cat(kept).numpy()) if kept else repeat(None)
-        return [Explanation(value, each) for value, each in zip(scores.tolist(), maps)]  # noqa: B905
 
     def _unlabelled(self, images: ImagesLike) -> Images:
         pixels = prepared(images, self.reading)
@@ -226,11 +231,11 @@ def load(
 def _restored(config: RunConfig, model: model_file.Model, path: Path) -> Detector:
     tensors, facts = model
     assembly = assemble(config, classes=len(facts["classes"]))
-    model_file.restore_model(path, (tensors, facts), config, assembly)
+    calibration = model_file.restore_model(path, (tensors, facts), config, assembly)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     assembly.method.to(torch.device(device)).to(memory_format=torch.channels_last)
     assembly.method.eval()
-    return Detector(config, assembly, facts)
+    return Detector(config, assembly, facts, calibration)
 
 
 def _unpickled(

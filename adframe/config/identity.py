@@ -25,6 +25,8 @@ def identity(config: RunConfig) -> dict[str, Any]:
     """
     fields = {name: getattr(config, name) for name in type(config).model_fields}
     del fields["plugins"], fields["metrics"]
+    if fields["decision"] is None:
+        del fields["decision"]  # a model without one stays that of its config
     return {name: _decisive(value) for name, value in fields.items()}
 
 

@@ -15,7 +15,7 @@ from adframe.config.compose import compose, set_value
 from adframe.config.messages import as_written, located, nested, once
 from adframe.config.scalars import scalar_of
 from adframe.config.schema import Component, resolve, validate
-from adframe.config.sections import Exposure, Section, Term, Train
+from adframe.config.sections import Decision, Exposure, Section, Term, Train
 from adframe.config.specs import USE_KIND_DEFAULT, ComponentSpec, plain
 from adframe.config.yaml_tree import ConfigNode, escaped, to_yaml
 from adframe.errors import ConfigError, KeyPath, Problem
@@ -73,6 +73,8 @@ class RunConfig(Section):
     """One scorer or a list; the first one is used by ``adframe score``."""
     metrics: list[Annotated[ComponentSpec, Component("metric")]] = Field(default_factory=list)
     """Metrics of each scorer in addition to AUROC."""
+    decision: Decision | None = None
+    """P-values, and which images are called anomalous; holds training images out."""
     optimizer: Annotated[ComponentSpec, Component("optimizer")] = USE_KIND_DEFAULT
     """How parameters move, and the learning rate over the run."""
     train: Train

@@ -1,4 +1,4 @@
-"""The sections of a config: one term of the objective, known outliers, training."""
+"""The sections of a config: one term of the objective, known outliers, decisions, training."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from adframe.config.specs import ComponentSpec
 from adframe.interfaces import NoEffect
 
 Weight = Annotated[float, Ge(0)]
+Share = Annotated[float, Interval(gt=0, lt=1)]
 
 
 class Section(Settings):
@@ -40,6 +41,15 @@ class Exposure(Section):
     """Where the images come from: the training images of a data set, or any folder."""
     ratio: Annotated[float, Interval(ge=0, le=64)] = 1.0
     """Known outliers per inlier in a batch; 0 shows them to scorers only."""
+
+
+class Decision(Section):
+    """Which images are called anomalous: by a p-value, from inliers that are not trained on."""
+
+    false_alarms: Share = 0.01
+    """Share of inliers that may be called anomalous."""
+    calibration: Share = 0.2
+    """Share of the training images that is held out to calibrate the scores."""
 
 
 class Train(Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from adframe.data.lazy import image_digests, sha256
 from adframe.engine import returned_images
 from adframe.engine.build import Assembly
 from adframe.engine.crop import warn_of_crop
+from adframe.engine.decision import held_out, warn_of_few
 from adframe.engine.leaks import warn_of_leaks
 from adframe.engine.returned import expect
 from adframe.engine.set_names import own_title, set_names
@@ -31,12 +33,14 @@ class Loaded(NamedTuple):
         splits: training and test images of the data set.
         test_sets: the test images by name, ``inliers`` first, then each set of outliers.
         exposed: the known outliers that the config names under ``exposure``.
-        sha256: SHA-256 of each set of images that is trained on.
+        calibration: inliers that are held out of training, if the config has a ``decision``.
+        sha256: SHA-256 of each set of images that is trained on, calibration images included.
     """
 
     splits: Splits
     test_sets: dict[str, Images]
     exposed: Images | None
+    calibration: Images | None
     sha256: list[str]
 
 
@@ -73,7 +77,15 @@ def load(config: RunConfig, assembly: Assembly) -> Loaded:
     if exposed is not None:
         trained["known outliers of exposure"] = image_digests(exposed.pixels)
     warn_of_leaks(trained, test_sets)
-    return Loaded(splits, test_sets, exposed, [sha256(each) for each in trained.values()])
+    digests = [sha256(each) for each in trained.values()]
+    calibration = None
+    if config.decision is not None:
+        share = config.decision.calibration
+        kept, held = held_out(len(splits.train), share, config.seed)
+        warn_of_few(len(held), config.decision.false_alarms)
+        calibration = splits.train.subset(held)
+        splits = replace(splits, train=splits.train.subset(kept))
+    return Loaded(splits, test_sets, exposed, calibration, digests)
 
 
 def _check_range(train: Images) -> None:

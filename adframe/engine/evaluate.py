@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from adframe.engine.decision import decide
 from adframe.engine.learned import pack
 from adframe.engine.map_store import MapStore
 from adframe.engine.metrics import (
@@ -21,6 +22,8 @@ from adframe.engine.state import Run
 from adframe.interfaces import Images, Outcome, Report, Scored, count_variants
 from adframe.registry.blame import out_of_memory
 from adframe.registry.registry import reason
+
+_HELD = "calibration images"
 
 
 def evaluate(run: Run, fitted: bool = False) -> Report:
@@ -41,6 +44,7 @@ def evaluate(run: Run, fitted: bool = False) -> Report:
         title: _scores(run, title, images, seen, failures, maps)
         for title, images in run.test_sets.items()
     }
+    calibration = _calibration(run, seen, failures)
     outcomes: dict[str, Outcome] = {}
     failed: dict[str, str] = {}
     for index in range(len(scorers)):
@@ -48,10 +52,16 @@ def evaluate(run: Run, fitted: bool = False) -> Report:
         name = run.config.scorer[index].entry.name
         name = name if name not in outcomes else f"{name}_{index}"
         problem = failures.get(index) or _not_finite(scores, run.test_sets)
+        held = None if calibration is None else calibration[index]
+        if held is not None and run.calibration is not None and not problem:
+            problem = _not_finite({_HELD: held}, {_HELD: run.calibration})
         if problem:
             outcomes[name], failed[name] = Outcome({}, scores), problem
         else:
             outcomes[name] = _outcome(run, index, scores, maps, failed)
+            if held is not None and run.config.decision is not None:
+                rate = run.config.decision.false_alarms
+                outcomes[name].decision = decide(scores, held, rate)
     try:
         floor = pixel_floor(run.data.train, run.test_sets)
     except Exception as error:
@@ -88,6 +98,14 @@ def _scores(
         failures,
         keep,
     )
+
+
+def _calibration(run: Run, seen: Counter, failures: dict[int, str]) -> list[Tensor] | None:
+    """Scores of the calibration images by each scorer; None if there are no such images."""
+    if run.calibration is None:
+        return None
+    assembly, pixels, seed = run.assembly, run.calibration.pixels, run.config.seed
+    return score(assembly.scorers, assembly.method, assembly.shifts, pixels, seed, seen, failures)
 
 
 def _outcome(
@@ -147,6 +165,7 @@ def _not_finite(scores: Mapping[str, Tensor], test_sets: Mapping[str, Images]) -
 def _progress(run: Run, fitted: bool) -> Counter:
     """Function that counts scored views and calls the hook ``adframe_progress``."""
     images = [*run.test_sets.values(), *([] if fitted else [run.data.train])]
+    images += [] if run.calibration is None else [run.calibration]
     total = 0
     for spec, alike in by_view_spec(run.assembly.scorers).items():
         exposing = not fitted and any(run.assembly.scorers[index].needs_exposed for index in alike)

@@ -17,6 +17,7 @@ from adframe.config.identity import identity
 from adframe.config.model import RunConfig
 from adframe.engine.build import Assembly
 from adframe.engine.checkpoint import FORMAT, check_format, load_weights
+from adframe.engine.decision import check_calibration
 from adframe.engine.learned import pack, unpack
 from adframe.engine.run_folder import differences
 from adframe.engine.state import Run
@@ -26,10 +27,12 @@ from adframe.io.folders import check_folder
 from adframe.io.tensors import read_tensors, write_tensors
 
 Model = tuple[dict[str, Tensor], dict[str, Any]]  #: tensors by name, and facts
+#: Sorted scores of the calibration images by each scorer; None for one that has none.
+Calibration = Sequence[Tensor | None]
 
 
-def save_model(run: Run, folder: Path) -> None:
-    """Write the weights and the fitted scorers of a run."""
+def save_model(run: Run, folder: Path, calibration: Calibration = ()) -> None:
+    """Write the weights and the fitted scorers of a run, and scores of its calibration images."""
     facts = {
         "format": FORMAT,
         "adframe": __version__,
@@ -39,12 +42,16 @@ def save_model(run: Run, folder: Path) -> None:
         "config": identity(run.config),
         "images": run.fingerprint.get("images", ""),
     }
-    model = packed(run.config, run.assembly.method, run.assembly.scorers, facts)
+    model = packed(run.config, run.assembly.method, run.assembly.scorers, facts, calibration)
     write_tensors(folder / "model.safetensors", *model)
 
 
 def packed(
-    config: RunConfig, method: Method, scorers: Sequence[Scorer], facts: Mapping[str, Any]
+    config: RunConfig,
+    method: Method,
+    scorers: Sequence[Scorer],
+    facts: Mapping[str, Any],
+    calibration: Calibration = (),
 ) -> Model:
     """Weights and what scorers learned, as tensors by name; the rest is added to ``facts``."""
     tensors = {f"method/{name}": tensor for name, tensor in method.state_dict().items()}
@@ -58,7 +65,10 @@ def packed(
         if any(bool(tensor.isnan().any()) for tensor in found.values()):
             continue
         tensors |= {f"scorer/{index}/{key}": tensor for key, tensor in found.items()}
-        learned[index] = {"tensors": _shapes(found), "values": values}
+        # Sorted: a restored scorer may have its attributes in another order.
+        learned[index] = {"tensors": _shapes(found), "values": dict(sorted(values.items()))}
+    known = {index: of for index, of in enumerate(calibration) if of is not None}
+    tensors |= {f"calibration/{index}": of for index, of in known.items()}
     return tensors, {**facts, "scorers": names, "learned": learned}
 
 
@@ -66,7 +76,7 @@ def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     """Type and shape of each tensor, as text: ``float32 [3, 4]``."""
     return {
         name: f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
-        for name, tensor in tensors.items()
+        for name, tensor in sorted(tensors.items())
     }
 
 
@@ -128,7 +138,7 @@ def restore_model(
     model: tuple[Mapping[str, Tensor], Mapping[str, Any]],
     config: RunConfig,
     assembly: Assembly,
-) -> None:
+) -> Calibration:
     """Load a saved model into a method and its scorers.
 
     Args:
@@ -137,8 +147,11 @@ def restore_model(
         config: config of the run.
         assembly: the components, which are changed.
 
+    Returns:
+        Scores of the calibration images.
+
     Raises:
-        UserError: the model belongs to another config.
+        UserError: the model belongs to another config, or is damaged.
     """
     tensors, facts = model
     restore_weights(path, tensors, assembly)
@@ -163,3 +176,15 @@ def restore_model(
                 raise ValueError("it changes the views")
         except (LookupError, ValueError, TypeError, RuntimeError, AttributeError) as error:
             raise UserError(f"{path}: does not fit the scorer {name}: {error}") from error
+    return _calibration(path, tensors, len(names))
+
+
+def _calibration(path: Path, tensors: Mapping[str, Tensor], scorers: int) -> Calibration:
+    found = [tensors.get(f"calibration/{index}") for index in range(scorers)]
+    for index, scores in enumerate(found):
+        try:
+            if scores is not None:
+                check_calibration(scores)
+        except ValueError as error:
+            raise UserError(f"{path}: damaged: calibration/{index} {error}") from error
+    return found

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any
 
 from adframe.engine import model_file
+from adframe.engine.decision import COLUMNS, columns, decision_json
 from adframe.engine.state import Run
 from adframe.interfaces import Images, Outcome, Report
 from adframe.io import atomic
@@ -19,12 +20,14 @@ def result_json(report: Report) -> dict[str, Any]:
     def of(outcome: Outcome) -> dict[str, Any]:
         mean = outcome.mean if outcome.auroc else None
         metrics = {name: _finite(of) for name, of in outcome.metrics.items()}
-        more = {
+        more: dict[str, Any] = {
             "classes": outcome.by_class,
             "metrics": metrics,
             "pooled": _finite(outcome.pooled),
             "map_range": outcome.map_range,
         }
+        if outcome.decision is not None:
+            more["decision"] = decision_json(outcome.decision)
         more = {name: values for name, values in more.items() if values}
         return {"auroc": outcome.auroc, "mean_auroc": mean, **more}
 
@@ -45,14 +48,23 @@ def _finite(values: dict[str, float]) -> dict[str, float | None]:
 
 
 def scores_csv(report: Report, test_sets: dict[str, Images]) -> str:
-    """The text of ``scores.csv``: path or index, label (1 = outlier), score and set."""
+    """The text of ``scores.csv``: path or index, label (1 = outlier), score and set.
+
+    If the config has a ``decision``: also the p-value of the first scorer, and whether it calls the
+    image anomalous (1).
+    """
     first, *others = report.outcomes.items()
     stream = io.StringIO()
     writer = RowWriter(stream)
-    writer.writerow(["path", "label", "score", "set", *(f"score_{name}" for name, _ in others)])
+    decision = first[1].decision
+    decided = [] if decision is None else COLUMNS
+    more = [f"score_{name}" for name, _ in others]
+    writer.writerow(["path", "label", "score", "set", *more, *decided])
     for title, images in test_sets.items():
-        columns = [outcome.scores[title].tolist() for _, outcome in (first, *others)]
-        for name, score_, *more in zip(images.names, *columns, strict=True):
+        cells: list[list[Any]] = [outcome.scores[title].tolist() for _, outcome in (first, *others)]
+        if decision is not None:
+            cells += columns(decision.p_values[title], decision.false_alarms)
+        for name, score_, *more in zip(images.names, *cells, strict=True):
             writer.writerow([name, int(title != "inliers"), score_, title, *more])
     return stream.getvalue()
 
@@ -61,6 +73,8 @@ def write_report(report: Report, run: Run) -> None:
     """Write model, scores and result; ``result.json`` comes last and marks a complete folder."""
     assert run.out is not None, "a report is written into a folder"
     run.lock.check()
-    model_file.save_model(run, run.out)
+    known = [outcome.decision for outcome in report.outcomes.values()]
+    calibration = [None if each is None else each.calibration for each in known]
+    model_file.save_model(run, run.out, calibration)
     atomic.write(run.out / "scores.csv", scores_csv(report, run.test_sets))
     atomic.write_json(run.out / "result.json", result_json(report))

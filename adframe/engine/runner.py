@@ -97,6 +97,7 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False, extend: b
     check_first_use(assembly, splits.train)
     assembly.method.to(device).to(memory_format=torch.channels_last)
     current = Run(config, out, splits, data.test_sets, assembly, device, data.exposed)
+    current.calibration = data.calibration
     current.fingerprint = checkpoint.fingerprint(config, *data.sha256)
     if out is not None:
         extended = check_config(out, config, resume, extend)

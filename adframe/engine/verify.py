@@ -39,13 +39,18 @@ def verify(folder: Path, **options: Any) -> str | None:
     pairs = list(zip(stored[1:], found[1:], strict=True))
     differing = [(was, now) for was, now in pairs if was != now]
     if differing:
+        columns = [at for at, name in enumerate(found[0]) if name.partition("_")[0] == "score"]
         try:
-            worst = max(differing, key=lambda pair: _difference(*pair))
+            gaps = [_difference(was, now, columns) for was, now in differing]
         except ValueError as error:
             raise UserError(f"{path}: damaged: {error}") from error
+        most = max(range(len(gaps)), key=gaps.__getitem__)
+        (row, _), images = differing[most], f"{len(differing)} of {len(pairs)} images"
+        if gaps[most] == 0:
+            return f"{path}: {images} have a different p-value or decision, such as {row[0]}"
         return (
-            f"{path}: {len(differing)} of {len(pairs)} images have a different score; "
-            f"the largest difference is {_difference(*worst):.3g}, for {worst[0][0]}"
+            f"{path}: {images} have a different score; "
+            f"the largest difference is {gaps[most]:.3g}, for {row[0]}"
         )
     stored_result, result = read_json(folder / "result.json"), result_json(report)
     for key in ("auroc", "mean_auroc", "floor", "scorers", "failed"):
@@ -59,6 +64,5 @@ def _which(row: list[str]) -> tuple[str, ...]:
     return (*row[:2], *row[3:4], str(len(row)))
 
 
-def _difference(was: list[str], now: list[str]) -> float:
-    scores = zip((was[2], *was[4:]), (now[2], *now[4:]), strict=True)
-    return max(abs(float(a) - float(b)) for a, b in scores)
+def _difference(was: list[str], now: list[str], columns: list[int]) -> float:
+    return max(abs(float(was[at]) - float(now[at])) for at in columns)

@@ -26,6 +26,7 @@ class Run:
         assembly: the components of the run, as ``run.assembly.method``.
         device: device that the network is trained on.
         exposed: known outliers that the run trains with, if there are any.
+        calibration: inliers held out of training, if the config has a ``decision``.
         epoch: epochs completed.
         step: batches trained so far, of ``total_steps``.
         epoch_metrics: mean of each metric over the epoch just completed.
@@ -39,6 +40,7 @@ class Run:
     assembly: Any
     device: torch.device
     exposed: Images | None = None
+    calibration: Images | None = None
     epoch: int = 0
     step: int = 0
     epoch_metrics: dict[str, float] = field(default_factory=dict)
@@ -76,6 +78,26 @@ class Run:
 
 
 @dataclass
+class Decision:
+    """Which images a scorer calls anomalous, at a rate of false alarms.
+
+    Attributes:
+        false_alarms: the rate of false alarms in the config.
+        threshold: the smallest score that is called anomalous; infinite if there is none.
+        calibration: (n,) float32, sorted scores of inliers that were held out of training.
+        p_values: test set -> (N,) float64 in (0, 1].
+        called: test set -> share of its images that is called anomalous: of ``inliers``, the false
+            alarms; of outliers, those found.
+    """
+
+    false_alarms: float
+    threshold: float
+    calibration: Tensor = field(repr=False)
+    p_values: dict[str, np.ndarray] = field(repr=False)
+    called: dict[str, float]
+
+
+@dataclass
 class Outcome:
     """The scores of one scorer on every test image, and their AUROC.
 
@@ -88,6 +110,7 @@ class Outcome:
             it has several.
         map_range: if the scorer gives maps, values of their pixels: ``low`` and ``high``, the
             extremes, and ``normal``, above which half of the inliers have no pixel.
+        decision: which images are called anomalous, if the config has a ``decision``.
     """
 
     auroc: dict[str, float]
@@ -96,6 +119,7 @@ class Outcome:
     metrics: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
     pooled: dict[str, float] = field(default_factory=dict, repr=False)
     map_range: dict[str, float] = field(default_factory=dict, repr=False)
+    decision: Decision | None = None
 
     @property
     def mean(self) -> float:

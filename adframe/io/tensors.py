@@ -44,7 +44,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with _checked(path), safe_open(path, framework="pt") as file:
             metadata = json.loads((file.metadata() or {}).get("adframe", "null"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = list(file.keys())
+            # Copied to aligned memory: how libraries round depends on the alignment of a tensor.
+            tensors = {name: file.get_tensor(name).clone() for name in names}
     except (SafetensorError, OSError, ValueError, RuntimeError, TypeError) as error:
         raise UserError(f"{path}: damaged, or not written by adframe: {error}") from error
     if not isinstance(metadata, dict) or not isinstance(metadata.get("facts"), dict):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from adframe import Report
-from adframe.interfaces import Outcome
+from adframe.interfaces import Decision, Outcome
 
 Lines = list[list[str]]
 
@@ -46,6 +47,9 @@ def show(report: Report) -> None:
     free = console.options.update(width=10_000)
     fitting = [t for t in tables if console.measure(t, options=free).maximum <= console.width]
     console.print((fitting or tables)[0 if fitting else -1])
+    decision = next(iter(report.outcomes.values())).decision
+    if decision is not None:
+        console.print(_decided(decision), soft_wrap=True)
     if report.below_floor:
         console.print(
             "worse than comparing raw pixels: train longer, or try another size or scorer",
@@ -65,6 +69,15 @@ def _metric(outcome: Outcome, name: str) -> str:
     if not of_sets:
         return "-"
     return f"{outcome.pooled.get(name, sum(of_sets) / len(of_sets)):.4f}"
+
+
+def _decided(decision: Decision) -> str:
+    """Share of inliers, and of all outliers, that the first scorer calls anomalous."""
+    normal, *sets = decision.p_values.values()
+    parts = {"inliers": normal, **({"outliers": np.concatenate(sets)} if sets else {})}
+    shares = {name: 100 * float((of <= decision.false_alarms).mean()) for name, of in parts.items()}
+    texts = ", ".join(f"{share:.3g} % of {name}" for name, share in shares.items())
+    return f"at p <= {decision.false_alarms:g}: {texts} called anomalous"
 
 
 def _long(lines: Lines) -> Lines:

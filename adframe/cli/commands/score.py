@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,10 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write path and score of each readable image; returns 2 if an image is unreadable."""
+    """Write path and score of each readable image; returns 2 if an image is unreadable.
+
+    If the run has a ``decision``, write its p-value and whether it is anomalous as well.
+    """
     from adframe.data.decode import ImageError
     from adframe.data.find import find_images
     from adframe.detector import load
+    from adframe.engine.decision import COLUMNS
     from adframe.io.rows import RowWriter, open_rows
     from adframe.io.terminal import error_line
 
@@ -47,17 +51,35 @@ def run(arguments: argparse.Namespace) -> int:
         detector = load(arguments.run, **options.of_plugins(arguments))
         unreadable = 0
         writer = RowWriter(out)
-        writer.writerow(["path", "score"])
+        decided = detector.config.decision is not None
+        more = _decisions(detector) if decided else lambda score: []
+        writer.writerow(["path", "score", *(COLUMNS if decided else [])])
         for file, result in _scored(detector, files, arguments):
             if isinstance(result, ImageError):
                 error_line(result)
                 unreadable += 1
             else:
-                writer.writerow([file, result])
+                writer.writerow([file, result, *more(result)])
                 out.flush()
     if unreadable:
         error_line(f"{unreadable} of {len(files)} files could not be read")
     return 2 if unreadable else 0
+
+
+def _decisions(detector: Detector) -> Callable[[float], list[float | int]]:
+    """Function that returns the p-value of a score, and whether it is anomalous."""
+    import numpy as np
+
+    from adframe.engine.decision import columns, p_values
+
+    known, decision = detector.calibration, detector.config.decision
+    assert decision is not None
+
+    def of(score: float) -> list[float | int]:
+        value = p_values(np.array([score], dtype=np.float32), known)
+        return [cell for (cell,) in columns(value, decision.false_alarms)]
+
+    return of
 
 
 def _scored(

@@ -5,13 +5,14 @@ import threading
 from contextlib import suppress
 
 import pytest
+import torch
 
 from adframe.config.model import load_config
 from adframe.config.yaml_tree import read_file
 from adframe.errors import UserError
 from adframe.io.atomic import read_json
 from adframe.io.read import read_bytes, read_text, sha256_of
-from adframe.io.tensors import read_tensors
+from adframe.io.tensors import read_tensors, write_tensors
 
 READERS = [read_bytes, read_text, sha256_of, read_json, read_tensors, read_file]
 
@@ -94,3 +95,10 @@ def test_a_config_may_come_from_a_pipe_and_what_it_extends_may_not(tmp_path, toy
         assert load_config(f"/dev/fd/{reader}").seed == 7
     finally:
         os.close(reader)
+
+
+def test_tensors_are_read_into_aligned_memory(tmp_path):
+    parts = {f"{count}": torch.zeros(count, dtype=torch.uint8) for count in range(1, 40)}
+    write_tensors(tmp_path / "a.safetensors", parts, {})
+    tensors, _ = read_tensors(tmp_path / "a.safetensors")
+    assert {tensor.data_ptr() % 64 for tensor in tensors.values()} == {0}

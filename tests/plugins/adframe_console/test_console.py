@@ -6,13 +6,14 @@ import os
 import re
 import types
 
+import numpy as np
 import pytest
 import torch
 
 import adframe
 from adframe import hookimpl
 from adframe.cli.main import main
-from adframe.interfaces import Outcome, Report
+from adframe.interfaces import Decision, Outcome, Report
 from adframe_console.metrics import MetricLog
 from adframe_console.progress import EpochLines, ScoringBar, TrainingBar
 from adframe_console.table import show
@@ -39,6 +40,19 @@ def test_a_scorer_that_failed_has_no_figure(capsys):
     rows = [re.findall(r"[\w.]+", line) for line in capsys.readouterr().out.splitlines()]
     for name, figure in {"svhn": "0.5000", "textures": "0.7500", "mean": "0.6250"}.items():
         assert [name, "failed", figure, "0.2500"] in rows
+
+
+def test_a_decision_is_a_line_of_the_first_scorer(capsys):
+    report = _report(svhn=0.5, textures=0.75)
+    values = {"inliers": [0.02, 0.9, 1.0, 0.5], "svhn": [0.01], "textures": [0.01, 0.3]}
+    found = {title: np.array(of) for title, of in values.items()}
+    report.outcomes["nearest"].decision = Decision(0.02, 3.0, torch.ones(99), found, {})
+    show(report)
+    line = "at p <= 0.02: 25 % of inliers, 66.7 % of outliers called anomalous\n"
+    assert line in capsys.readouterr().out
+    report.outcomes["nearest"].decision.p_values = {"inliers": found["inliers"]}
+    show(report)
+    assert "at p <= 0.02: 25 % of inliers called anomalous\n" in capsys.readouterr().out
 
 
 def test_many_scorers_have_a_row_each_and_their_whole_name(capsys, monkeypatch):
