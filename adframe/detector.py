@@ -60,7 +60,7 @@ class Detector:
 
     @property
     def reading(self) -> ReadAs:
-        """How files are read: as in training."""
+        """How files are read, as in training."""
         return ReadAs(self.size[1:], self._dataset.depth, self._dataset.fit)
 
     @property

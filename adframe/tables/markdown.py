@@ -61,7 +61,7 @@ def _about(facts: dict[str, Any]) -> list[str]:
 
 
 def _in_part(column: dict[str, Any]) -> bool:
-    """Whether a column is measured on some of its own tasks."""
+    """Whether a column is measured on some of its tasks only."""
     return not column["stand_in"] and 0 < len(column["tasks"]) < column["of"]
 
 

@@ -326,7 +326,7 @@ NONE = "no such file or bundled config; see: adframe configs"
         ),
         (
             "extends: .",
-            f"x.yaml:1: extends: .: {NONE}",
+            "x.yaml:1: extends: .: is a folder",
         ),
         (
             "extends: 3",

@@ -16,6 +16,7 @@ from adframe.interfaces import (
     Dataset,
     Images,
     Method,
+    Metric,
     Optimizer,
     Positive,
     Scorer,
@@ -444,6 +445,21 @@ class Loud(Beyond):
         return [Stage(levels, lambda images, keys: images * 2)]
 
 
+class Erasing(Metric):
+    """Changes what it reads."""
+
+    def value(self, normal, anomalous):
+        normal.scores.zero_()
+        return 0.5
+
+
+class First(Metric):
+    """Looks at one image."""
+
+    def value(self, normal, anomalous):
+        return float(anomalous.scores[0])
+
+
 class Ungrouped(GoodMethod):
     """Yields for a group nobody knows."""
 
@@ -592,6 +608,8 @@ BROKEN = {
     Memory: {"optimizer_resumes_from_its_state"},
     Leaky: {"delivers_labelled_images"},
     Drawn: {"seed_fixes_the_split"},
+    Erasing: {"value_is_a_number"},
+    First: {"order_does_not_matter"},
 }  # fmt: skip
 
 
