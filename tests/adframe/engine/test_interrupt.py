@@ -58,8 +58,8 @@ def test_while_a_command_cleans_up_a_repeated_signal_waits_and_a_later_one_ends_
             signal.raise_signal(TERM)
             assert not ended
             monkeypatch.setattr(interrupt, "SAME", 0.0)
-            signal.raise_signal(signal.SIGINT)
-            assert ended == [signal.SIGINT]
+            signal.raise_signal(TERM)
+            assert ended == [TERM]
 
     stop = Stop(ends_process=True)
     with stop.watching(), pytest.raises(Stopped), stop.raising():
