@@ -54,7 +54,6 @@ def entry_points(group: str) -> list[Point]:
         known = re.sub(r"[-_.]+", "-", _name(dist)).lower()
         if known and known in seen:  # another copy, later on the path, that nothing imports
             continue
-        seen.add(known)
         damaged = ""
         try:
             points = [*dist.entry_points.select(group=group)]
@@ -62,6 +61,8 @@ def entry_points(group: str) -> list[Point]:
             damaged, points = one_line(f"{type(error).__name__}: {error}"), []
             if group == PLUGINS:  # the group is unknown; it is named once
                 points = [importlib.metadata.EntryPoint(known or "?", "entry_points.txt", group)]
+        if points:  # a stale copy without this group hides nothing
+            seen.add(known)
         for point in points:
             owner, version = _text(dist, "name"), _text(dist, "version")
             made = Point(point.name, point.value, owner, version, group, damaged)

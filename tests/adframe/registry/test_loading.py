@@ -418,3 +418,10 @@ def test_two_plugins_that_claim_one_name_are_both_named_with_the_remedy(source_o
         "shift 'mine' is claimed by plugins 'one' (one of a test) and 'two' (two of a test); "
         "exclude one with --without two"
     )
+
+
+def test_stale_metadata_of_adframe_hide_no_command(tmp_path, monkeypatch, capsys):
+    distribution(tmp_path, "adframe", {"old": "adframe_losses.plugin"})
+    monkeypatch.syspath_prepend(tmp_path)
+    assert main(["configs"]) == 0
+    assert "no command" not in capsys.readouterr().err
