@@ -166,7 +166,7 @@ class Detector:
         """
         if not isinstance(self.scorers[0], MapScorer):
             name = self.config.scorer[0].entry.name
-            raise UserError(f"{name} gives no maps; train with a scorer that does, such as dense")
+            raise UserError(f"{name} gives no maps; train with a scorer that does")
         explainer = self._explainer
         return map(explainer.of_file_size, explainer.of_files(paths))
 

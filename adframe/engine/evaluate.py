@@ -17,7 +17,7 @@ from adframe.engine.metrics import (
     joined,
     pixel_floor,
 )
-from adframe.engine.scoring import Counter, by_view_spec, fit, noting, score
+from adframe.engine.scoring import Counter, MapSink, by_view_spec, fit, noting, score
 from adframe.engine.state import Run
 from adframe.interfaces import Images, Outcome, Report, Scored, count_variants
 from adframe.registry.blame import out_of_memory
@@ -41,10 +41,11 @@ def evaluate(run: Run, fitted: bool = False) -> Report:
             pack(scorer, run.config.scorer[index].entry.name)  # before all images are scored
     maps = MapStore()
     of_test_sets = {
-        title: _scores(run, title, images, seen, failures, maps)
+        title: _scores(run, images, seen, failures, _keeper(run, title, images, maps))
         for title, images in run.test_sets.items()
     }
-    calibration = _calibration(run, seen, failures)
+    held_out = run.calibration
+    calibration = None if held_out is None else _scores(run, held_out, seen, failures)
     outcomes: dict[str, Outcome] = {}
     failed: dict[str, str] = {}
     for index in range(len(scorers)):
@@ -53,8 +54,8 @@ def evaluate(run: Run, fitted: bool = False) -> Report:
         name = name if name not in outcomes else f"{name}_{index}"
         problem = failures.get(index) or _not_finite(scores, run.test_sets)
         held = None if calibration is None else calibration[index]
-        if held is not None and run.calibration is not None and not problem:
-            problem = _not_finite({_HELD: held}, {_HELD: run.calibration})
+        if held is not None and held_out is not None and not problem:
+            problem = _not_finite({_HELD: held}, {_HELD: held_out})
         if problem:
             outcomes[name], failed[name] = Outcome({}, scores), problem
         else:
@@ -73,13 +74,19 @@ def evaluate(run: Run, fitted: bool = False) -> Report:
 
 def _scores(
     run: Run,
-    title: str,
     images: Images,
     seen: Counter,
     failures: dict[int, str],
-    maps: MapStore,
+    keep: MapSink | None = None,
 ) -> list[Tensor]:
-    """Scores of a test set by each scorer; keeps maps if metrics will read them."""
+    """Scores of a set of images by each scorer."""
+    assembly, seed = run.assembly, run.config.seed
+    parts = assembly.scorers, assembly.method, assembly.shifts
+    return score(*parts, images.pixels, seed, seen, failures, keep)
+
+
+def _keeper(run: Run, title: str, images: Images, maps: MapStore) -> MapSink:
+    """Function that notes the range of maps, and keeps them if metrics will read them."""
     read = images.masks and any(metric.reads_pixels for metric in run.assembly.metrics)
 
     def keep(scorer: int, start: int, made: Tensor) -> None:
@@ -87,25 +94,7 @@ def _scores(
         if read:
             maps.keep(scorer, title, images, start, made)
 
-    assembly = run.assembly
-    return score(
-        assembly.scorers,
-        assembly.method,
-        assembly.shifts,
-        images.pixels,
-        run.config.seed,
-        seen,
-        failures,
-        keep,
-    )
-
-
-def _calibration(run: Run, seen: Counter, failures: dict[int, str]) -> list[Tensor] | None:
-    """Scores of the calibration images by each scorer; None if there are no such images."""
-    if run.calibration is None:
-        return None
-    assembly, pixels, seed = run.assembly, run.calibration.pixels, run.config.seed
-    return score(assembly.scorers, assembly.method, assembly.shifts, pixels, seed, seen, failures)
+    return keep
 
 
 def _outcome(

@@ -7,13 +7,11 @@ from typing import Any
 
 from adframe.config.identity import identity
 from adframe.config.model import load_config
-from adframe.engine import checkpoint, model_file
-from adframe.engine.environment import environment
-from adframe.engine.evaluate import evaluate
+from adframe.engine import model_file
 from adframe.engine.global_state import kept
 from adframe.engine.report import write_report
 from adframe.engine.run_folder import check_config, write_config
-from adframe.engine.runner import prepare
+from adframe.engine.runner import evaluate_trained, prepare, write_environment
 from adframe.errors import UserError
 from adframe.interfaces import Report
 from adframe.io import atomic
@@ -69,16 +67,9 @@ def evaluate_into(
         path = folder / "model.safetensors"
         model_file.restore_weights(path, model[0], current.assembly)
         current.out, current.lock = out, lock
-        try:
-            report = evaluate(current)
-        finally:
-            current.detach()
-        report.seconds = checkpoint.seconds(folder / "result.json")
+        report = evaluate_trained(current, folder, fitted=False)
         write_config(out, config)
-        facts = {"train_images": len(current.data.train), "weights_of": str(folder)}
-        atomic.write_json(
-            out / "environment.json", {**environment(config, current.device), **facts}
-        )
+        write_environment(out, current, weights_of=str(folder))
         log = folder / "metrics.jsonl"
         if log.exists():
             atomic.write(out / log.name, read_bytes(log))

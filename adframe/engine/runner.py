@@ -105,9 +105,14 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False, extend: b
             current.extends = checkpoint.fingerprint(config, epochs=extended)["config"]
         checkpoint.check_state(out, current)
         write_config(out, config)
-        facts = {"train_images": len(splits.train), "train_sha256": data.sha256[0]}
-        atomic.write_json(out / "environment.json", {**environment(config, device), **facts})
+        write_environment(out, current, train_sha256=data.sha256[0])
     return current
+
+
+def write_environment(out: Path, run: Run, **more: str) -> None:
+    """Write ``environment.json`` of a run, with more facts."""
+    facts = {"train_images": len(run.data.train), **more}
+    atomic.write_json(out / "environment.json", {**environment(run.config, run.device), **facts})
 
 
 def _device(config: RunConfig) -> torch.device:
@@ -163,9 +168,14 @@ def load_run(folder: Path, verbose: bool = False, **options: Any) -> tuple[Run, 
     if model[1]["images"] != current.fingerprint["images"]:
         raise UserError(f"{folder}: the training images have changed; train again")
     model_file.restore_model(folder / "model.safetensors", model, config, current.assembly)
+    return current, evaluate_trained(current, folder, fitted=True)
+
+
+def evaluate_trained(run: Run, folder: Path, fitted: bool) -> Report:
+    """Evaluate a run whose network was trained in ``folder``; the time is that of the training."""
     try:
-        report = evaluate(current, fitted=True)
+        report = evaluate(run, fitted)
     finally:
-        current.detach()
-    report.seconds = checkpoint.seconds(folder / "result.json")  # of the run, not of loading it
-    return current, report
+        run.detach()
+    report.seconds = checkpoint.seconds(folder / "result.json")
+    return report

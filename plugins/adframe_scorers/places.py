@@ -19,7 +19,6 @@ from .nearest import NearestCosine
 
 Share = Annotated[float, Interval(gt=0, le=1)]
 AT_ONCE = 1 << 14  # places that the inner scorer gets at once
-NOT_ROWS = ("size", "label", "index")  # entries of the features that are no outputs
 
 
 class PlaceOptions(TypedDict, total=False):
