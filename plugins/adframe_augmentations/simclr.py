@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 import torch
 from annotated_types import Interval
@@ -20,6 +20,16 @@ Share = Annotated[float, Interval(gt=0, le=1)]
 Turns = Annotated[float, Interval(ge=0, le=0.5)]
 TRIES = 10  # boxes that are drawn for a crop, as many as torchvision draws
 PIXELS = 1 << 15  # pixels per block on a CPU; measured: docs/performance/notes.md
+
+
+class CropJitterOptions(TypedDict, total=False):
+    """Types of the options of ``SimCLR`` but for the flip, for its subclasses."""
+
+    scale: tuple[Share, Share]
+    ratio: tuple[Positive, Positive]
+    jitter: tuple[Fraction, Fraction, Fraction, Turns]
+    jitter_probability: Fraction
+    grayscale_probability: Fraction
 
 
 class SimCLR(Augmentation):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Unpack
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adframe.interfaces import Fraction, Positive, RandomKeys
+from adframe.interfaces import RandomKeys
 from adframe.ops import luma, to_float
-from adframe_augmentations.simclr import Share, SimCLR, Turns, blocks
+from adframe_augmentations.simclr import CropJitterOptions, SimCLR, blocks
 
 HUE = 255 / 360  # CSI's code multiplies the hue by it
 
@@ -37,15 +38,8 @@ class CSIAugmentation(SimCLR):
         ValueError: the first value of a range is above the second.
     """
 
-    def __init__(
-        self,
-        scale: tuple[Share, Share] = (0.08, 1.0),
-        ratio: tuple[Positive, Positive] = (3 / 4, 4 / 3),
-        jitter: tuple[Fraction, Fraction, Fraction, Turns] = (0.4, 0.4, 0.4, 0.1),
-        jitter_probability: Fraction = 0.8,
-        grayscale_probability: Fraction = 0.2,
-    ) -> None:
-        super().__init__(scale, ratio, jitter, jitter_probability, grayscale_probability, 0.0)
+    def __init__(self, **options: Unpack[CropJitterOptions]) -> None:
+        super().__init__(**options, flip_probability=0.0)
 
     def __call__(self, images: Tensor, keys: RandomKeys, strength: float = 1.0) -> Tensor:
         _, _, width, height = self._boxes(images, keys, strength)

@@ -96,7 +96,12 @@ class FeatureMap(Places):
         return {"features": cells}, rows, columns
 
     def width(self, size: Sequence[int]) -> float:
-        return 4 / 224 * max(size)
+        return smoothing(size)
+
+
+def smoothing(size: Sequence[int]) -> float:
+    """PatchCore's standard deviation of maps: 4 pixels at a side of 224."""
+    return 4 / 224 * max(size)
 
 
 def cells_of(features: Features, stages: Sequence[int], grid: int, around: int) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 from adframe.interfaces import Count, Features, MapScorer, Positive, Scorer, ViewSpec
 from adframe.ops import centres, spread_scores
 
-from .dense import FeatureMap, Stage, cells_of
+from .dense import FeatureMap, Stage, cells_of, smoothing
 from .places import Share
 
 
@@ -118,7 +118,7 @@ class PaDiM(MapScorer):
         grid: Tensor = distance.T.reshape(len(cells), *cells.shape[-2:])
         size: list[int] = features["size"][0].tolist()
         down, across = map(centres, grid.shape[1:], size)
-        return spread_scores(grid, down, across, size, self.sigma or 4 / 224 * max(size))
+        return spread_scores(grid, down, across, size, self.sigma or smoothing(size))
 
     def _cells(self, features: Features) -> Tensor:
         """The channels that are kept, (N, D, rows, columns)."""
