@@ -10,6 +10,7 @@ from pathlib import Path
 from adframe.config.bundled import find_config, shown
 from adframe.config.yaml_tree import MAX_DEPTH, ConfigNode, has_comment, parse, read_file
 from adframe.errors import UserError, one_line
+from adframe.io.paths import expand_user
 
 MAX_FILES = 100  # per config; a file that is read twice counts twice
 _SHOWN = 300  # characters of a setting in a message
@@ -65,7 +66,14 @@ def _absolute(path: Path, item: ConfigNode) -> ConfigNode:
     """Absolute path of a file name in a config, which is relative to the config."""
     if not isinstance(item.value, str):
         return item
-    return ConfigNode(os.path.realpath(path.parent / item.value), item.origin)
+    return ConfigNode(os.path.realpath(path.parent / _home(item)), item.origin)
+
+
+def _home(item: ConfigNode) -> Path:
+    try:
+        return expand_user(Path(item.value))
+    except UserError as error:
+        raise UserError(f"{item.origin}: {error}") from error
 
 
 def merge(base: ConfigNode, over: ConfigNode) -> ConfigNode:

@@ -14,7 +14,7 @@ from adframe.engine import checkpoint, datasets, model_file
 from adframe.engine.build import construct, locating, set_up
 from adframe.engine.environment import environment
 from adframe.engine.evaluate import evaluate
-from adframe.engine.first_use import check_first_use
+from adframe.engine.first_use import SAMPLE, check_first_use
 from adframe.engine.global_state import kept
 from adframe.engine.report import write_report
 from adframe.engine.run_folder import check_config, write_config
@@ -94,7 +94,7 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False, extend: b
             data = datasets.load(config, assembly)
         splits = data.splits
         set_up(config, assembly, len(splits.classes))
-    check_first_use(assembly, splits.train)
+    check_first_use(assembly, splits.train.pixels[:SAMPLE])
     assembly.method.to(device).to(memory_format=torch.channels_last)
     current = Run(config, out, splits, data.test_sets, assembly, device, data.exposed)
     current.calibration = data.calibration

@@ -137,6 +137,7 @@ class Method(nn.Module, ABC):
 
     takes_exposed: bool = False  #: whether the method trains on ``Batch.exposed``
     shifts_augmented: bool = False  #: whether the schedule augments before the shift, not after
+    side: int | None = None  #: side of the square windows it trains on; None for whole images
 
     @abstractmethod
     def setup(self, parts: MethodParts) -> None:

@@ -32,6 +32,7 @@ class MethodWrapper(Method):
         self.of = of
         self.takes_exposed = of.takes_exposed
         self.shifts_augmented = of.shifts_augmented
+        self.side = of.side
 
     def setup(self, parts: MethodParts) -> None:
         """Passes the parts on."""
