@@ -1,4 +1,4 @@
-"""Residual networks from torchvision's blocks."""
+"""Residual networks (He et al., CVPR 2016)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Interval
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from adframe.interfaces import Backbone
 
+from .blocks import BasicBlock, Bottleneck
 from .preprocess import HALF, Deviation, Initialisation, Mean, Preprocess, Side, initialise
 
 Width = Annotated[float, Interval(gt=0, le=8)]
