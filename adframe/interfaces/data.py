@@ -59,6 +59,7 @@ class Splits:
     classes: Sequence[str] = (
         "inlier",
     )  #: names of the inlier classes; ``label`` is an index of it
+    validation: Images | None = None  #: images with ground truth to choose a threshold on
 
 
 class Dataset(ABC):
