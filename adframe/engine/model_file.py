@@ -42,6 +42,8 @@ def save_model(run: Run, folder: Path, calibration: Calibration = ()) -> None:
         "config": identity(run.config),
         "images": run.fingerprint.get("images", ""),
     }
+    if run.started_from:
+        facts["started_from"] = run.started_from
     model = packed(run.config, run.assembly.method, run.assembly.scorers, facts, calibration)
     write_tensors(folder / "model.safetensors", *model)
 
@@ -106,6 +108,11 @@ def model_facts(folder: Path) -> Model:
     if len(size) != 3 or not all(type(side) is int and 0 < side < 1 << 16 for side in size):
         raise UserError(f"{path}: damaged: image_size is {size}")
     return tensors, facts
+
+
+def started_from(facts: Mapping[str, Any]) -> str:
+    """SHA-256 of the weights that the network of a model started with; empty if it was drawn."""
+    return str(facts.get("started_from", ""))
 
 
 def check_model(folder: Path, config: RunConfig, facts: Mapping[str, Any]) -> None:

@@ -33,9 +33,11 @@ def train(run: Run) -> None:
     groups = trained_parameters(method)
     optimizers = {name: _optimizer(policy, group) for name, group in groups.items() if group}
     base = {name: [g["lr"] for g in o.param_groups] for name, o in optimizers.items()}
-    if not optimizers:
+    if not optimizers and settings.epochs:
         logger.warning("every parameter of the method is frozen: training changes no weight")
     with checkpointing(run, optimizers) as checkpoints:
+        if checkpoints.saved is None and (run.started_from or not settings.epochs):
+            checkpoints.save()  # so that nothing is read or drawn twice
         method.train()
         _compile(run)
         for epoch in range(run.epoch, settings.epochs):
