@@ -14,7 +14,7 @@ from adframe.config.messages import as_written, located, once
 from adframe.config.plugin_files import load_plugins_of, plugin_files
 from adframe.config.scalars import scalar_of
 from adframe.config.schema import Component, validate
-from adframe.config.sections import Decision, Exposure, Section, Term, Train
+from adframe.config.sections import Decision, Exposure, Section, Start, Term, Train
 from adframe.config.several import Optimizers, Scorers
 from adframe.config.specs import USE_KIND_DEFAULT, ComponentSpec, plain
 from adframe.config.yaml_tree import ConfigNode, escaped, to_yaml
@@ -38,6 +38,8 @@ class RunConfig(Section):
     """Known outliers to learn from (outlier exposure)."""
     backbone: Annotated[ComponentSpec, Component("backbone")] = USE_KIND_DEFAULT
     """The network."""
+    start: Start | None = None
+    """Weights that the network starts with, and which of its stages are frozen."""
     shifts: list[Annotated[ComponentSpec, Component("shift")]] = Field(default_factory=list)
     """Shifting transformations: each variant of each makes one class of virtual outliers."""
     schedule: Annotated[ComponentSpec, Component("schedule")] = USE_KIND_DEFAULT

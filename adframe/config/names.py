@@ -12,9 +12,9 @@ from adframe.registry.registry import Registry
 #: ``RunConfig`` without its types, which import torch; a test compares the two.
 KEYS: dict[str, str | None] = {
     "seed": None, "dataset": "dataset", "outliers": "dataset", "exposure": None,
-    "backbone": "backbone", "shifts": "shift", "schedule": "schedule", "objective": None,
-    "method": "method", "scorer": "scorer", "metrics": "metric", "decision": None,
-    "optimizer": "optimizer", "train": None, "plugins": None,
+    "start": None, "backbone": "backbone", "shifts": "shift", "schedule": "schedule",
+    "objective": None, "method": "method", "scorer": "scorer", "metrics": "metric",
+    "decision": None, "optimizer": "optimizer", "train": None, "plugins": None,
 }  # fmt: skip
 
 

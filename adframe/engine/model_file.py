@@ -45,6 +45,8 @@ def save_model(run: Run, folder: Path, calibration: Calibration = ()) -> None:
         "config": identity(run.config),
         "images": run.fingerprint.get("images", ""),
     }
+    if run.started_from:
+        facts["started_from"] = run.started_from
     model = packed(run.config, run.assembly.method, run.assembly.scorers, facts, calibration)
     write_tensors(folder / "model.safetensors", *model)
 
@@ -126,6 +128,11 @@ def training_names(path: Path) -> list[str]:
         return [row["path"] for row in rows if row["use"] == "train"]
     except (csv.Error, KeyError) as error:
         raise UserError(f"{path}: damaged: {error}") from error
+
+
+def started_from(facts: Mapping[str, Any]) -> str:
+    """SHA-256 of the weights that the network of a model started with; empty if it was drawn."""
+    return str(facts.get("started_from", ""))
 
 
 def check_model(folder: Path, config: RunConfig, facts: Mapping[str, Any]) -> None:

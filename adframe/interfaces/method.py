@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from adframe.interfaces.training import Backbone, Loss, Schedule, Shift
+from adframe.interfaces.backbone import Backbone
+from adframe.interfaces.training import Loss, Schedule, Shift
 from adframe.interfaces.types import Batch, Update
 
 

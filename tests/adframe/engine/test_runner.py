@@ -31,6 +31,7 @@ def test_a_run_leaves_a_whole_folder(toy, tmp_path):
         "scores.csv",
         "state.json",
         "state.safetensors",
+        "training.csv",
     }
     result = json.loads((tmp_path / "run/result.json").read_text())
     assert result["auroc"] == report.auroc
