@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,10 +18,10 @@ from adframe.config.schema import Component, validate
 from adframe.config.sections import Decision, Exposure, Section, Start, Term, Train
 from adframe.config.several import Optimizers, Scorers
 from adframe.config.specs import USE_KIND_DEFAULT, ComponentSpec, plain
-from adframe.config.yaml_tree import ConfigNode, escaped, to_yaml
+from adframe.config.yaml_tree import ConfigNode, escaped, parse, to_yaml
 from adframe.errors import ConfigError, KeyPath
 from adframe.io.paths import AnyPath, as_list
-from adframe.registry.loading import LoadedPlugins
+from adframe.registry.loading import LoadedPlugins, excluded, installed, load_plugins
 
 
 class RunConfig(Section):
@@ -98,6 +99,10 @@ class RunConfig(Section):
             node = self._tree.find(as_written(path[:-1], self._tree))
             node = node if node is not None and isinstance(node.value, str) else None
         return None if node is None else node.origin
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the text, the files of plugins, and which installed plugins were excluded."""
+        return _restored, (self.yaml(), self.source, tuple(self.plugins), excluded(self.loaded))
 
     def located(self, error: ConfigError) -> ConfigError:
         """Add file and line to problems."""
@@ -179,3 +184,15 @@ def _read_variable(node: ConfigNode, table: Any, path: KeyPath) -> bool:
         return False
     table[path[-1]] = scalar_of(found.value)
     return not isinstance(table[path[-1]], str)
+
+
+def _restored(text: str, source: str, plugins: tuple[str, ...], without: tuple[str, ...]) -> Any:
+    """The config that ``RunConfig.__reduce__`` has pickled; its values come from the text."""
+    loaded = _loaded_again(plugins, without)
+    return validate_tree(parse(text, source), source, plugins, loaded=loaded)
+
+
+@cache
+def _loaded_again(plugins: tuple[str, ...], without: tuple[str, ...]) -> LoadedPlugins:
+    here = {source.plugin.key for source in installed()}
+    return load_plugins(plugins, [key for key in without if key in here])
