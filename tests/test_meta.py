@@ -70,11 +70,13 @@ def test_the_files_are_found():
 
 def test_what_is_imported_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = [*project["dependencies"], *project["optional-dependencies"]["demo"],
-             *project["optional-dependencies"]["faiss"]]  # fmt: skip
+    extras = project["optional-dependencies"]
+    used = ("demo", "faiss", "tensorboard", "mlflow", "wandb")
+    lines = [*project["dependencies"], *(line for name in used for line in extras[name])]
     declared = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in lines}
     modules = {"pil": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image",
-               "faiss": "faiss-cpu", "ruamel": "ruamel.yaml"}  # fmt: skip
+               "faiss": "faiss-cpu", "ruamel": "ruamel.yaml",
+               "mlflow": "mlflow-skinny"}  # fmt: skip
     imported = {name.partition(".")[0] for path in [*CORE, *PLUGINS] for name in _imports(path)}
     foreign = {
         name for name in imported - sys.stdlib_module_names if not name.startswith("adframe")

@@ -48,20 +48,28 @@ from adframe import hookimpl
 def adframe_register(add):
     add("method", "plain", Plain)
     add("optimizer", "linear_adamw", LinearAdamW)
+    add("observer", "stop_on_goal", StopOnGoal)
 """
 
 
-def test_the_walk_throughs_of_method_and_optimizer_run(tmp_path, toy_file):
+def test_the_walk_throughs_of_method_optimizer_and_observer_run(tmp_path, toy_file):
     shown = blocks("tested")
     plugin = tmp_path / "idea.py"
-    plugin.write_text(shown["method.py"] + shown["optimizer.py"] + REGISTER)
+    plugin.write_text(shown["method.py"] + shown["optimizer.py"] + shown["observer.py"] + REGISTER)
     for case in cases(plugin):
         case()
     out = tmp_path / "run"
-    names = ["method=plain", "optimizer=linear_adamw", "objective=[{loss: uniclr}]"]
+    names = [
+        "observers=[{name: stop_on_goal, loss: 1000}]",
+        "method=plain",
+        "optimizer=linear_adamw",
+        "objective=[{loss: uniclr}]",
+    ]
     settings = [word for name in names for word in ("--set", name)]
     assert main(["run", str(toy_file), "--plugin", str(plugin), "--out", str(out), *settings]) == 0
-    assert "mean_auroc" in json.loads((out / "result.json").read_text())
+    result = json.loads((out / "result.json").read_text())
+    assert "mean_auroc" in result
+    assert (result["epochs"], result["finished"]) == (1, "the loss is below 1000")
 
 
 CONFIGS = (ROOT / "docs/how-to/configs.md").read_text()

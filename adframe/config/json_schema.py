@@ -29,7 +29,7 @@ def json_schema(registry: Registry) -> dict[str, Any]:
     }
     # Required keys may come from a base config.
     definitions = schema.setdefault("$defs", {})
-    for table in (schema, *(definitions[name] for name in ("Train", "Exposure"))):
+    for table in (schema, *(definitions[name] for name in ("Train", "Exposure", "Validation"))):
         table.pop("required", None)
     for kind in KINDS:
         definitions[kind] = _kind_schema(kind, registry)

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from adframe.config.option_types import Record, choice_of
 from adframe.config.yaml_tree import map_tree
-from adframe.errors import KeyPath, problem_at
+from adframe.errors import ConfigError, KeyPath, Problem, problem_at
+from adframe.registry.blame import out_of_memory
 from adframe.registry.process_state import unchanged
 from adframe.registry.registry import Entry
 
@@ -52,7 +53,8 @@ class ComponentSpec:
             built: gets the instance, and those of all components among its options, by path.
 
         Raises:
-            ConfigError: the constructor refuses the options (ValueError), located at ``path``.
+            ConfigError: the constructor refuses the options (ValueError), or lacks a package
+                (ImportError); located at ``path``.
         """
 
         def build(value: Any, at: KeyPath) -> Any:
@@ -66,7 +68,13 @@ class ComponentSpec:
 
         options = map_tree(self.options, build, path)
         with problem_at(path, ValueError), unchanged(self.entry.who):
-            instance = self.entry.load()(**options)
+            try:
+                instance = self.entry.load()(**options)
+            except ImportError as error:
+                if out_of_memory(error):
+                    raise
+                text = f"{self.entry.name} needs what is not installed: {error}"
+                raise ConfigError([Problem(path, text)]) from error
         if built is not None:
             built[path] = (self, instance)
         return instance

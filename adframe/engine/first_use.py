@@ -49,7 +49,9 @@ def check_first_use(assembly: Assembly, train: Images) -> None:
     pixels = train.pixels[:SAMPLE]
     with torch.random.fork_rng(devices=[]):
         parts = assembly.parts
-        for component in _nested([assembly.shifts, parts.schedule, assembly.method]):
+        for component in _nested(
+            [assembly.shifts, assembly.anomalies, parts.schedule, assembly.method]
+        ):
             if isinstance(component, Shift):
                 _shift(component, pixels)
             elif isinstance(component, Augmentation):

@@ -41,6 +41,7 @@ def save_model(run: Run, folder: Path, calibration: Calibration = ()) -> None:
         "epochs": run.epoch,
         "config": identity(run.config),
         "images": run.fingerprint.get("images", ""),
+        **({"finished": run.finished} if run.finished else {}),
     }
     model = packed(run.config, run.assembly.method, run.assembly.scorers, facts, calibration)
     write_tensors(folder / "model.safetensors", *model)

@@ -15,6 +15,9 @@ from adframe.io.folders import check_folder
 from adframe.io.locks import LOCK
 from adframe.io.read import read_text
 
+#: Sections that a resumed run may change. The fingerprint has the observers that steer a run.
+_BESIDE = ("plugins", "metrics", "observers")
+
 
 def check_config(path: Path, config: RunConfig, resume: bool, extend: bool = False) -> int | None:
     """Check that a folder is empty or, with ``resume``, holds a run of the same config.
@@ -67,7 +70,7 @@ def changed_keys(existing: Path, config: RunConfig) -> dict[str, str]:
     return {
         key: text
         for key, text in differences(old, json.loads(json.dumps(new))).items()
-        if (key in decisive or key not in _leaves(new)) and not key.startswith("plugins")
+        if (key in decisive or key not in _leaves(new)) and key.partition(".")[0] not in _BESIDE
     }
 
 

@@ -36,6 +36,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "optimizer": ("Optimizer", "an optimiser and its learning rate over a run"),
     "scorer": ("Scorer", "an anomaly score of images, fitted on features of the training images"),
     "metric": ("Metric", "a figure of how well scores separate anomalies from inliers"),
+    "observer": ("Observer", "what watches a run: logs it, or ends its training early"),
 }
 
 

@@ -14,7 +14,16 @@ from adframe import interfaces
 from adframe.errors import PluginFault
 from adframe.registry.loading import Source, from_file, installed, load_plugins
 from adframe.registry.registry import KINDS, Entry, Plugin, Registry
-from adframe.testing import datasets, images, losses, metrics, options, scorers, training
+from adframe.testing import (
+    datasets,
+    images,
+    losses,
+    metrics,
+    observers,
+    options,
+    scorers,
+    training,
+)
 from adframe.testing.subject import Subject
 
 Check = Callable[[Subject], None]
@@ -47,6 +56,7 @@ CHECKS: dict[str, list[Check]] = {
     "optimizer": _named(training, "optimizer_"),
     "scorer": _checks(scorers),
     "metric": _checks(metrics),
+    "observer": _checks(observers),
 }
 _SCHEMA = _checks(options)
 

@@ -65,12 +65,15 @@ class Subject:
         """A new instance, its weights drawn from a seed.
 
         Raises:
-            unittest.SkipTest: as for ``spec``; or the constructor refuses a variant.
+            unittest.SkipTest: as for ``spec``; the constructor refuses a variant; or a package is
+                not installed.
         """
         torch.manual_seed(seed)
         try:
             return self.spec().build()
         except ConfigError as error:
+            if isinstance(error.__cause__, ImportError):
+                raise SkipTest(str(error)) from error
             if self.variant:
                 raise SkipTest(f"{self} is refused: {error}") from error
             raise AssertionError(f"{self} is refused: {error}") from error
