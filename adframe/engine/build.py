@@ -200,7 +200,7 @@ def set_up(
         texts = [
             f"{name} needs '{output}', which the method does not train; available: {known}"
             for output in requested(scorer).outputs
-            if output not in (*offered, PIXELS)
+            if output not in (*offered, PIXELS) and requested(scorer).compute is None
         ]
         count = len(assembly.parts.backbone.widths)
         texts += [

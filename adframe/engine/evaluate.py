@@ -154,12 +154,14 @@ def _not_finite(scores: Mapping[str, Tensor], test_sets: Mapping[str, Images]) -
 
 def _progress(run: Run, fitted: bool) -> Counter:
     """Function that counts scored views and calls the hook ``adframe_progress``."""
-    images = [*run.test_sets.values(), *([] if fitted else [run.data.train])]
+    images = [*run.test_sets.values()]
     images += [] if run.calibration is None else [run.calibration]
     total = 0
     for spec, alike in by_view_spec(run.assembly.scorers).items():
         exposing = not fitted and any(run.assembly.scorers[index].needs_exposed for index in alike)
         known = [run.exposed] if exposing and run.exposed is not None else []
+        if not fitted and any(run.assembly.scorers[index].needs_fit for index in alike):
+            known.append(run.data.train)
         variants = count_variants(run.assembly.shifts) if spec.apply_shifts else 1
         total += sum(map(len, [*images, *known])) * spec.views * variants
     done = 0

@@ -180,9 +180,9 @@ def view_spec(made: Any) -> str:
         return f"view_spec requests outputs {names!r}, not a tuple of names"
     if not isinstance(stages, tuple) or not all(is_count(stage) for stage in stages):
         return f"view_spec requests stages {stages!r}, not a tuple of numbers from 1 on"
-    for transform in (made.transform, made.pre_shift):
+    for transform in (made.transform, made.pre_shift, made.compute):
         if transform is not None and not callable(transform):
-            return f"view_spec requests a transform that is {shown(transform)}"
+            return f"view_spec requests a function that is {shown(transform)}"
     if not isinstance(made.independent, bool):
         return f"view_spec sets independent to {shown(made.independent)}, not true or false"
     return "" if made.windows is None else _windows(made.windows, stages)
