@@ -27,21 +27,24 @@ class ComponentSpec:
         entry: which component it is.
         options: its options.
         set_name: name that the config gives a set of outliers; empty without one.
+        written: the name with that of its plugin, as the config has it; empty for a plain name.
     """
 
     entry: Entry
     options: dict[str, Any]
     set_name: str = ""
+    written: str = ""
 
     @property
     def names(self) -> dict[str, str]:
-        """The keys of the config mapping that are no options."""
+        """The keys of the config mapping that are no options, with a plain name."""
         title = {"set_name": self.set_name} if self.set_name else {}
         return {"name": self.entry.name, **title}
 
     def dump(self) -> dict[str, Any]:
         """The component as a config mapping, with defaults."""
-        return {**self.names, **plain(self.options)}
+        name = self.written or self.entry.written
+        return {**self.names, "name": name, **plain(self.options)}
 
     def build(
         self, path: KeyPath = (), built: dict[KeyPath, tuple[ComponentSpec, Any]] | None = None

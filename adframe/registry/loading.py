@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -46,6 +46,7 @@ class LoadedPlugins:
 
     registry: Registry
     manager: pluggy.PluginManager
+    without: list[str] = field(default_factory=list)  #: keys of the plugins that were excluded
 
     def __repr__(self) -> str:
         plugins, count = self.registry.plugins, sum(1 for _ in self.registry)
@@ -151,7 +152,7 @@ def load_plugins(
 
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    loaded = LoadedPlugins(Registry(), manager)
+    loaded = LoadedPlugins(Registry(), manager, sorted(left_out))
     for source in sources:
         if source.plugin.key not in left_out:
             plugin = replace(source.plugin)  # an error of this call must not stay for the next
