@@ -6,7 +6,7 @@ Each function returns the problem as text, or an empty text.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -128,6 +128,13 @@ def rate(made: Any) -> str:
         return f"rate returns {shown(made)}, not a number"
     factor = float(made)
     return "" if math.isfinite(factor) and factor >= 0 else f"rate returns {made}, not a factor"
+
+
+def updates(made: Any) -> str:
+    """Problem of what ``step`` of a method returns: a generator, as of a function with yield."""
+    if isinstance(made, Iterator):
+        return ""
+    return f"step returns {shown(made)}, not a generator; yield each update"
 
 
 def update(made: Any, groups: Mapping[str, Sequence[nn.Parameter]]) -> str:

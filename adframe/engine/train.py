@@ -57,7 +57,9 @@ def train(run: Run, state: State | None = None) -> None:
             for batch in _batches(run, epoch):
                 progress = run.step / run.total_steps
                 torch.manual_seed(seed_of(run.config.seed, "step", run.step))
-                for update in _under(_autocast(run), method.step(batch, progress)):
+                updates = method.step(batch, progress)
+                expect(method, returned.updates(updates))
+                for update in _under(_autocast(run), updates):
                     expect(method, returned.update(update, groups))
                     if update.group in descents:
                         descents[update.group].step(update.loss, progress)
