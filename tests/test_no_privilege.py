@@ -65,7 +65,9 @@ def copies(config: RunConfig, folder: Path) -> tuple[dict, list[Path]]:
 
 
 def test_a_run_of_copies_is_the_same_run(toy, tmp_path):
-    config = toy("train.epochs=1", "shifts=[rotation]", "metrics=[average_precision]")
+    config = toy(
+        "train.epochs=1", "shifts=[rotation]", "metrics=[average_precision]", "observers=[text_log]"
+    )
     table, files = copies(config, tmp_path)
     path = tmp_path / "copy.yaml"
     path.write_text(json.dumps(table))

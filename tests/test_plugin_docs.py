@@ -1,7 +1,6 @@
 """Statements and code blocks of docs/how-to/plugins.md and configs.md are correct."""
 
 import inspect
-import json
 import re
 from pathlib import Path
 from string import Template
@@ -9,10 +8,8 @@ from string import Template
 import pytest
 
 from adframe import scaffold
-from adframe.cli.main import main
 from adframe.config.model import load_config
 from adframe.registry import hookspecs
-from adframe.testing import cases
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs/how-to/plugins.md").read_text()
@@ -37,31 +34,6 @@ def test_the_walk_through_of_a_kind_is_what_adframe_new_writes():
     for kind, code in shown.items():
         template = (ROOT / f"adframe/scaffold/templates/{kind}.py.tmpl").read_text()
         assert code == Template(template).substitute(stem="MyIdea")
-
-
-REGISTER = """
-
-from adframe import hookimpl
-
-
-@hookimpl
-def adframe_register(add):
-    add("method", "plain", Plain)
-    add("optimizer", "linear_adamw", LinearAdamW)
-"""
-
-
-def test_the_walk_throughs_of_method_and_optimizer_run(tmp_path, toy_file):
-    shown = blocks("tested")
-    plugin = tmp_path / "idea.py"
-    plugin.write_text(shown["method.py"] + shown["optimizer.py"] + REGISTER)
-    for case in cases(plugin):
-        case()
-    out = tmp_path / "run"
-    names = ["method=plain", "optimizer=linear_adamw", "objective=[{loss: uniclr}]"]
-    settings = [word for name in names for word in ("--set", name)]
-    assert main(["run", str(toy_file), "--plugin", str(plugin), "--out", str(out), *settings]) == 0
-    assert "mean_auroc" in json.loads((out / "result.json").read_text())
 
 
 CONFIGS = (ROOT / "docs/how-to/configs.md").read_text()

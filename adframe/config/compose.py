@@ -100,21 +100,32 @@ def merge(base: ConfigNode, over: ConfigNode) -> ConfigNode:
     - A bare name is the same as a mapping with this ``name`` only.
     """
     if isinstance(over.value, str) and isinstance(base.value, dict) and "name" in base.value:
-        return base if base.value["name"].value == over.value else over
+        if not _same(base.value["name"].value, over.value):
+            return over
+        over = ConfigNode({"name": over}, over.origin)
     if not isinstance(over.value, dict):
         return over
     if isinstance(base.value, str) and "name" not in over.value:
         return ConfigNode({"name": base, **over.value}, over.origin)
     if not isinstance(base.value, dict):
         return over
-    if "name" in over.value and "name" in base.value:
-        renamed = over.value["name"].value != base.value["name"].value
-        if renamed:
-            return over
+    names = [of.value["name"] for of in (base, over) if "name" in of.value]
+    if len(names) == 2 and not _same(names[0].value, names[1].value):
+        return over
     merged = dict(base.value)
     for key, node in over.value.items():
         merged[key] = merge(merged[key], node) if key in merged else node
+    if len(names) == 2 and ":" in str(names[0].value):  # it stays that of its plugin
+        merged["name"] = names[0]
     return ConfigNode(merged, over.origin)
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two names are of one component, as ``name`` and ``plugin:name``."""
+    if one == other or not isinstance(one, str) or not isinstance(other, str):
+        return one == other
+    plugins = {name.rpartition(":")[0] for name in (one, other)}
+    return "" in plugins and one.rpartition(":")[2] == other.rpartition(":")[2]
 
 
 def set_value(tree: ConfigNode, setting: str) -> ConfigNode:

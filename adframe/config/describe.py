@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from adframe.config.model import RunConfig, load_config
 from adframe.config.schema import Component, options_of
-from adframe.config.sections import Decision, Exposure, Term, Train
+from adframe.config.sections import Decision, Exposure, Term, Train, Validation
 from adframe.config.specs import USE_KIND_DEFAULT, ComponentSpec, plain
 from adframe.config.yaml_tree import leaves, to_yaml
 from adframe.errors import UserError, did_you_mean
@@ -24,7 +24,7 @@ KIND_DEFAULT = "the kind's default"
 #: Section of a config -> the model of its keys; ``config`` is the whole.
 SECTIONS: dict[str, type[BaseModel]] = {
     "config": RunConfig, "train": Train, "objective": Term, "exposure": Exposure,
-    "decision": Decision,
+    "decision": Decision, "validation": Validation,
 }  # fmt: skip
 _ARGUMENT = re.compile(r"^(\w+): *(?:\[([^\]]*)\] *)?(.*)$", re.MULTILINE)
 
@@ -82,7 +82,7 @@ def describe_section(name: str, registry: Registry | None = None) -> dict[str, A
 
     Args:
         name: ``config`` for the keys at the top, or one of ``train``, ``objective`` (of which each
-            list item has these keys), ``exposure`` and ``decision``.
+            list item has these keys), ``exposure``, ``decision`` and ``validation``.
         registry: where the defaults of kinds come from.
 
     Raises:
@@ -143,6 +143,8 @@ def _parameter(option: dict[str, Any]) -> str:
 _PLACES: dict[str, tuple[str | int, ...]] = {
     "shift": ("shifts", 0),
     "loss": ("objective", 0, "loss"),
+    "observer": ("observers", 0),
+    "metric": ("metrics", 0),
     "augmentation": ("schedule", "augmentation"),
 }
 

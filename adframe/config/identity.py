@@ -19,16 +19,22 @@ from adframe.interfaces import NoEffect
 def identity(config: RunConfig) -> dict[str, Any]:
     """The config as plain values, without what may differ between two machines.
 
-    Not in it are paths (options of type ``Path``), plugin files, metrics, and what is marked
-    ``NoEffect``, such as the device or the number of workers. Images are compared by their
-    digests, not by their paths.
+    Not in it are paths (options of type ``Path``), plugin files, metrics, observers that only
+    watch, and what is marked ``NoEffect``, such as the device or the number of workers. Images are
+    compared by their digests, not by their paths.
     """
     fields = {name: getattr(config, name) for name in type(config).model_fields}
     del fields["plugins"], fields["metrics"]
-    for name in ("decision", "start"):
-        if fields[name] is None:
+    fields["observers"] = [spec for spec in config.observers if _steers(spec)]
+    for name in ("decision", "validation", "observers", "start"):
+        if not fields[name]:
             del fields[name]  # a model without one stays that of its config
     return {name: _decisive(value) for name, value in fields.items()}
+
+
+def _steers(spec: ComponentSpec) -> bool:
+    """Whether an observer can change the result."""
+    return bool(getattr(spec.entry.load(), "has_effect", False))
 
 
 def digest(identity: dict[str, Any]) -> str:

@@ -29,7 +29,7 @@ def json_schema(registry: Registry) -> dict[str, Any]:
     }
     # Required keys may come from a base config.
     definitions = schema.setdefault("$defs", {})
-    for table in (schema, *(definitions[name] for name in ("Train", "Exposure"))):
+    for table in (schema, *(definitions[name] for name in ("Train", "Exposure", "Validation"))):
         table.pop("required", None)
     for kind in KINDS:
         definitions[kind] = _kind_schema(kind, registry)
@@ -50,16 +50,18 @@ def _kind_schema(kind: str, registry: Registry, named: bool = False) -> dict[str
             continue
         names.append(entry.name)
         options = component_schema(model)
-        options["properties"] = {"name": {"const": entry.name}, **options["properties"]}
+        known = {"enum": [entry.name, entry.qualified]}
+        options["properties"] = {"name": known, **options["properties"]}
         options.pop("required", None)  # they may come from a base config
         options.pop("title", None)
-        when = {"properties": {"name": {"const": entry.name}}, "required": ["name"]}
+        when = {"properties": {"name": known}, "required": ["name"]}
         cases.append({"if": when, "then": options})
-    table = {"type": "object", "properties": {"name": {"enum": names}}, "allOf": cases}
+    name = {"anyOf": [{"enum": names}, {"pattern": ":"}]}  # or with the name of its plugin
+    table = {"type": "object", "properties": {"name": name}, "allOf": cases}
     return {
         "description": KINDS[kind][1],
         "if": {"type": "string"},
-        "then": {"enum": names},
+        "then": name,
         "else": table,
     }
 

@@ -15,7 +15,7 @@ from adframe.config.messages import as_written, located, once
 from adframe.config.plugin_files import load_plugins_of, plugin_files
 from adframe.config.scalars import scalar_of
 from adframe.config.schema import Component, validate
-from adframe.config.sections import Decision, Exposure, Section, Start, Term, Train
+from adframe.config.sections import Decision, Exposure, Section, Start, Term, Train, Validation
 from adframe.config.several import Optimizers, Scorers
 from adframe.config.specs import USE_KIND_DEFAULT, ComponentSpec, plain
 from adframe.config.yaml_tree import ConfigNode, escaped, parse, to_yaml
@@ -56,11 +56,15 @@ class RunConfig(Section):
     """Metrics of each scorer in addition to AUROC."""
     decision: Decision | None = None
     """P-values, and which images are called anomalous; holds training images out."""
+    validation: Validation | None = None
+    """Images to judge the run by while it trains."""
     optimizer: Optimizers = USE_KIND_DEFAULT
     """How parameters move, and the learning rate over the run; or one for each group of parameters
     of the method, as ``{generator: {lr: 0.1}, ...}``."""
     train: Train
     """How long and on which device."""
+    observers: list[Annotated[ComponentSpec, Component("observer")]] = Field(default_factory=list)
+    """What watches the run: logs, or early stopping."""
     plugins: list[str] = Field(default_factory=list)
     """Files of plugins to load, relative to the config; needs ``--allow-code``."""
 

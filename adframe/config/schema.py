@@ -109,7 +109,7 @@ def resolve(kind: str, value: Any, registry: Registry, named: bool = False) -> C
     try:
         valid = validate(model, options, registry)
         title = valid.pop("set_name") if issubclass(model, Named) else None
-        return ComponentSpec(entry, valid, title or "")
+        return ComponentSpec(entry, valid, title or "", name if ":" in name else "")
     except (ConfigError, RecursionError):
         raise
     except Exception as error:  # a validator of the plugin may do anything

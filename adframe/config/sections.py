@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Interval
 from pydantic import ConfigDict, model_validator
@@ -68,6 +68,17 @@ class Start(Section):
         if self.weights is not None and self.init_from is not None:
             raise PydanticCustomError("start", "has both weights and init_from; name one")
         return self
+
+
+class Validation(Section):
+    """Images to judge a run by while it trains: they are scored after some epochs, and logged."""
+
+    every: Annotated[int, Ge(1)] = 1
+    """Epochs from one time to the next; also after the last epoch."""
+    share: Share = 0.1
+    """Share of the training images that is held out, if the data set has no validation images."""
+    anomalies: Annotated[Any, Component("shift", optional=True)] = None
+    """Shift that makes anomalies of the validation inliers, for validation images without any."""
 
 
 class Train(Section):

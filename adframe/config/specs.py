@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from adframe.config.option_types import Record, choice_of
 from adframe.config.yaml_tree import map_tree
-from adframe.errors import KeyPath, problem_at
+from adframe.errors import ConfigError, KeyPath, Problem, problem_at
+from adframe.registry.blame import out_of_memory
 from adframe.registry.process_state import unchanged
 from adframe.registry.registry import Entry
 
@@ -26,21 +27,24 @@ class ComponentSpec:
         entry: which component it is.
         options: its options.
         set_name: name that the config gives a set of outliers; empty without one.
+        written: the name with that of its plugin, as the config has it; empty for a plain name.
     """
 
     entry: Entry
     options: dict[str, Any]
     set_name: str = ""
+    written: str = ""
 
     @property
     def names(self) -> dict[str, str]:
-        """The keys of the config mapping that are no options."""
+        """The keys of the config mapping that are no options, with a plain name."""
         title = {"set_name": self.set_name} if self.set_name else {}
         return {"name": self.entry.name, **title}
 
     def dump(self) -> dict[str, Any]:
         """The component as a config mapping, with defaults."""
-        return {**self.names, **plain(self.options)}
+        name = self.written or self.entry.written
+        return {**self.names, "name": name, **plain(self.options)}
 
     def build(
         self, path: KeyPath = (), built: dict[KeyPath, tuple[ComponentSpec, Any]] | None = None
@@ -52,7 +56,8 @@ class ComponentSpec:
             built: gets the instance, and those of all components among its options, by path.
 
         Raises:
-            ConfigError: the constructor refuses the options (ValueError), located at ``path``.
+            ConfigError: the constructor refuses the options (ValueError), or lacks a package
+                (ImportError); located at ``path``.
         """
 
         def build(value: Any, at: KeyPath) -> Any:
@@ -66,7 +71,13 @@ class ComponentSpec:
 
         options = map_tree(self.options, build, path)
         with problem_at(path, ValueError), unchanged(self.entry.who):
-            instance = self.entry.load()(**options)
+            try:
+                instance = self.entry.load()(**options)
+            except ImportError as error:
+                if out_of_memory(error):
+                    raise
+                text = f"{self.entry.name} needs what is not installed: {error}"
+                raise ConfigError([Problem(path, text)]) from error
         if built is not None:
             built[path] = (self, instance)
         return instance

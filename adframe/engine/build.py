@@ -26,6 +26,7 @@ from adframe.interfaces import (
     Method,
     MethodParts,
     Metric,
+    Observer,
     Optimizer,
     Scorer,
     Shift,
@@ -46,6 +47,8 @@ class Assembly:
     optimizers: dict[str, Optimizer]  #: by group of parameters; ``""`` is for all groups
     scorers: list[Scorer]
     metrics: list[Metric] = field(default_factory=list)
+    observers: list[Observer] = field(default_factory=list)
+    anomalies: Shift | None = None  #: makes anomalies of validation inliers
 
     @property
     def shifts(self) -> Sequence[Shift]:
@@ -111,8 +114,7 @@ def construct(config: RunConfig) -> Assembly:
         with _collecting(problems):
             return spec.build(path, built)
 
-    exposed = config.exposure
-    dataset = build(config.dataset, "dataset")
+    dataset, exposed = build(config.dataset, "dataset"), config.exposure
     outliers = [build(spec, "outliers", i) for i, spec in enumerate(config.outliers)]
     with _collecting(problems):
         set_names(config, outliers)
@@ -128,6 +130,9 @@ def construct(config: RunConfig) -> Assembly:
     }
     scorers = [build(spec, "scorer", i) for i, spec in enumerate(config.scorer)]
     metrics = [build(spec, "metrics", i) for i, spec in enumerate(config.metrics)]
+    observers = [build(spec, "observers", i) for i, spec in enumerate(config.observers)]
+    made = config.validation.anomalies if config.validation else None
+    anomalies = None if made is None else build(made, "validation", "anomalies")
     objective, losses = [], []
     for index, term in enumerate(config.objective):
         loss = build(term.loss, "objective", index, "loss")
@@ -157,7 +162,10 @@ def construct(config: RunConfig) -> Assembly:
     if problems:
         raise ConfigError(problems)
     parts = MethodParts(backbone, shifts, schedule, objective, classes=1)
-    return Assembly(dataset, outliers, exposure, parts, method, optimizers, scorers, metrics)
+    return Assembly(
+        dataset, outliers, exposure, parts, method, optimizers, scorers, metrics, observers,
+        anomalies,
+    )  # fmt: skip
 
 
 def set_up(
@@ -192,7 +200,7 @@ def set_up(
         texts = [
             f"{name} needs '{output}', which the method does not train; available: {known}"
             for output in requested(scorer).outputs
-            if output not in (*offered, PIXELS)
+            if output not in (*offered, PIXELS) and requested(scorer).compute is None
         ]
         count = len(assembly.parts.backbone.widths)
         texts += [

@@ -8,6 +8,7 @@ for people. No random state is saved, because random numbers depend only on seed
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,22 @@ from adframe.io.tensors import read_facts, read_tensors, write_tensors
 
 FORMAT = 4
 Optimizers = dict[str, torch.optim.Optimizer]
+_PARTS = ("model", "optimizer", "history")  # before the / in the name of a tensor
+
+
+@dataclass
+class State:
+    """What of a saved state is restored when training starts.
+
+    Attributes:
+        path: its file, for messages.
+        sums: metric -> sum over the steps of the epoch so far.
+        slots: group, number of a parameter and name -> state of the optimizers.
+    """
+
+    path: Path
+    sums: dict[str, float]
+    slots: dict[str, Any]
 
 
 def fingerprint(config: RunConfig, *images: str, epochs: int | None = None) -> dict[str, str]:
@@ -83,7 +100,10 @@ def save_state(run: Run, sums: Mapping[str, float], optimizers: Optimizers) -> N
                     tensors[key] = value
                 else:
                     scalars[key] = value
+    for name, values in run.history.items():
+        tensors[f"history/{name}"] = torch.tensor(values, dtype=torch.float64)
     position = {"epoch": run.epoch, "step": run.step, "sums": dict(sums)}
+    position |= {"finished": run.finished} if run.finished else {}
     facts = {"format": FORMAT, "adframe": __version__, **run.fingerprint, **position}
     if run.started_from:
         facts["started_from"] = run.started_from
@@ -98,45 +118,66 @@ def _write_summary(path: Path, facts: Mapping[str, Any]) -> None:
     write_json(path.with_suffix(".json"), {**facts, "sha256": {path.name: digest}})
 
 
-def load_state(run: Run, optimizers: Optimizers) -> dict[str, Any]:
-    """Restore the saved state of a run.
+def load_state(run: Run) -> State | None:
+    """Restore weights, position and history of a run from its saved state.
 
     Returns:
-        The metadata saved with the state; empty if there is no saved state.
+        What is left to restore; None if there is no saved state.
 
     Raises:
         UserError: the state is damaged, or belongs to another config or other training images.
     """
     path = (run.out or Path()) / "state.safetensors"
     if run.out is None or not path.exists():
-        return {}
+        return None
     tensors, facts = read_tensors(path)
     _check_run(path, facts, run)
     try:
-        _restore(path, {**tensors, **facts["scalars"]}, run.assembly.method, optimizers)
+        load_weights(path, run.assembly.method, _part(tensors, "model/"))
         run.epoch, run.step = int(facts["epoch"]), int(facts["step"])
-        facts["sums"] = {str(name): float(value) for name, value in facts["sums"].items()}
+        run.history = {
+            name: [float(value) for value in values.tolist()]
+            for name, values in _part(tensors, "history/").items()
+        }
+        if facts["config"] != run.extends:  # an extended run continues
+            run.finished = str(facts.get("finished", ""))
+        sums = {str(name): float(value) for name, value in facts["sums"].items()}
+        slots = _part({**tensors, **facts["scalars"]}, "optimizer/")
+        if strange := [key for key in tensors if key.partition("/")[0] not in _PARTS]:
+            raise ValueError(f"'{strange[0]}' is no part of a state")
     except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-        raise UserError(f"{path}: does not fit the optimizer of config.yaml: {error}") from error
+        raise UserError(f"{path}: damaged: {error}") from error
     earlier = seconds(path.with_suffix(".json"))
     run.add_seconds(earlier)
     # A kill may have come between the two files, so the second is written again.
     known = {key: value for key, value in facts.items() if key != "scalars"}
     _write_summary(path, {**known, "seconds": earlier})
-    return facts
+    return State(path, sums, slots)
 
 
-def _restore(path: Path, values: Mapping[str, Any], method: Method, optimizers: Optimizers) -> None:
+def _part(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {key.removeprefix(prefix): of for key, of in values.items() if key.startswith(prefix)}
+
+
+def restore_optimizers(state: State, optimizers: Optimizers) -> None:
+    """Restore the optimizers from the saved state of a run.
+
+    Raises:
+        UserError: the state is damaged, or belongs to other optimizers.
+    """
+    try:
+        _restore(state.slots, optimizers)
+    except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        text = f"{state.path}: does not fit the optimizer of config.yaml: {error}"
+        raise UserError(text) from error
+    state.slots.clear()
+
+
+def _restore(values: Mapping[str, Any], optimizers: Optimizers) -> None:
     states: dict[str, dict[int, dict[str, Any]]] = {group: {} for group in optimizers}
-    model = {}
     for key, value in values.items():
-        kind, _, name = key.partition("/")
-        if kind == "model":
-            model[name] = value
-        else:
-            group, index, slot = name.rsplit("/", 2)
-            states[group].setdefault(int(index), {})[slot] = value
-    load_weights(path, method, model)
+        group, index, slot = key.rsplit("/", 2)
+        states[group].setdefault(int(index), {})[slot] = value
     for group, optimizer in optimizers.items():
         weights = [weight for part in optimizer.param_groups for weight in part["params"]]
         for number, slots in states[group].items():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -24,16 +25,25 @@ logger = logging.getLogger("adframe")
 
 
 class CheckpointManager:
-    """Restores the last checkpoint of a run and writes the next ones; see ``checkpointing``."""
+    """Writes the checkpoints of a run; see ``checkpointing``.
 
-    def __init__(self, run: Run, optimizers: checkpoint.Optimizers) -> None:
+    Args:
+        run: the run.
+        optimizers: its optimizers.
+        state: the last checkpoint, if the run continues from one.
+    """
+
+    def __init__(
+        self, run: Run, optimizers: checkpoint.Optimizers, state: checkpoint.State | None
+    ) -> None:
         self.run, self.optimizers = run, optimizers
         every = run.config.train.checkpoint_every
         self.epochs = every if isinstance(every, int) else 0
         self.seconds = seconds_of(every)
-        facts = checkpoint.load_state(run, optimizers)
-        self.metrics = MetricAccumulator(facts.get("sums", {}))
-        self.saved: int | None = facts.get("step")
+        if state is not None:
+            checkpoint.restore_optimizers(state, optimizers)
+        self.metrics = MetricAccumulator({} if state is None else state.sums)
+        self.saved: int | None = None if state is None else run.step
         self._collapsed = False
         self._last = time.monotonic()
 
@@ -64,25 +74,36 @@ class CheckpointManager:
         """
         run = self.run
         self.metrics.flush()
-        sums = dict(self.metrics.sums)
+        sums, finished = dict(self.metrics.sums), run.finished
         run.epoch_metrics = self.metrics.means(run.batches_per_epoch)
         run.epoch += 1
         run.lock.check()  # hooks write into the folder
         try:
+            if self._validates():
+                run.epoch_metrics |= run.validate()
+            _append(run.history, run.epoch_metrics, run.epoch)
             run.hook.adframe_epoch_end(run=run, epoch=run.epoch)
         except KeyboardInterrupt:
             raise
         except BaseException:
-            run.epoch, self.metrics.sums = run.epoch - 1, sums
+            run.epoch, run.finished, self.metrics.sums = run.epoch - 1, finished, sums
+            _append(run.history, {}, run.epoch)
             self.save()
             raise
         note = collapse_note(self._check(), run.epoch)
         if note is not None and not self._collapsed:
             logger.warning(note)
         self._collapsed = note is not None
-        last = run.epoch == run.config.train.epochs
+        last = run.epoch == run.config.train.epochs or run.finished
         if last or (self.epochs and run.epoch % self.epochs == 0):
             self._write()
+
+    def _validates(self) -> bool:
+        """Whether the validation images are scored after this epoch."""
+        run, validation = self.run, self.run.config.validation
+        if validation is None:
+            return False
+        return run.epoch == run.config.train.epochs or run.epoch % validation.every == 0
 
     def save(self) -> None:
         """Check that metrics, weights and features are finite; then write a checkpoint."""
@@ -96,6 +117,15 @@ class CheckpointManager:
     def _write(self) -> None:
         checkpoint.save_state(self.run, self.metrics.sums, self.optimizers)
         self.saved, self._last = self.run.step, time.monotonic()
+
+
+def _append(history: dict[str, list[float]], metrics: Mapping[str, float], epoch: int) -> None:
+    """Make a history end with the metrics of an epoch; what one of the two lacks is NaN."""
+    for name in {**history, **metrics}:
+        values = history.setdefault(name, [])[:epoch]
+        history[name] = values + [math.nan] * (epoch - len(values))
+    for name, value in metrics.items():
+        history[name][epoch - 1] = value
 
 
 @contextmanager

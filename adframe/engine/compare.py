@@ -145,7 +145,7 @@ def _groups(folders: list[Path], runs: list[ComparedRun]) -> list[SeedGroup]:
     together: dict[frozenset[tuple[str, str]], list[ComparedRun]] = {}
     for folder, run in zip(folders, runs, strict=True):
         sections = read_sections(folder / "config.yaml")
-        key = frozenset(item for item in sections.items() if item[0] not in ("seed", "plugins"))
+        key = frozenset(item for item in sections.items() if _matters(*item))
         together.setdefault(key, []).append(run)
     groups: list[SeedGroup] = []
     values: list[list[float]] = []
@@ -159,6 +159,12 @@ def _groups(folders: list[Path], runs: list[ComparedRun]) -> list[SeedGroup]:
             names = [run.run for run in of]
             groups.append(SeedGroup(names, list(by_seed), sets, _spread(values[-1]), p))
     return groups
+
+
+def _matters(name: str, text: str) -> bool:
+    """Whether runs with another text of a section of the config differ in more than the seed."""
+    empty = text.partition(":")[2].strip() in ("null", "[]")  # as if an older run had no such key
+    return not empty and name not in ("seed", "plugins", "observers")
 
 
 def _spread(values: list[float]) -> Spread:

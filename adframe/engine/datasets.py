@@ -17,6 +17,7 @@ from adframe.engine.decision import held_out, warn_of_few
 from adframe.engine.leaks import warn_of_leaks
 from adframe.engine.returned import expect
 from adframe.engine.set_names import own_title, set_names
+from adframe.engine.validation_split import validation_sets, with_validation
 from adframe.errors import ConfigError, Problem, UserError, problem_at
 from adframe.interfaces import Images, Splits
 
@@ -34,6 +35,7 @@ class Loaded(NamedTuple):
         test_sets: the test images by name, ``inliers`` first, then each set of outliers.
         exposed: the known outliers that the config names under ``exposure``.
         calibration: inliers that are held out of training, if the config has a ``decision``.
+        validation: the validation images by name, if the config has a ``validation``.
         sha256: SHA-256 of each set of images that is trained on, calibration images included.
     """
 
@@ -41,6 +43,7 @@ class Loaded(NamedTuple):
     test_sets: dict[str, Images]
     exposed: Images | None
     calibration: Images | None
+    validation: dict[str, Images]
     sha256: list[str]
 
 
@@ -78,14 +81,18 @@ def load(config: RunConfig, assembly: Assembly) -> Loaded:
         trained["known outliers of exposure"] = image_digests(exposed.pixels)
     warn_of_leaks(trained, test_sets)
     digests = [sha256(each) for each in trained.values()]
-    calibration = None
+    calibration, validation = None, dict[str, Images]()
     if config.decision is not None:
         share = config.decision.calibration
         kept, held = held_out(len(splits.train), share, config.seed)
         warn_of_few(len(held), config.decision.false_alarms)
         calibration = splits.train.subset(held)
         splits = replace(splits, train=splits.train.subset(kept))
-    return Loaded(splits, test_sets, exposed, calibration, digests)
+    if config.validation is not None:
+        with problem_at(("validation",), UserError):
+            splits, known = with_validation(splits, config.validation.share, config.seed)
+            validation = validation_sets(known, assembly.anomalies)
+    return Loaded(splits, test_sets, exposed, calibration, validation, digests)
 
 
 def _check_range(train: Images) -> None:

@@ -63,24 +63,27 @@ def needed(false_alarms: float) -> int:
     return count
 
 
-def held_out(count: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Choose calibration images among training images; by seed and count alone.
+def held_out(
+    count: int, share: float, seed: int, what: str = "calibration"
+) -> tuple[Tensor, Tensor]:
+    """Choose images to hold out among training images; by seed and count alone.
 
     Args:
         count: number of training images.
         share: share of them to hold out, 0..1; at least 1 is held out and 2 are kept.
         seed: the seed of the run.
+        what: what they are for; each use has its own choice.
 
     Returns:
-        Indices of the images to train on, and of those to calibrate with; each in order.
+        Indices of the images to train on, and of those that are held out; each in order.
 
     Raises:
         UserError: there are fewer than 3.
     """
     if count < 3:
-        raise UserError(f"{count} training images; with decision, at least 3 are needed")
+        raise UserError(f"{count} training images; to hold some out, at least 3 are needed")
     held = min(max(1, round(count * share)), count - 2)
-    generator = torch.Generator().manual_seed(seed_of(seed, "calibration"))
+    generator = torch.Generator().manual_seed(seed_of(seed, what))
     order = torch.randperm(count, generator=generator)
     return order[held:].sort().values, order[:held].sort().values
 

@@ -22,6 +22,7 @@ def environment(config: RunConfig, device: torch.device) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in names},
         "plugins": {p.name: p.version for p in config.loaded.registry.plugins if not p.error},
+        "without": config.loaded.without,
         "platform": platform.platform(),
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from adframe.engine.decision import decide
+from adframe.engine.judge import scorer_names
 from adframe.engine.learned import pack
 from adframe.engine.map_store import MapStore
 from adframe.engine.metrics import (
@@ -48,10 +49,10 @@ def evaluate(run: Run, fitted: bool = False) -> Report:
     calibration = None if held_out is None else _scores(run, held_out, seen, failures)
     outcomes: dict[str, Outcome] = {}
     failed: dict[str, str] = {}
+    names = scorer_names(run.config)
     for index in range(len(scorers)):
         scores = {title: of_scorers[index] for title, of_scorers in of_test_sets.items()}
-        name = run.config.scorer[index].entry.name
-        name = name if name not in outcomes else f"{name}_{index}"
+        name = names[index]
         problem = failures.get(index) or _not_finite(scores, run.test_sets)
         held = None if calibration is None else calibration[index]
         if held is not None and held_out is not None and not problem:
@@ -69,7 +70,7 @@ def evaluate(run: Run, fitted: bool = False) -> Report:
         if out_of_memory(error):
             raise
         floor, failed["pixel floor"] = {}, reason(error)
-    return Report(outcomes, floor, run.seconds, run.epoch, run.out, failed)
+    return Report(outcomes, floor, run.seconds, run.epoch, run.out, failed, run.finished)
 
 
 def _scores(
@@ -153,12 +154,14 @@ def _not_finite(scores: Mapping[str, Tensor], test_sets: Mapping[str, Images]) -
 
 def count_views(run: Run, fitted: bool = False) -> int:
     """Number of image views that an evaluation passes through the network."""
-    images = [*run.test_sets.values(), *([] if fitted else [run.data.train])]
+    images = [*run.test_sets.values()]
     images += [] if run.calibration is None else [run.calibration]
     total = 0
     for spec, alike in by_view_spec(run.assembly.scorers).items():
         exposing = not fitted and any(run.assembly.scorers[index].needs_exposed for index in alike)
         known = [run.exposed] if exposing and run.exposed is not None else []
+        if not fitted and any(run.assembly.scorers[index].needs_fit for index in alike):
+            known.append(run.data.train)
         variants = count_variants(run.assembly.shifts) if spec.apply_shifts else 1
         total += sum(map(len, [*images, *known])) * spec.views * variants
     return total

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 import torch
@@ -136,14 +136,36 @@ def _outputs(method: Method, images: Tensor, spec: ViewSpec) -> dict[str, Tensor
     if len(names) < len(spec.outputs):
         found[PIXELS] = images.flatten(1)
     if names:
-        made = method.embed(images)
-        expect(method, returned.embedding(made, names, len(images)))
-        found |= {name: made[name] for name in names}
+        made: Mapping[str, Tensor]
+        by: object
+        if spec.compute is None:
+            made, by = method.embed_only(images, names), method
+        else:
+            made, by = _computed(method, spec.compute, images), spec.compute
+        expect(getattr(by, "__self__", by), returned.embedding(made, names, len(images)))
+        found |= {name: made[name].detach() for name in names}
     if spec.stages:
         maps = method.feature_maps(images, max(spec.stages))
         expect(method, returned.feature_maps(maps, spec.stages, len(images)))
         found |= {f"stage_{stage}": maps[stage - 1] for stage in spec.stages}
     return found
+
+
+def _computed(
+    method: Method,
+    compute: Callable[[Method, Tensor], Mapping[str, Tensor]],
+    images: Tensor,
+) -> Mapping[str, Tensor]:
+    """What a scorer computes with the network: with gradients, but none of the weights."""
+    weights = [weight for weight in method.parameters() if weight.requires_grad]
+    for weight in weights:
+        weight.requires_grad_(False)
+    try:
+        with torch.enable_grad():
+            return compute(method, images)
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)
 
 
 def _views(

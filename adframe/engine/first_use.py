@@ -68,7 +68,9 @@ def check_first_use(assembly: Assembly, pixels: Tensor) -> None:
     with torch.random.fork_rng(devices=[]):
         parts = assembly.parts
         shifted = pixels if _shifts_whole(assembly) else _square(pixels)
-        for component in _nested([assembly.shifts, parts.schedule, assembly.method]):
+        for component in _nested(
+            [assembly.shifts, assembly.anomalies, parts.schedule, assembly.method]
+        ):
             if isinstance(component, Shift):
                 _shift(component, shifted)
             elif isinstance(component, Augmentation):

@@ -44,6 +44,7 @@ def save_model(run: Run, folder: Path, calibration: Calibration = ()) -> None:
         "epochs": run.epoch,
         "config": identity(run.config),
         "images": run.fingerprint.get("images", ""),
+        **({"finished": run.finished} if run.finished else {}),
     }
     if run.started_from:
         facts["started_from"] = run.started_from

@@ -37,6 +37,7 @@ def result_json(report: Report) -> dict[str, Any]:
         "floor": {measure: of(outcome) for measure, outcome in report.floor.items()},
         "scorers": {name: of(outcome) for name, outcome in report.outcomes.items()},
         **({"failed": report.failed} if report.failed else {}),
+        **({"finished": report.finished} if report.finished else {}),
         "seconds": round(report.seconds, 1),
         "epochs": report.epochs,
     }

@@ -6,7 +6,7 @@ Each function returns the problem as text, or an empty text.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -130,6 +130,13 @@ def rate(made: Any) -> str:
     return "" if math.isfinite(factor) and factor >= 0 else f"rate returns {made}, not a factor"
 
 
+def updates(made: Any) -> str:
+    """Problem of what ``step`` of a method returns: a generator, as of a function with yield."""
+    if isinstance(made, Iterator):
+        return ""
+    return f"step returns {shown(made)}, not a generator; yield each update"
+
+
 def update(made: Any, groups: Mapping[str, Sequence[nn.Parameter]]) -> str:
     """Problem of an update of a method; ``groups`` has the parameters that are trained."""
     if not isinstance(made, Update):
@@ -180,9 +187,9 @@ def view_spec(made: Any) -> str:
         return f"view_spec requests outputs {names!r}, not a tuple of names"
     if not isinstance(stages, tuple) or not all(is_count(stage) for stage in stages):
         return f"view_spec requests stages {stages!r}, not a tuple of numbers from 1 on"
-    for transform in (made.transform, made.pre_shift):
+    for transform in (made.transform, made.pre_shift, made.compute):
         if transform is not None and not callable(transform):
-            return f"view_spec requests a transform that is {shown(transform)}"
+            return f"view_spec requests a function that is {shown(transform)}"
     if not isinstance(made.independent, bool):
         return f"view_spec sets independent to {shown(made.independent)}, not true or false"
     return "" if made.windows is None else _windows(made.windows, stages)

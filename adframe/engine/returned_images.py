@@ -82,13 +82,16 @@ def splits(made: Any) -> str:
         return f"load returns {shown(made)}, not Splits"
     if not isinstance(made.classes, Sequence) or not len(made.classes):
         return f"load gives {shown(made.classes)} as classes, not a list of their names"
-    for what, of in {"train": made.train, "test": made.test}.items():
+    parts = {"train": made.train, "test": made.test}
+    parts |= {} if made.validation is None else {"validation": made.validation}
+    for what, of in parts.items():
         if problem := images(of, what, len(made.classes)):
             return problem
     if bool(made.train.outlier.any()):
         return "train contains outliers"
-    here, there = tuple(made.train.pixels.shape[1:]), tuple(made.test.pixels.shape[1:])
-    return "" if here == there else f"image size differs: train {here}, test {there}"
+    sizes = {what: tuple(of.pixels.shape[1:]) for what, of in parts.items()}
+    shown_sizes = ", ".join(f"{what} {size}" for what, size in sizes.items())
+    return "" if len(set(sizes.values())) == 1 else f"image size differs: {shown_sizes}"
 
 
 def images(made: Any, what: str, classes: int | None = None) -> str:

@@ -68,12 +68,14 @@ def evaluate_into(
         path = folder / "model.safetensors"
         model_file.restore_weights(path, model[0], current.assembly)
         current.out, current.lock = out, lock
-        report = evaluate_trained(current, folder, fitted=False)
-        write_config(out, config)
-        write_environment(out, current, weights_of=str(folder))
-        log = folder / "metrics.jsonl"
-        if log.exists():
-            atomic.write(out / log.name, read_bytes(log))
-        write_report(report, current)
-        current.hook.adframe_run_end(run=current, report=report)
+        current.finished = str(model[1].get("finished", ""))
+        with current.observed():
+            report = evaluate_trained(current, folder, fitted=False)
+            write_config(out, config)
+            write_environment(out, current, weights_of=str(folder))
+            log = folder / "metrics.jsonl"
+            if log.exists():
+                atomic.write(out / log.name, read_bytes(log))
+            write_report(report, current)
+            current.hook.adframe_run_end(run=current, report=report)
         return report

@@ -8,12 +8,15 @@ from typing import Any
 
 from adframe.config.identity import identity
 from adframe.config.model import RunConfig
-from adframe.config.yaml_tree import leaves, read_file
-from adframe.errors import UserError
+from adframe.config.yaml_tree import leaves, map_tree, read_file
+from adframe.errors import KeyPath, UserError
 from adframe.io.atomic import is_temporary, write
 from adframe.io.folders import check_folder
 from adframe.io.locks import LOCK
 from adframe.io.read import read_text
+
+#: Sections that a resumed run may change. The fingerprint has the observers that steer a run.
+_BESIDE = ("plugins", "metrics", "observers")
 
 
 def check_config(path: Path, config: RunConfig, resume: bool, extend: bool = False) -> int | None:
@@ -63,12 +66,23 @@ def write_config(path: Path, config: RunConfig) -> None:
 
 def changed_keys(existing: Path, config: RunConfig) -> dict[str, str]:
     """Key -> ``2 -> 5``, for each value that decides the result and differs from a config file."""
-    old, new, decisive = read_file(existing).plain(), config.dump(), _leaves(identity(config))
+    old, new = _plain_names(read_file(existing).plain()), _plain_names(config.dump())
+    decisive = _leaves(identity(config))
     return {
         key: text
         for key, text in differences(old, json.loads(json.dumps(new))).items()
-        if (key in decisive or key not in _leaves(new)) and not key.startswith("plugins")
+        if (key in decisive or key not in _leaves(new)) and key.partition(".")[0] not in _BESIDE
     }
+
+
+def _plain_names(value: Any) -> Any:
+    """Config values with the names of components without those of their plugins."""
+
+    def leaf(value: Any, path: KeyPath) -> Any:
+        named = path[-1:] == ("name",) and isinstance(value, str)
+        return value.rpartition(":")[2] if named else value
+
+    return map_tree(value, leaf)
 
 
 def differences(old: Any, new: Any) -> dict[str, str]:

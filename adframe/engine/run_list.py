@@ -166,9 +166,9 @@ def _of_config(path: Path, keys: Sequence[str]) -> dict[str, Any]:
         raise UserError(f"{path}: lacks {'train.epochs' if data else 'a data set'}")
     found = {key: value(*key.split(".")) for key in keys}
     return {
-        "data": data,
+        "data": data.rpartition(":")[2],
         "normal": _text(value("dataset", "normal")),
-        "method": _text(value("method", "name")),
+        "method": _names(value("method")),
         "objective": _names(value("objective"), "loss"),
         "scorer": _names(value("scorer")),
         "seed": _whole(value("seed")),
@@ -198,7 +198,8 @@ def _names(value: Any, key: str | None = None) -> str | None:
     items = value if isinstance(value, list) else [value]
     parts = [_at(item, key) if key else item for item in items]
     names = [_at(part, "name") if isinstance(part, dict) else part for part in parts]
-    return "+".join(name for name in names if isinstance(name, str)) or None
+    plain = [name.rpartition(":")[2] for name in names if isinstance(name, str)]
+    return "+".join(plain) or None
 
 
 def _text(value: Any) -> str | None:

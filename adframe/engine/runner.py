@@ -66,17 +66,15 @@ def run_locked(
     folder = lock.folder
     current = prepare(config, folder, resume, extend, new=True)
     current.lock, current.verbose = lock, verbose
-    try:
-        with nullcontext() if folder is None else current.stop.watching():
-            current.hook.adframe_run_start(run=current)
-            train(current)
-            report = evaluate(current)
-            if folder is not None:
-                write_report(report, current)
-            current.hook.adframe_run_end(run=current, report=report)
-        return report
-    finally:
-        current.detach()
+    with current.observed(), nullcontext() if folder is None else current.stop.watching():
+        state = checkpoint.load_state(current)
+        current.hook.adframe_run_start(run=current)
+        train(current, state)
+        report = evaluate(current)
+        if folder is not None:
+            write_report(report, current)
+        current.hook.adframe_run_end(run=current, report=report)
+    return report
 
 
 def prepare(
@@ -111,7 +109,7 @@ def prepare(
         freeze(config, assembly.parts.backbone, splits.train.pixels)
     assembly.method.to(device).to(memory_format=torch.channels_last)
     current = Run(config, out, splits, data.test_sets, assembly, device, data.exposed)
-    current.calibration = data.calibration
+    current.calibration, current.validation = data.calibration, data.validation
     current.started_from = started_from
     current.fingerprint = checkpoint.fingerprint(config, *data.sha256)
     if out is not None:
@@ -145,6 +143,7 @@ def _device(config: RunConfig) -> torch.device:
     return device
 
 
+@kept()
 def evaluate_folder(
     folder: Path,
     verbose: bool = False,
@@ -162,16 +161,18 @@ def evaluate_folder(
         UserError: the folder holds no finished run, or a file of it is damaged.
     """
     with lock_folder(folder if os.path.isdir(folder) else None) as lock:
-        current, report = load_run(folder, verbose, **options)
-        current.out, report.out, current.lock = folder, folder, lock
-        write_report(report, current)
-        current.hook.adframe_run_end(run=current, report=report)
+        current = load_run(folder, **options)
+        current.out, current.lock, current.verbose = folder, lock, verbose
+        with current.observed():
+            report = evaluate_trained(current, folder, fitted=True)
+            write_report(report, current)
+            current.hook.adframe_run_end(run=current, report=report)
         return report
 
 
 @kept()
-def load_run(folder: Path, verbose: bool = False, **options: Any) -> tuple[Run, Report]:
-    """Load a finished run and score its test images again; writes nothing.
+def load_run(folder: Path, **options: Any) -> Run:
+    """Load a finished run to score its test images again; writes nothing.
 
     Raises:
         UserError: as for ``evaluate_folder``; or the training images are not those of the run.
@@ -180,19 +181,16 @@ def load_run(folder: Path, verbose: bool = False, **options: Any) -> tuple[Run, 
     config = load_config(folder / "config.yaml", **options)
     model_file.check_model(folder, config, model[1])
     current = prepare(config, None)
-    current.verbose = verbose
-    current.epoch, current.started_from = model[1]["epochs"], model_file.started_from(model[1])
+    current.epoch, current.finished = model[1]["epochs"], str(model[1].get("finished", ""))
+    current.started_from = model_file.started_from(model[1])
     if model[1]["images"] != current.fingerprint["images"]:
         raise UserError(f"{folder}: the training images have changed; train again")
     model_file.restore_model(folder / "model.safetensors", model, config, current.assembly)
-    return current, evaluate_trained(current, folder, fitted=True)
+    return current
 
 
 def evaluate_trained(run: Run, folder: Path, fitted: bool) -> Report:
     """Evaluate a run whose network was trained in ``folder``; the time is that of the training."""
-    try:
-        report = evaluate(run, fitted)
-    finally:
-        run.detach()
+    report = evaluate(run, fitted)
     report.seconds = checkpoint.seconds(folder / "result.json")
     return report

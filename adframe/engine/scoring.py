@@ -73,7 +73,8 @@ def fit(
             found = extract_features(method, shifts, images.pixels, spec, seed)
             return _collect(scorers, of, _counted(found, seen), images, failures)
 
-        for index, inliers in features(train, alike).items():
+        learning = [index for index in alike if scorers[index].needs_fit]
+        for index, inliers in features(train, learning).items() if learning else ():
             with noting(failures, index):
                 scorers[index].fit(inliers)
         exposing = [index for index in alike if scorers[index].needs_exposed]

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+from torch import Tensor
 
 from adframe import interfaces
 from adframe.config.model import RunConfig
 from adframe.engine.build import Assembly
 from adframe.engine.interrupt import Stop
+from adframe.engine.judge import Judge
+from adframe.interfaces import Images
 from adframe.io.locks import FolderLock
+
+logger = logging.getLogger("adframe")
 
 
 @dataclass
@@ -20,6 +30,7 @@ class Run(interfaces.Run):
         fingerprint: SHA-256 of the config and of the digests of the training images.
         extends: fingerprint of the config with fewer epochs, if this run trains on from there.
         started_from: SHA-256 of the weights that the network started with; empty if drawn.
+        validation: the validation images: ``inliers``, and each set of anomalies; empty without.
         stop: handles the signals that stop the run.
         lock: the lock on the run folder.
     """
@@ -29,8 +40,13 @@ class Run(interfaces.Run):
     fingerprint: dict[str, str] = field(default_factory=dict)
     extends: str | None = None
     started_from: str = ""
+    validation: dict[str, Images] = field(default_factory=dict)
     stop: Stop = field(default_factory=Stop)
     lock: FolderLock = field(default_factory=FolderLock)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._judge: tuple[int, Judge] | None = None  # and the step that it was made at
 
     def add_seconds(self, earlier: float) -> None:
         """Count the seconds of the earlier processes of a resumed run."""
@@ -41,9 +57,59 @@ class Run(interfaces.Run):
         """Calls the hooks of every plugin and of attached objects."""
         return self.config.loaded.hook
 
-    def detach(self) -> None:
-        """Detach all observers at the end of the run."""
+    def score(self, images: Images) -> dict[str, Tensor]:
+        """Scores of images with the network as it is now; see ``adframe.interfaces.Run``."""
+        step, judge = self._judge or (-1, None)
+        if judge is None or step != self.step:
+            judge = Judge(self.config, self.assembly, self.data.train, self.exposed)
+            self._judge = self.step, judge
+        return judge.scores(images)
+
+    def validate(self) -> dict[str, float]:
+        """Figures on the validation images with the network as it is now.
+
+        A scorer that fails is named in the log, and has none.
+        """
+        failures = dict[int, str]()
+        judge = Judge(self.config, self.assembly, self.data.train, self.exposed, failures)
+        figures = judge.figures(self.validation)
+        for text in failures.values():
+            logger.warning("epoch %d: no score of the validation images: %s", self.epoch, text)
+        return figures
+
+    @contextmanager
+    def observed(self, by_config: bool = True) -> Iterator[None]:
+        """Context manager in which the observers of the config watch the run, if ``by_config``.
+
+        After it, all that were attached are closed with the error that ended it.
+        """
+        error: BaseException | None = None
+        try:
+            for observer in self.assembly.observers if by_config else ():
+                self.attach(observer)
+            yield
+        except BaseException as caught:
+            error = caught
+            raise
+        finally:
+            self.detach(error)
+
+    def detach(self, error: BaseException | None = None) -> None:
+        """Detach and close all observers; the first error is raised after all are closed."""
+        first = error
         for observer in self._observers:
-            self.config.loaded.manager.unregister(observer)
-            getattr(observer, "close", lambda: None)()
+            self.config.loaded.detach(observer)
+            try:
+                _close(observer, error)
+            except BaseException as failed:
+                first = first or failed
         self._observers.clear()
+        if first is not None and error is None:
+            raise first
+
+
+def _close(observer: object, error: BaseException | None) -> None:
+    """Call ``close`` of an observer, if it has one, with the error if it takes it."""
+    close = getattr(observer, "close", None)
+    if close is not None:
+        close(*[error][: len(inspect.signature(close).parameters)])

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from adframe.data.lazy import iter_batches, to_device
 from adframe.engine import returned
+from adframe.engine.checkpoint import State
 from adframe.engine.checkpointing import CheckpointManager, checkpointing
 from adframe.engine.descent import Descent, trained_parameters
 from adframe.engine.returned import expect
@@ -28,8 +29,13 @@ logger = logging.getLogger("adframe")
 COMPILE_FROM = 20_000
 
 
-def train(run: Run) -> None:
-    """Train any method: each batch gives updates, each update is one optimiser step."""
+def train(run: Run, state: State | None = None) -> None:
+    """Train any method: each batch gives updates, each update is one optimiser step.
+
+    Args:
+        run: the run, its weights restored.
+        state: what else is restored, if the run continues from a checkpoint.
+    """
     settings, method, policy = run.config.train, run.assembly.method, run.assembly.optimizer
     groups = trained_parameters(method)
     descents = {
@@ -38,8 +44,9 @@ def train(run: Run) -> None:
     }  # fmt: skip
     if not descents and settings.epochs:
         logger.warning("every parameter of the method is frozen: training changes no weight")
-    checkpoints = CheckpointManager(run, {name: of.optimizer for name, of in descents.items()})
-    if checkpoints.saved is None:
+    optimizers = {name: of.optimizer for name, of in descents.items()}
+    checkpoints = CheckpointManager(run, optimizers, state)
+    if state is None:
         _begin(run)
     with checkpointing(checkpoints):
         if checkpoints.saved is None and (run.started_from or not settings.epochs):
@@ -47,10 +54,14 @@ def train(run: Run) -> None:
         method.train()
         _compile(run)
         for epoch in range(run.epoch, settings.epochs):
+            if run.finished and run.step == epoch * run.batches_per_epoch:
+                break
             for batch in _batches(run, epoch):
                 progress = run.step / run.total_steps
                 torch.manual_seed(seed_of(run.config.seed, "step", run.step))
-                for update in _under(_autocast(run), method.step(batch, progress)):
+                updates = method.step(batch, progress)
+                expect(method, returned.updates(updates))
+                for update in _under(_autocast(run), updates):
                     expect(method, returned.update(update, groups))
                     if update.group in descents:
                         descents[update.group].step(update.loss, progress)

@@ -7,13 +7,15 @@ import io
 from pathlib import Path
 from typing import Any
 
+from adframe.engine.global_state import kept
 from adframe.engine.report import result_json, scores_csv
-from adframe.engine.runner import load_run
+from adframe.engine.runner import evaluate_trained, load_run
 from adframe.errors import UserError
 from adframe.io.atomic import read_json
 from adframe.io.read import read_text
 
 
+@kept()
 def verify(folder: Path, **options: Any) -> str | None:
     """Score the test images of a finished run again; writes nothing.
 
@@ -27,7 +29,9 @@ def verify(folder: Path, **options: Any) -> str | None:
     Raises:
         UserError: the folder holds no finished run, or a file of it is damaged.
     """
-    run, report = load_run(folder, **options)
+    run = load_run(folder, **options)
+    with run.observed(by_config=False):
+        report = evaluate_trained(run, folder, fitted=True)
     path = folder / "scores.csv"
     try:
         stored = list(csv.reader(io.StringIO(read_text(path), newline="")))

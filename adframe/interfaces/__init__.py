@@ -17,6 +17,7 @@ from adframe.interfaces.method import Method as Method
 from adframe.interfaces.method import MethodParts as MethodParts
 from adframe.interfaces.metrics import Metric as Metric
 from adframe.interfaces.metrics import Scored as Scored
+from adframe.interfaces.observer import Observer as Observer
 from adframe.interfaces.run import Decision as Decision
 from adframe.interfaces.run import Outcome as Outcome
 from adframe.interfaces.run import Report as Report

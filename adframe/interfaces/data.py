@@ -52,14 +52,20 @@ class Images:
 
 @dataclass
 class Splits:
-    """The two splits of a data set: inliers to train on, and test images with ground truth."""
+    """The splits of a data set: inliers to train on, and test images with ground truth.
+
+    Attributes:
+        train: the inliers to train on.
+        test: the test images.
+        classes: names of the inlier classes; ``label`` is an index of it.
+        validation: images to judge a run by while it trains, inliers among them; None if the data
+            set has none. They are read only if a config has ``validation``.
+    """
 
     train: Images
     test: Images
-    classes: Sequence[str] = (
-        "inlier",
-    )  #: names of the inlier classes; ``label`` is an index of it
-    validation: Images | None = None  #: images with ground truth to choose a threshold on
+    classes: Sequence[str] = ("inlier",)
+    validation: Images | None = None
 
 
 class Dataset(ABC):

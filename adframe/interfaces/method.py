@@ -56,6 +56,14 @@ class Method(nn.Module, ABC):
             name -> (N, D) for each of ``outputs()``.
         """
 
+    def embed_only(self, images: Tensor, outputs: Sequence[str]) -> dict[str, Tensor]:
+        """The same as ``embed``, but only these outputs are needed.
+
+        The default computes all. Override it if an output is expensive: then ``features`` alone,
+        which are looked into after each epoch, must be cheap.
+        """
+        return self.embed(images)
+
     def outputs(self) -> tuple[str, ...]:
         """Names of the outputs of ``embed``, after ``setup``. Pooled ``features`` are required."""
         return ("features",)

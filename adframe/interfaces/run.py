@@ -29,7 +29,11 @@ class Run:
         calibration: inliers held out of training, if the config has a ``decision``.
         epoch: epochs completed.
         step: batches trained so far, of ``total_steps``.
-        epoch_metrics: mean of each metric over the epoch just completed.
+        epoch_metrics: mean of each metric over the epoch just completed, and the results on the
+            validation images if they were scored after it.
+        history: ``epoch_metrics`` of all epochs: name -> one value for each epoch, NaN where there
+            is none. It is part of the checkpoint, so a resumed run has all of it.
+        finished: why training ends, or has ended, before its last epoch; empty if it does not.
         verbose: whether to print anything to the terminal.
     """
 
@@ -44,6 +48,8 @@ class Run:
     epoch: int = 0
     step: int = 0
     epoch_metrics: dict[str, float] = field(default_factory=dict)
+    history: dict[str, list[float]] = field(default_factory=dict)
+    finished: str = ""
     verbose: bool = False
 
     def __post_init__(self) -> None:
@@ -72,9 +78,28 @@ class Run:
         return self.batches_per_epoch * int(self.config.train.epochs)
 
     def attach(self, observer: object) -> None:
-        """Calls the hooks of an object from now on, until the run ends."""
-        self.config.loaded.manager.register(observer)
+        """Calls the hooks of an object from now on, until the run ends.
+
+        Its ``close(error)``, if it has one, is called last; see ``Observer``. It may take no
+        argument.
+        """
+        self.config.loaded.attach(observer)
         self._observers.append(observer)
+
+    def finish(self, reason: str) -> None:
+        """Ends training after this epoch; the run is then evaluated. The first reason counts."""
+        self.finished = self.finished or reason
+
+    def score(self, images: Images) -> dict[str, Tensor]:
+        """Scores of images with the network as it is now: name of a scorer -> (N,) float32.
+
+        New scorers are fitted on the training images, at most once between two steps. So it costs
+        a pass over these.
+
+        Raises:
+            TrainingError: the features of a training image are not finite.
+        """
+        raise NotImplementedError
 
 
 @dataclass
@@ -137,6 +162,7 @@ class Report:
         seconds: seconds of training and evaluation, including the time before a resume.
         epochs: number of epochs trained.
         out: the run folder; None if nothing was written.
+        finished: why training ended before its last epoch; empty if it did not.
         failed: scorer name -> why its scores cannot be used. Its outcome has no AUROC, and its
             scores are those that it gave, or NaN. ``pixel floor`` stands for the floor.
     """
@@ -147,6 +173,7 @@ class Report:
     epochs: int
     out: Path | None = None
     failed: dict[str, str] = field(default_factory=dict)
+    finished: str = ""
 
     def __repr__(self) -> str:
         scorer, count = next(iter(self.outcomes)), len(self.auroc)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
+from adframe.interfaces.method import Method
 from adframe.interfaces.types import Transform
 
 #: Output name -> (N, views, shifts + 1 or 1, D) float32. With ``windows`` or ``stages`` two more
@@ -53,6 +54,11 @@ class ViewSpec:
         windows: windows of each image that take the place of the image; None for the whole image.
         stages: stages of the backbone whose feature maps are requested too, as ``stage_1`` and so
             on; 1 is the first. Not together with ``windows``.
+        compute: computes ``outputs`` in place of ``Method.embed``, from the method and views,
+            (N, 3, H, W) in 0..1: name -> (N, D). For gradients with respect to pixels, or a search
+            in the network: gradients are on, weights are frozen, in evaluation mode. The result for
+            an image must not depend on the other images; random numbers come from
+            ``RandomKeys.from_images``.
     """
 
     views: int = 1
@@ -63,6 +69,7 @@ class ViewSpec:
     independent: bool = False
     windows: Windows | None = None
     stages: tuple[int, ...] = ()
+    compute: Callable[[Method, Tensor], Mapping[str, Tensor]] | None = None
 
 
 class _Constructed(ABCMeta):
@@ -97,6 +104,14 @@ class Scorer(metaclass=_Constructed):
 
     needs_exposed: bool = False  #: whether the scorer needs the known outliers of ``exposure``
     needs_classes: bool = False  #: whether the scorer needs labelled inlier classes
+    #: Whether the scorer learns from the training images: true for a class that defines ``fit``.
+    #: If no scorer does, they are not passed through the network.
+    needs_fit: bool = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "fit" in vars(cls) and "needs_fit" not in vars(cls):
+            cls.needs_fit = True
 
     def view_spec(self) -> ViewSpec:
         """The views that the scorer requests, for both ``fit`` and ``score``."""
@@ -109,9 +124,11 @@ class Scorer(metaclass=_Constructed):
         """
         return features
 
-    @abstractmethod
     def fit(self, features: Features) -> None:
-        """Learns from the features of the training images, all of which are inliers."""
+        """Learns from the features of the training images, all of which are inliers.
+
+        Not called unless ``needs_fit``. By default a scorer learns nothing.
+        """
 
     def expose(self, features: Features) -> None:
         """Learns from known outliers. Called after ``fit`` if ``needs_exposed``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from torch import Tensor, nn
 
@@ -50,6 +50,12 @@ class MethodWrapper(Method):
     def embed(self, images: Tensor) -> dict[str, Tensor]:
         """Passes the images on."""
         return self.of.embed(images)
+
+    def embed_only(self, images: Tensor, outputs: Sequence[str]) -> dict[str, Tensor]:
+        """These outputs of ``embed``; override both to change them."""
+        if type(self).embed is not MethodWrapper.embed:
+            return self.embed(images)
+        return self.of.embed_only(images, outputs)
 
     def outputs(self) -> tuple[str, ...]:
         """The outputs of the method."""

@@ -54,9 +54,9 @@ def adframe_register(add: Add) -> None:
 def adframe_run_start(run: Run) -> None:
     """Called when a run is built and its folder exists, before training.
 
-    The place to open a log, or to call ``run.attach(observer)`` with an object that implements
-    the hooks below and keeps the state of this one run. Its ``close()``, if it has one, is called
-    when the run is over, however it ends.
+    In a resumed run, weights, ``run.epoch``, ``run.step`` and ``run.history`` are those of its
+    checkpoint. The place to call ``run.attach(observer)`` with an object that implements the hooks
+    below and keeps the state of this one run; a config attaches the observers that it names.
     """
 
 
@@ -71,7 +71,10 @@ def adframe_update(run: Run, group: str, metrics: Mapping[str, Tensor]) -> None:
 
 @hookspec
 def adframe_epoch_end(run: Run, epoch: int) -> None:
-    """Called after epoch ``epoch`` (1 is the first); ``run.epoch_metrics`` has its mean metrics."""
+    """Called after epoch ``epoch`` (1 is the first); ``run.epoch_metrics`` has its mean metrics.
+
+    ``run.finish(reason)`` ends training now; the run is then evaluated.
+    """
 
 
 @hookspec

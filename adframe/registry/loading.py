@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import inspect
 import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,9 +23,10 @@ from adframe.errors import PluginFault, UserError, did_you_mean
 from adframe.io.paths import why_no_file
 from adframe.io.read import read_bytes
 from adframe.registry import blame, hookspecs
+from adframe.registry.contract import check_api, check_hooks
 from adframe.registry.entry_points import entry_points, prints_to_stderr, stops
 from adframe.registry.process_state import unchanged
-from adframe.registry.registry import Entry, Plugin, Registry, reason
+from adframe.registry.registry import Entry, Plugin, Registry, name_of, reason
 
 GROUP = "adframe"
 MAX_FILE = 1 << 24  #: bytes of a one-file plugin
@@ -46,6 +46,7 @@ class LoadedPlugins:
 
     registry: Registry
     manager: pluggy.PluginManager
+    without: list[str] = field(default_factory=list)  #: keys of the plugins that were excluded
 
     def __repr__(self) -> str:
         plugins, count = self.registry.plugins, sum(1 for _ in self.registry)
@@ -57,6 +58,22 @@ class LoadedPlugins:
     def hook(self) -> Any:
         """Calls a hook of every plugin: ``loaded.hook.adframe_epoch_end(run=run, epoch=3)``."""
         return self.manager.hook
+
+    def attach(self, observer: object) -> None:
+        """Call the hooks of an object from now on.
+
+        Raises:
+            PluginFault: it has a hook that is not marked, or that adframe does not have.
+        """
+        try:
+            check_hooks(observer, self.manager)
+        except PluginFault as fault:
+            raise PluginFault(f"{name_of(observer)}: {fault}") from fault
+        self.manager.register(observer)
+
+    def detach(self, observer: object) -> None:
+        """Call the hooks of an object no more."""
+        self.manager.unregister(observer)
 
     def hooks(self, plugin: Plugin) -> list[str]:
         """Names of the hooks that a plugin implements, without ``adframe_register``."""
@@ -141,7 +158,7 @@ def load_plugins(
 
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    loaded = LoadedPlugins(Registry(), manager)
+    loaded = LoadedPlugins(Registry(), manager, sorted(left_out))
     for source in sources:
         if source.plugin.key not in left_out:
             plugin = replace(source.plugin)  # an error of this call must not stay for the next
@@ -180,8 +197,8 @@ def _load(plugin: Plugin, load: Callable[[], Any], loaded: LoadedPlugins) -> Non
             module = load()
         plugin.package = plugin.package or getattr(module, "__package__", None) or ""
         blame.remember(plugin.package or getattr(module, "__name__", ""), plugin.name)
-        _check_api(module)
-        _check_hooks(module, manager)
+        check_api(module)
+        check_hooks(module, manager)
         for other, known in manager.list_name_plugin():
             if known is module:
                 raise PluginFault(f"is the same module as plugin '{other.rpartition('#')[2]}'")
@@ -197,37 +214,6 @@ def _load(plugin: Plugin, load: Callable[[], Any], loaded: LoadedPlugins) -> Non
         loaded.registry.remove(plugin)
         if manager.has_plugin(name):
             manager.unregister(name=name)
-
-
-def _check_api(module: Any) -> None:
-    """Refuse a plugin of another API version before any of its hooks is called."""
-    wanted = getattr(module, "adframe_api", hookspecs.API)
-    if wanted != hookspecs.API:
-        older = isinstance(wanted, int) and wanted < hookspecs.API
-        raise PluginFault(
-            f"is written for plugin API {wanted}, and this adframe has {hookspecs.API}; "
-            f"update {'the plugin' if older else 'adframe'}"
-        )
-
-
-def _check_hooks(module: Any, manager: pluggy.PluginManager) -> None:
-    """Refuse hooks that pluggy would ignore, or report with a long message."""
-    for name, function in inspect.getmembers(module, inspect.isroutine):
-        marked = manager.parse_hookimpl_opts(module, name)
-        specification = hookspecs.names().get(name)
-        if specification is not None and not marked:
-            raise PluginFault(f"'{name}' is not marked @hookimpl")
-        if marked and specification is None:
-            hint = did_you_mean(name, hookspecs.names())
-            raise PluginFault(f"adframe has no hook '{name}'{hint}")
-        if marked and specification is not None:
-            given = list(inspect.signature(specification).parameters)
-            for parameter in inspect.signature(function).parameters.values():
-                if parameter.name not in given and parameter.default is parameter.empty:
-                    raise PluginFault(
-                        f"hook '{name}' takes '{parameter.name}', "
-                        f"and adframe passes: {', '.join(given)}"
-                    )
 
 
 def _adder(plugin: Plugin, registry: Registry) -> hookspecs.Add:

@@ -6,23 +6,19 @@ when a config names the component.
 
 from __future__ import annotations
 
-import ast
 import importlib
-import importlib.util
 import inspect
+import logging
 import re
 import shlex
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from adframe.errors import PluginFault, UnknownComponent, UserError, did_you_mean
-from adframe.registry.entry_points import Point, prints_to_stderr, stops
+from adframe.registry.entry_points import Point, stops
 from adframe.registry.process_state import unchanged
+from adframe.registry.source import summaries
 
 MAX_REASON = 1000  #: characters of an exception that are quoted in a message
 
@@ -38,6 +34,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "optimizer": ("Optimizer", "an optimiser and its learning rate over a run"),
     "scorer": ("Scorer", "an anomaly score of images, fitted on features of the training images"),
     "metric": ("Metric", "a figure of how well scores separate anomalies from inliers"),
+    "observer": ("Observer", "what watches a run: logs it, or ends its training early"),
 }
 
 
@@ -51,6 +48,9 @@ def check_kind(kind: str) -> None:
         raise UserError(
             f"no kind '{kind}'{did_you_mean(kind, KINDS)} (there is: {', '.join(KINDS)})"
         )
+
+
+logger = logging.getLogger("adframe")
 
 
 @dataclass
@@ -91,6 +91,16 @@ class Entry:
         """Kind, name and plugin, for messages."""
         return f"{self.kind} '{self.name}' of plugin '{self.plugin.name}'"
 
+    @property
+    def qualified(self) -> str:
+        """The name with that of the plugin: what a config may write if two plugins claim it."""
+        return f"{self.plugin.name}:{self.name}"
+
+    @property
+    def written(self) -> str:
+        """The name in the config of a run: that of a bundled component is plain."""
+        return self.name if self.plugin.bundled else self.qualified
+
     def load(self) -> type:
         """Import the class.
 
@@ -123,7 +133,7 @@ class Entry:
         if not isinstance(self.target, str):
             return (self.target.__doc__ or "").strip().partition("\n")[0]
         module, _, attribute = self.target.partition(":")
-        return _summaries(module).get(attribute, "")
+        return summaries(module).get(attribute, "")
 
 
 _ENTRIES: WeakKeyDictionary[type, Entry] = WeakKeyDictionary()  # of the classes loaded so far
@@ -138,30 +148,6 @@ def name_of(component: object) -> str:
     """Kind, name and plugin of a component; the name of its class if it is not registered."""
     entry = entry_of(component)
     return type(component).__qualname__ if entry is None else entry.who
-
-
-@cache
-def _summaries(module: str) -> dict[str, str]:
-    try:
-        with prints_to_stderr():  # a package may be imported to find the module
-            code = ast.parse(module_source(module))
-    except BaseException as error:  # a listing omits modules that cannot be read
-        if stops(error):
-            raise
-        return {}
-    classes = [node for node in code.body if isinstance(node, ast.ClassDef)]
-    return {node.name: (ast.get_docstring(node) or "").partition("\n")[0] for node in classes}
-
-
-def module_source(module: str) -> bytes:
-    """Source of a module, found without importing its packages if they are plain folders."""
-    root, *parts = module.split(".")
-    spec = getattr(sys.modules.get(root), "__spec__", None) or importlib.util.find_spec(root)
-    for folder in (spec and spec.submodule_search_locations) or ():
-        with suppress(OSError), open(f"{folder}/{'/'.join(parts)}.py", "rb") as file:
-            return file.read()
-    spec = importlib.util.find_spec(module)
-    return Path(spec.origin).read_bytes() if spec and spec.origin else b""
 
 
 def reason(error: BaseException) -> str:
@@ -216,19 +202,30 @@ class Registry:
     def get(self, kind: str, name: str) -> Entry:
         """The entry of a kind and name.
 
+        Args:
+            kind: the kind.
+            name: the name, or ``plugin:name`` or ``distribution:plugin:name``. If that plugin has
+                it not, and only one other has, it is that one, with a warning.
+
         Raises:
             UnknownComponent: there is none; the message suggests the nearest name and lists the
                 plugins that failed to load.
             UserError: there is no such kind, or two plugins claim the name.
         """
         check_kind(kind)
-        entries = self._entries.get((kind, name), [])
+        plugin, _, plain = name.rpartition(":")
+        entries = self._entries.get((kind, plain), [])
         if not entries:
             note = "".join(f" ({plugin.note})" for plugin in self.plugins if plugin.error)
             raise UnknownComponent(
-                f"no {kind} named '{name}'{did_you_mean(name, self.names(kind))}{note}"
+                f"no {kind} named '{name}'{did_you_mean(plain, self.names(kind))}{note}"
             )
-        return _only(entries, f"{kind} '{name}'")
+        named = [entry for entry in entries if plugin in (entry.plugin.name, entry.plugin.key)]
+        entry = _only(named or entries, f"{kind} '{name}'")
+        if plugin and not named:
+            logger.warning("plugin %s has no %s '%s'; that of %s is used",
+                           plugin, kind, plain, entry.plugin.name)  # fmt: skip
+        return entry
 
     def default(self, kind: str) -> Entry | None:
         """The entry used if a config names no component of the kind; None if there is none."""
@@ -243,6 +240,7 @@ def _only(entries: list[Entry], what: str) -> Entry:
         last = others[-1]  # leaving a bundled plugin out would lose all else that it has
         alike = sum(entry.plugin.name == last.name for entry in entries) > 1
         one = last.key if alike else last.name
-        way = f"exclude one with --without {shlex.quote(one)}"
+        names = [f"{e.plugin.key}:{e.name}" if alike else e.qualified for e in entries]
+        way = f"write {' or '.join(names)}, or exclude one with --without {shlex.quote(one)}"
         raise UserError(f"{what} is claimed by plugins {claims}; {way}")
     return entries[0]

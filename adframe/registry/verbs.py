@@ -14,7 +14,8 @@ from typing import Protocol, cast
 
 from adframe.errors import PluginFault, UserError, one_line
 from adframe.registry.entry_points import Point, entry_points, prints_to_stderr, stops
-from adframe.registry.registry import module_source, reason
+from adframe.registry.registry import reason
+from adframe.registry.source import module_source
 
 GROUP = "adframe.verbs"
 

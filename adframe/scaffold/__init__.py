@@ -6,13 +6,18 @@ Only the templates name bundled components; the code does not.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from string import Template
 
 #: Kinds that have a template.
-KINDS = ("loss", "shift", "scorer", "schedule", "backbone", "augmentation", "dataset")
+KINDS = (
+    "loss", "shift", "scorer", "schedule", "backbone", "augmentation", "dataset",
+    "method", "optimizer", "observer", "metric",
+)  # fmt: skip
 
+_STANDARD = ("collections", "functools", "math", "typing")  # modules that templates import
 WIDTH = 88  # columns, the default of ruff
 
 
@@ -83,6 +88,7 @@ def single_file(name: str, kinds: Sequence[str]) -> str:
     for kind in kinds:
         text = Template(_text(f"{kind}.py.tmpl")).substitute(stem=_stem(name))
         head, _, body = text.partition("\n\n\n")
+        head = re.sub(r"\(([^)]*)\)", lambda found: " ".join(found[1].split()).rstrip(","), head)
         bodies.append(body.rstrip("\n"))
         for line in head.splitlines()[1:]:
             module, _, names = line.removeprefix("from ").partition(" import ")
@@ -106,7 +112,7 @@ def _sorted(imports: Iterable[tuple[str, str]]) -> str:
     def place(module: str) -> tuple[bool, bool, str]:
         plain = module.startswith("import ")
         root = module.removeprefix("import ").partition(".")[0]
-        return root not in ("functools", "typing"), not plain, module
+        return root not in _STANDARD, not plain, module
 
     lines: list[str] = []
     third_party = False

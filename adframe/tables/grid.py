@@ -163,8 +163,13 @@ def _source(table: Table, group: str, root: Path, need_data: bool) -> Source:
     raise UserError(f"{table.name}: '{root}' holds no {wanted}; name another folder with --data")
 
 
+#: Keys that older tables do not have: without a value they do not change the folder of a cell.
+_LATER = ("validation", "observers")
+
+
 def _cell(row: str, task: Task, config: RunConfig, out: Path, images: int) -> Cell:
-    text = json.dumps(config.dump(), sort_keys=True)
+    facts = {key: value for key, value in config.dump().items() if value or key not in _LATER}
+    text = json.dumps(facts, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     folder = out / row / task.name / f"{config.seed}-{digest}"
     return Cell(row, task, config.seed, config, digest, folder, images)

@@ -14,7 +14,17 @@ from adframe import interfaces
 from adframe.errors import PluginFault
 from adframe.registry.loading import Source, from_file, installed, load_plugins
 from adframe.registry.registry import KINDS, Entry, Plugin, Registry
-from adframe.testing import datasets, images, losses, metrics, options, scorers, training
+from adframe.testing import (
+    datasets,
+    images,
+    losses,
+    methods,
+    metrics,
+    observers,
+    options,
+    scorers,
+    training,
+)
 from adframe.testing.subject import Subject
 
 Check = Callable[[Subject], None]
@@ -43,10 +53,11 @@ CHECKS: dict[str, list[Check]] = {
     "augmentation": _named(images, "augmentation_"),
     "schedule": _named(training, "schedule_"),
     "loss": _checks(losses),
-    "method": _named(training, "method_"),
+    "method": _checks(methods),
     "optimizer": _named(training, "optimizer_"),
     "scorer": _checks(scorers),
     "metric": _checks(metrics),
+    "observer": _checks(observers),
 }
 _SCHEMA = _checks(options)
 
@@ -75,6 +86,7 @@ class Case:
 def cases(
     of: type | ModuleType | Registry | str | Path,
     given: Mapping[tuple[str, str], Mapping[str, Any]] | None = None,
+    image_size: int = 16,
 ) -> list[Case]:
     """All checks of all components.
 
@@ -83,6 +95,7 @@ def cases(
             the path of a one-file plugin, or a registry.
         given: (kind, name) -> options to test a component with; its defaults by default. The name
             of a class is ``component``. An option with a fixed choice is tested with each value.
+        image_size: side in pixels of the images that methods are tested with.
 
     Raises:
         AssertionError: the plugin does not load.
@@ -90,7 +103,8 @@ def cases(
     entries, registry = _entries(of)
     found = []
     for entry in entries:
-        first = Subject(entry, registry, (given or {}).get((entry.kind, entry.name), {}))
+        options = (given or {}).get((entry.kind, entry.name), {})
+        first = Subject(entry, registry, options, image_size=image_size)
         found += [Case(first, check) for check in _SCHEMA]
         try:
             subjects = list(first.variants())

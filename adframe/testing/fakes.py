@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -11,11 +12,15 @@ from torch.nn import functional as F
 from adframe.interfaces import (
     Augmentation,
     Backbone,
+    Batch,
     Loss,
+    Method,
+    MethodParts,
     RandomKeys,
     Schedule,
     Shift,
     Stage,
+    Update,
     Views,
 )
 
@@ -35,6 +40,25 @@ class SmallNet(Backbone):
         if depth != 1:
             maps.append(F.relu(self.second(maps[0])))
         return maps
+
+
+class SmallMethod(Method):
+    """Method of a small network that is not trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = SmallNet()
+
+    def setup(self, parts: MethodParts) -> None:
+        """Uses no part."""
+
+    def step(self, batch: Batch, progress: float) -> Iterator[Update]:
+        """Yields nothing."""
+        yield from ()
+
+    def embed(self, images: Tensor) -> dict[str, Tensor]:
+        """Pooled features of the last stage."""
+        return {"features": self.backbone(images)[-1].mean((2, 3))}
 
 
 class SmallSteps(torch.optim.Optimizer):

@@ -52,7 +52,7 @@ def _scenes(subject: Subject, device: str | torch.device = "cpu", seed: int = 0)
         label = source % CLASSES if labelled else torch.full_like(source, -1)
         pixels = torch.rand(len(shift), 3, 8, 8, generator=generator)
         views = Views(source, shift, label, shift == 0, pixels).repeat(2)
-        fields = {name: value for name, value in vars(views).items() if value is not None}
+        fields: dict[str, Any] = {n: of for n, of in vars(views).items() if isinstance(of, Tensor)}
         moved = replace(views, **{name: value.to(device) for name, value in fields.items()})
         z = torch.randn(len(views), WIDTH, generator=generator).to(device)
         yield Scene(name, loss.to(device), z, moved)

@@ -65,7 +65,7 @@ def dumps_and_reloads(subject: Subject) -> None:
     spec = subject.spec()
     table = spec.dump()
     read = json.loads(json.dumps(table))
-    assert read.pop("name") == subject.entry.name
+    assert read.pop("name") == subject.entry.written
     again = validate(model_of(subject.component), read, subject.registry)
     assert type(spec)(subject.entry, again).dump() == table
     subject.make()

@@ -13,6 +13,7 @@ from adframe.engine import returned
 from adframe.engine.metrics import auroc
 from adframe.errors import UserError
 from adframe.interfaces import Features, MapScorer, Scorer, ViewSpec
+from adframe.testing.fakes import SmallMethod
 from adframe.testing.subject import Subject, close
 
 WIDTH, VARIANTS, TRAIN, TEST, CLASSES = 16, 4, 60, 24, 3
@@ -185,3 +186,19 @@ def maps_have_the_size_of_the_image(subject: Subject) -> None:
     assert not problem, problem
     assert maps.isfinite().all(), "maps are not finite"
     close(fitted.scorer.score(features), fitted.scorer.reduce(maps), "score of the map", 1e-6)
+
+
+def computes_what_it_requests(subject: Subject) -> None:
+    """What the scorer computes with the network: each output of each image, separately."""
+    scorer: Scorer = subject.make()
+    spec = scorer.view_spec()
+    if spec.compute is None:
+        raise SkipTest(f"{subject} computes nothing with the network")
+    images = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    method = SmallMethod().eval()
+    with torch.enable_grad():
+        together, alone = spec.compute(method, images), spec.compute(method, images[2:3])
+    problem = returned.embedding(together, spec.outputs, 4)
+    assert not problem, problem
+    for name in spec.outputs:
+        close(alone[name].detach(), together[name][2:3].detach(), f"'{name}' of one image")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 from unittest import SkipTest
@@ -29,12 +29,14 @@ class Subject:
         registry: where components nested in it are looked up.
         options: as a config would give them.
         variant: the option that differs from those given, as ``mode=soft``; or empty.
+        image_size: side in pixels of the images that methods are tested with.
     """
 
     entry: Entry
     registry: Registry
     options: Mapping[str, Any] = field(default_factory=dict)
     variant: str = ""
+    image_size: int = 16
 
     def __str__(self) -> str:
         return "-".join(filter(None, [self.entry.kind, self.entry.name, self.variant]))
@@ -65,12 +67,15 @@ class Subject:
         """A new instance, its weights drawn from a seed.
 
         Raises:
-            unittest.SkipTest: as for ``spec``; or the constructor refuses a variant.
+            unittest.SkipTest: as for ``spec``; the constructor refuses a variant; or a package is
+                not installed.
         """
         torch.manual_seed(seed)
         try:
             return self.spec().build()
         except ConfigError as error:
+            if isinstance(error.__cause__, ImportError):
+                raise SkipTest(str(error)) from error
             if self.variant:
                 raise SkipTest(f"{self} is refused: {error}") from error
             raise AssertionError(f"{self} is refused: {error}") from error
@@ -85,7 +90,7 @@ class Subject:
             for value in choice:
                 if name not in self.options and value != schema.get("default"):
                     changed = {**self.options, name: value}
-                    yield Subject(self.entry, self.registry, changed, f"{name}={value}")
+                    yield replace(self, options=changed, variant=f"{name}={value}")
 
 
 def close(found: torch.Tensor, expected: torch.Tensor, what: str, rtol: float = 1e-4) -> None:

@@ -1,26 +1,17 @@
-"""Checks of schedules, methods and optimizers."""
+"""Checks of schedules and optimizers."""
 
 from __future__ import annotations
 
 import copy
 import math
-from unittest import SkipTest
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from adframe.engine import returned
-from adframe.engine.descent import descend, trained_parameters
 from adframe.interfaces import (
-    Augmentation,
-    Batch,
-    LossTerm,
-    Method,
-    MethodParts,
     Optimizer,
     RandomKeys,
 )
-from adframe.testing.fakes import TURN, SmallNet, SmallSteps, Spread, Still, WholeNet
 from adframe.testing.subject import Subject, close, devices
 
 LEVELS = 4
@@ -78,116 +69,6 @@ def schedule_augments_each_image_separately(subject: Subject) -> None:
             )
             part = stage.augmentation(images[2:], RandomKeys(keys[2:]))
             close(part, made[2:], f"stage {stage.level}: fewer images", 1e-5)
-
-
-# --- methods -------------------------------------------------------------------------------------
-
-
-def _method(
-    subject: Subject,
-    seed: int = 0,
-    net: SmallNet | None = None,
-    device: torch.device | str = "cpu",
-    fresh: bool = True,
-) -> Method:
-    """A method that is set up; with ``fresh``, it has begun training."""
-    method: Method = subject.make(seed)
-    augmentation: Augmentation = Still()
-    torch.manual_seed(seed)
-    objective = [LossTerm(Spread, None, 1.0)]
-    schedule = WholeNet(augmentation)
-    parts = MethodParts(net or SmallNet(), [TURN], schedule, objective, 1, image_size=(16, 16))
-    try:
-        method.setup(parts)
-    except ValueError as error:
-        raise SkipTest(f"{subject} does not fit the kit's parts: {error}") from error
-    method.to(device)
-    if fresh:
-        torch.manual_seed(seed)
-        with torch.no_grad():
-            method.eval().begin([_batch(device)])
-    return method
-
-
-def _batch(device: torch.device | str = "cpu", count: int = 4) -> Batch:
-    generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(256, (count, 3, 16, 16), generator=generator).byte().to(device)
-    label = torch.full((count,), -1, device=device)
-    return Batch(pixels, label, RandomKeys.from_index(0, torch.arange(count, device=device)))
-
-
-def _step(method: Method, batch: Batch) -> list[Tensor]:
-    """Train on one batch like the training loop; returns the losses."""
-    groups = trained_parameters(method)
-    optimizers = {name: SmallSteps(group) for name, group in groups.items() if group}
-    losses = []
-    torch.manual_seed(0)
-    for update in method.train().step(batch, 0.0):
-        problem = returned.update(update, groups)
-        assert not problem, problem
-        assert update.loss.isfinite(), "a loss is not finite"
-        for name, metric in update.metrics.items():
-            assert not metric.requires_grad, f"metric '{name}' is not detached"
-        if optimizer := optimizers.get(update.group):
-            descend(update.loss, optimizer, groups[update.group])
-            pulls = [p.grad for p in groups[update.group] if p.grad is not None]
-            assert all(pull.isfinite().all() for pull in pulls), "a gradient is not finite"
-        losses.append(update.loss.detach())
-    assert losses, "no update is yielded"
-    return losses
-
-
-def method_trains(subject: Subject) -> None:
-    """Each update is a finite scalar of a known group; gradients are finite, metrics detached."""
-    for device in devices():
-        _step(_method(subject, device=device), _batch(device))
-
-
-def method_leaves_frozen_weights(subject: Subject) -> None:
-    """A step with frozen weights in the backbone trains the others and keeps these bit for bit."""
-    for everything in (False, True):
-        net = SmallNet()
-        (net if everything else net.first).requires_grad_(False)
-        method = _method(subject, net=net)
-        frozen = {name: p for name, p in method.named_parameters() if not p.requires_grad}
-        before = {name: parameter.detach().clone() for name, parameter in frozen.items()}
-        _step(method, _batch())
-        for name, parameter in frozen.items():
-            assert torch.equal(parameter, before[name]), f"the frozen weight {name} was changed"
-
-
-def method_is_deterministic_for_a_seed(subject: Subject) -> None:
-    """Equal seeds give equal methods and equal steps."""
-    one, other = (_step(_method(subject), _batch()) for _ in range(2))
-    for first, second in zip(one, other, strict=True):
-        assert torch.equal(first, second), "equal seeds give different losses"
-
-
-def method_embeds_each_image_separately(subject: Subject) -> None:
-    """``embed`` gives (N, D) for each of ``outputs()``, and treats each image separately."""
-    method = _method(subject).eval()
-    images = _batch().pixels.float() / 255
-    with torch.no_grad():
-        together, alone = method.embed(images), method.embed(images[2:3])
-    names = method.outputs()
-    assert "features" in names, f"outputs() returns {names}"
-    for name in names:
-        assert name in together, f"embed does not return '{name}'"
-        assert together[name].ndim == 2, f"'{name}' has shape {tuple(together[name].shape)}"
-        assert len(together[name]) == len(images), f"'{name}' has {len(together[name])} rows"
-        close(alone[name], together[name][2:3], f"'{name}' of one image")
-
-
-def method_reloads(subject: Subject) -> None:
-    """``state_dict`` restores the method in another instance after a step."""
-    one, other = _method(subject), _method(subject, seed=1)
-    _step(one, _batch())
-    other.load_state_dict(one.state_dict())
-    images = _batch().pixels.float() / 255
-    with torch.no_grad():
-        expected, found = one.eval().embed(images), other.eval().embed(images)
-    for name, value in expected.items():
-        close(found[name], value, f"'{name}' reloaded", 1e-6)
 
 
 # --- optimizers ----------------------------------------------------------------------------------

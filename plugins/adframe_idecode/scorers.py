@@ -22,9 +22,6 @@ class PairError(Scorer):
     def view_spec(self) -> ViewSpec:
         return ViewSpec(outputs=("pair_error",))
 
-    def fit(self, features: Features) -> None:
-        pass
-
     def score(self, features: Features) -> Tensor:
         return features["pair_error"].mean(dim=(1, 2, 3))
 

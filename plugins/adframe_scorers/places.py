@@ -66,6 +66,7 @@ class Places(MapScorer):
         if self.of.view_spec().windows is not None or self.of.view_spec().stages:
             raise ValueError("the inner scorer must read whole images")
         self.needs_exposed, self.needs_classes = self.of.needs_exposed, self.of.needs_classes
+        self.needs_fit = self.of.needs_fit
         self.share = share
         self.coreset = coreset
         self.regions = regions

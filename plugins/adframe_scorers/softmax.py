@@ -44,9 +44,6 @@ class MaxSoftmax(Scorer):
     def view_spec(self) -> ViewSpec:
         return ViewSpec(self.views, self.augmentation, self.apply_shifts, (self.output,))
 
-    def fit(self, features: Features) -> None:
-        pass
-
     def score(self, features: Features) -> Tensor:
         logits = features[self.output].float()
         return unsure(joint(logits) if self.output == "joint_logits" else logits)

@@ -28,9 +28,6 @@ class TrueShift(Scorer):
     def view_spec(self) -> ViewSpec:
         return ViewSpec(apply_shifts=True, outputs=(self.of,))
 
-    def fit(self, features: Features) -> None:
-        pass
-
     def score(self, features: Features) -> Tensor:
         values = features[self.of]  # (N, views, shifts, shifts)
         probability = values.softmax(-1) if self.of == "shift_logits" else values

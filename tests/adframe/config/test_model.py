@@ -344,7 +344,7 @@ def test_a_config_may_not_bring_code_unasked(with_plugin, tmp_path):
 
 def test_a_plugin_file_is_found_beside_the_config_that_names_it(with_plugin, tmp_path, write):
     config = load_config(with_plugin, allow_code=True)
-    assert config.dump()["shifts"] == [{"name": "mirror", "both": False}]
+    assert config.dump()["shifts"] == [{"name": "mine:mirror", "both": False}]
     assert config.plugins == [str(tmp_path / "code/mine.py")]
     derived = write("extends: ../../configs/x.yaml", "far/away/y.yaml")
     assert load_config(derived, allow_code=True).dump() == config.dump()

@@ -77,7 +77,7 @@ def test_calibration_images_are_chosen_by_seed_and_count():
     assert not torch.equal(held, held_out(50, 0.2, 8)[1])
     assert [len(part) for part in held_out(3, 0.01, 0)] == [2, 1]
     assert [len(part) for part in held_out(5, 0.99, 0)] == [2, 3]
-    with pytest.raises(UserError, match="2 training images; with decision, at least 3"):
+    with pytest.raises(UserError, match="2 training images; to hold some out, at least 3"):
         held_out(2, 0.2, 0)
 
 

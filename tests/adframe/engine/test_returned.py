@@ -201,6 +201,7 @@ DURING = {
     "integer": ("loss", "return embeddings.sum().long()", "forward returns a tensor of shape (),"),
     "no graph": ("loss", "return embeddings.detach().sum()", "forward returns a value without a g"),
     "raises": ("loss", "raise ValueError('no')", "forward raised ValueError: no; ADFRAME_TRACE"),
+    "list": ("method", "return [Update(loss)]", "step returns a list of 1, not a generator; yield"),
     "update": ("method", "yield loss", "step yields a tensor of shape (), float32"),
     "group": ("method", "yield Update(loss, 'other')", "step yields an update of group 'other'"),
     "detached": ("method", "yield Update(loss.detach())", "step yields a loss without a gradient"),

@@ -399,7 +399,8 @@ def test_two_plugins_of_one_name_are_told_apart(capsys):
     assert main(["show", "loss", "twin"]) == 2
     assert capsys.readouterr().err == (
         "loss 'twin' is claimed by plugins 'ideas' (alpha (alpha_ideas)) and "
-        "'ideas' (beta (beta_ideas)); exclude one with --without beta:ideas\n"
+        "'ideas' (beta (beta_ideas)); write alpha:ideas:twin or beta:ideas:twin, "
+        "or exclude one with --without beta:ideas\n"
     )
     assert main(["show", "loss", "twin", "--without", "beta:ideas"]) == 0
     assert "alpha_ideas.py" in capsys.readouterr().out
@@ -416,7 +417,7 @@ def test_two_plugins_that_claim_one_name_are_both_named_with_the_remedy(source_o
         load_plugins(sources=sources).registry.get("shift", "mine")
     assert str(caught.value) == (
         "shift 'mine' is claimed by plugins 'one' (one of a test) and 'two' (two of a test); "
-        "exclude one with --without two"
+        "write one:mine or two:mine, or exclude one with --without two"
     )
 
 

@@ -97,7 +97,7 @@ def test_a_name_claimed_by_two_plugins_is_refused_only_when_asked_for():
         registry.get("loss", "a")
     assert str(caught.value) == (
         "loss 'a' is claimed by plugins 'one' (dist-one) and 'two' (dist-two); "
-        "exclude one with --without two"
+        "write one:a or two:a, or exclude one with --without two"
     )
     registry.remove(two)
     assert registry.get("loss", "a").plugin is one
@@ -233,3 +233,22 @@ def test_every_bundled_component_is_imported_and_has_a_schema(loaded):
         component = each.load()
         assert each.summary() == (component.__doc__ or "").partition("\n")[0] != ""
         assert model_of(component)
+
+
+def test_a_name_may_be_given_with_its_plugin(caplog):
+    one, two = Plugin("one", "1", "dist-one", owner="first"), Plugin("two", "1", "dist-two")
+    registry = registry_of(
+        entry("loss", "a", plugin=one),
+        entry("loss", "a", plugin=two),
+        entry("loss", "b", plugin=two),
+    )
+    assert registry.get("loss", "one:a").plugin is one
+    assert registry.get("loss", "first:one:a").plugin is one
+    assert registry.get("loss", "two:a").plugin is two
+    assert caplog.messages == []
+    assert registry.get("loss", "one:b").plugin is two  # it moved to another plugin
+    assert caplog.messages == ["plugin one has no loss 'b'; that of two is used"]
+    with pytest.raises(UnknownComponent, match="no loss named 'one:c'"):
+        registry.get("loss", "one:c")
+    with pytest.raises(UserError, match="claimed by plugins"):
+        registry.get("loss", "three:a")

@@ -26,9 +26,9 @@ def tool(*command, cwd):
 
 @pytest.fixture(scope="module")
 def mypy(tmp_path_factory):
-    """Runs mypy in an environment with adframe as a wheel installs it: a package on the path.
+    """Runs mypy in an environment with adframe on the path, as a wheel and `make setup` put it.
 
-    mypy does not follow the hooks of an editable install.
+    mypy does not follow the hooks of an editable install, but it reads .pth files.
     """
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=False, symlinks=True)
@@ -132,10 +132,8 @@ REFUSED = {
     ("class",): "'class' is a word of Python or YAML; choose another name",
     ("null",): "'null' is a word of Python or YAML; choose another name",
     ("uniclr",): "plugin 'unicon_ha' has a loss 'uniclr'; choose another name",
-    ("idea", "--kind", "method"): "--kind method: no template"
-    " (kinds with a template: loss, shift, scorer, schedule, backbone, augmentation, dataset)",
     ("idea", "--kind", "los"): "--kind los: no template; did you mean 'loss'?"
-    " (kinds with a template: loss, shift, scorer, schedule, backbone, augmentation, dataset)",
+    f" (kinds with a template: {', '.join(scaffold.KINDS)})",
 }  # fmt: skip
 
 

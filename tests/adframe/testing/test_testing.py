@@ -17,6 +17,7 @@ from adframe.interfaces import (
     Images,
     Method,
     Metric,
+    Observer,
     Optimizer,
     Positive,
     Scorer,
@@ -507,6 +508,82 @@ class Hidden(GoodMethod):
         return {"features": self.kept[0](super().embed(images)["features"])}
 
 
+class Listing(GoodMethod):
+    """Returns a list of updates."""
+
+    def step(self, batch, progress):
+        return list(super().step(batch, progress))
+
+
+class Numbering(GoodMethod):
+    """Counts its steps where no state dict looks."""
+
+    steps = 0
+
+    def step(self, batch, progress):
+        self.steps += 1
+        for update in super().step(batch, progress):
+            yield Update(update.loss / self.steps)
+
+
+class Annealed(GoodMethod):
+    """Keeps a factor where no state dict looks."""
+
+    factor = 1.0
+
+    def step(self, batch, progress):
+        self.factor *= 0.5
+        for update in super().step(batch, progress):
+            yield Update(update.loss * self.factor)
+
+
+class Counted(GoodMethod):
+    """Counts its steps in a buffer."""
+
+    def setup(self, parts):
+        super().setup(parts)
+        self.register_buffer("steps", torch.zeros(()))
+
+    def step(self, batch, progress):
+        self.steps += 1
+        for update in super().step(batch, progress):
+            yield Update(update.loss / self.steps)
+
+
+class Searching(GoodScorer):
+    """Computes an output relative to the other images."""
+
+    def view_spec(self):
+        return ViewSpec(compute=self.compute)
+
+    def compute(self, network, images):
+        features = network.embed(images)["features"]
+        return {"features": features - features.mean(0)}
+
+
+class Hookless(Observer):
+    """Has no hook."""
+
+
+class Ending(Observer):
+    """Ends a run and does not say so."""
+
+    @hookimpl
+    def adframe_epoch_end(self, run, epoch):
+        run.finish("enough")
+
+
+class Clinging(Observer):
+    """Closes what it has not opened."""
+
+    @hookimpl
+    def adframe_run_start(self, run):
+        self.file = []
+
+    def close(self, error):
+        self.file.append(error)
+
+
 class Half2(GoodOptimizer):
     """Moves the first parameter alone."""
 
@@ -551,6 +628,8 @@ class Drawn(GoodData):
         return super().load(int(torch.randint(1 << 30, ())))
 
 
+_STEPS = {"method_trains", "method_is_deterministic_for_a_seed", "method_reloads",
+          "method_leaves_frozen_weights", "method_resumes_from_its_state"}  # fmt: skip
 BROKEN = {
     Unannotated: {"is_a_schema", "describes_every_option", "bounds_every_number",
                   "dumps_and_reloads"},
@@ -583,7 +662,7 @@ BROKEN = {
     Standardised: {"one_training_image_is_enough_or_refused"},
     StandardisedOrRefused: set(),
     Lossy: {"state_reloads"},
-    Blind: {c.__name__ for c in CHECKS["scorer"]},
+    Blind: {c.__name__ for c in CHECKS["scorer"]} - {"computes_what_it_requests"},
     Same: {"shift_variants_differ"},
     Never: {"shift_variant_0_is_the_identity"},
     Floats: {"shift_keeps_shape_type_and_range"},
@@ -597,11 +676,18 @@ BROKEN = {
     Normed: {"backbone_treats_each_image_separately"},
     Beyond: {"schedule_trains_stages_that_exist"},
     Loud: {"schedule_augments_each_image_separately"},
-    Ungrouped: {"method_trains", "method_is_deterministic_for_a_seed", "method_reloads",
-                "method_leaves_frozen_weights"},
+    Ungrouped: _STEPS,
+    Listing: _STEPS,
+    Numbering: {"method_resumes_from_its_state"},
+    Annealed: {"method_resumes_from_its_state"},
+    Counted: set(),
+    Searching: {"computes_what_it_requests"},
+    Hookless: {"observer_has_hooks"},
+    Ending: {"observer_watches_a_run"},
+    Clinging: {"observer_may_be_closed_at_once"},
     Stepping: {"method_leaves_frozen_weights"},
     Promising: {"method_embeds_each_image_separately"},
-    Random: {"method_is_deterministic_for_a_seed"},
+    Random: {"method_is_deterministic_for_a_seed", "method_resumes_from_its_state"},
     Hidden: {"method_reloads"},
     Half2: {"optimizer_moves_every_parameter_down"},
     Backwards: {"optimizer_rate_is_a_factor"},

@@ -1,0 +1,12 @@
+"""Registers the observers."""
+
+from adframe import Add, hookimpl
+
+
+@hookimpl
+def adframe_register(add: Add) -> None:
+    add("observer", "early_stopping", ".early_stopping:EarlyStopping")
+    add("observer", "text_log", ".text_log:TextLog")
+    add("observer", "tensorboard", ".tensorboard:TensorBoard")
+    add("observer", "mlflow", ".mlflow:MLflow")
+    add("observer", "wandb", ".wandb:WandB")
