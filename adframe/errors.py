@@ -53,6 +53,9 @@ class Stopped(KeyboardInterrupt):
         super().__init__(message)
         self.status = 128 + number
 
+    def __reduce__(self) -> tuple[type[Stopped], tuple[int, str]]:
+        return type(self), (self.status - 128, str(self))
+
 
 class ProcessLost(TrainingError):  # noqa: N818
     """Error for a process that decodes images and has ended; the run can be continued."""
@@ -77,6 +80,9 @@ class ConfigError(UserError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = list(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[list[Problem]]]:
+        return type(self), (self.problems,)
 
 
 @contextmanager

@@ -75,7 +75,7 @@ def test_every_public_name_is_in_the_reference():
     page = (DOCS / "reference/python.md").read_text()
     for name in adframe.__all__:
         assert re.search(rf"\b{name}\b", page), name
-    for module in ("adframe.interfaces", "adframe.ops", "adframe.testing"):
+    for module in ("adframe.interfaces", "adframe.jobs", "adframe.ops", "adframe.testing"):
         text = reference.PARTS[module.rpartition(".")[2]]()
         for name in reference.public(importlib.import_module(module)):
             assert re.search(rf"{module}\.{name}\b|`{name}`", text), name

@@ -82,6 +82,12 @@ class LoadedPlugins:
         return [caller.name for caller in callers if caller.name != "adframe_register"]
 
 
+def excluded(loaded: LoadedPlugins) -> tuple[str, ...]:
+    """Keys of the installed plugins that were not loaded."""
+    keys = {plugin.key for plugin in loaded.registry.plugins}
+    return tuple(one.plugin.key for one in installed() if one.plugin.key not in keys)
+
+
 def installed() -> list[Source]:
     """Plugins of all entry points of the group ``adframe``, sorted by name. Imports nothing."""
     sources = []

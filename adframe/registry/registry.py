@@ -20,6 +20,8 @@ from adframe.registry.entry_points import Point, stops
 from adframe.registry.process_state import unchanged
 from adframe.registry.source import summaries
 
+MAX_REASON = 1000  #: characters of an exception that are quoted in a message
+
 #: Kind -> (name of its base class in ``adframe.interfaces``, description).
 KINDS: dict[str, tuple[str, str]] = {
     "dataset": ("Dataset", "inliers for training, and labelled inliers and outliers for testing"),
@@ -149,8 +151,9 @@ def name_of(component: object) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Type of an exception and first line of its message."""
-    return f"{type(error).__name__}: {message(error).strip()}".partition("\n")[0].rstrip(": ")
+    """Type of an exception and first line of its message, short enough to be part of a line."""
+    text = f"{type(error).__name__}: {message(error).strip()}".partition("\n")[0].rstrip(": ")
+    return text if len(text) <= MAX_REASON else f"{text[: MAX_REASON - 3]}..."
 
 
 def message(error: BaseException) -> str:

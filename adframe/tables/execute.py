@@ -1,20 +1,19 @@
-"""Runs the cells of a grid one after the other; a cell that fails does not stop the others."""
+"""Runs the cells of a grid by an executor; a cell that fails does not stop the others."""
 
 from __future__ import annotations
 
 import json
-import sys
 import time
-import traceback
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Generator
+from contextlib import closing
+from typing import Any, cast
 
-from adframe.engine.runner import run_locked
-from adframe.errors import TrainingError, UserError
+from adframe.errors import Stopped, UserError
 from adframe.io import atomic
-from adframe.io.locks import FolderInUse, lock_folder
 from adframe.io.paths import make_folders
-from adframe.registry.blame import blame, show_traceback
+from adframe.jobs.executors import Executor
+from adframe.jobs.job import Ended, Job
+from adframe.jobs.local import LocalExecutor
 from adframe.tables.grid import Cell, Grid
 from adframe.tables.markdown import markdown
 from adframe.tables.results import read_result
@@ -23,7 +22,9 @@ from adframe.tables.summary import summary
 PAUSE = 1.0  # seconds until cells that other processes run are tried again
 
 
-def execute(grid: Grid, report: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, str]]:
+def execute(
+    grid: Grid, report: Callable[[str], None], executor: Executor | None = None
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Run the selected cells that are not done; rewrites the table after each.
 
     A cell that was started continues from its last checkpoint. If a cell fails, this is reported
@@ -35,33 +36,38 @@ def execute(grid: Grid, report: Callable[[str], None]) -> tuple[dict[str, Any], 
 
     Raises:
         UserError: the table's folder cannot be written.
+        Stopped: a signal stopped a cell.
     """
+    executor = executor or LocalExecutor()
     failures: dict[str, str] = {}
     write(grid, failures)
     left = list(enumerate(grid.chosen, 1))
     waiting = False
     while left:
+        left = [(number, cell) for number, cell in left if read_result(cell).status != "done"]
         held = []
-        for number, cell in left:
-            head = f"[{number}/{len(grid.chosen)}] {cell.name}"
-            if read_result(cell).status == "done":
-                continue
-            if not waiting:
-                report(f"{head} ...")
-            try:
-                reason = _run(cell)
-            except FolderInUse:
-                held.append((number, cell))
-                continue
-            if reason:
-                failures[cell.name] = reason
-                report(f"{head} failed: {reason}")
-            else:
-                report(f"{head} {_outcome(cell)}")
-            write(grid, failures)
+        jobs = [Job(cell.config, cell.folder) for _, cell in left]
+        with closing(cast(Generator[tuple[int, Ended | None]], executor.run(jobs))) as ends:
+            for index, ended in ends:
+                number, cell = left[index]
+                head = f"[{number}/{len(grid.chosen)}] {cell.name}"
+                if ended is None:
+                    if not waiting:
+                        report(f"{head} ...")
+                elif ended.status == "held":
+                    held.append((number, cell))
+                elif ended.status == "stopped":
+                    raise Stopped(ended.number, ended.reason)
+                else:
+                    if ended.reason:
+                        failures[cell.name] = ended.reason
+                        report(f"{head} failed: {ended.reason}")
+                    else:
+                        report(f"{head} {_outcome(cell)}")
+                    write(grid, failures)
         if held and not waiting:
             report(f"waiting for other processes, which run {_names(held)}")
-        left, waiting = held, True
+        left, waiting = sorted(held, key=lambda each: each[0]), True
         if left:
             time.sleep(PAUSE)
     facts = write(grid, failures)
@@ -79,30 +85,6 @@ def _outcome(cell: Cell) -> str:
 def _names(held: list[tuple[int, Cell]]) -> str:
     names = [cell.name for _, cell in held]
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _run(cell: Cell) -> str:
-    """Run a cell; returns the reason of a failure, or an empty text.
-
-    Raises:
-        FolderInUse: another process runs it.
-    """
-    try:
-        with lock_folder(cell.folder) as lock:
-            if read_result(cell).status == "done":  # another process has just ended
-                return ""
-            failed = run_locked(cell.config, lock, resume=True).failed
-    except FolderInUse:
-        raise
-    except (UserError, TrainingError) as error:
-        return " ".join(str(error).split())
-    except Exception as error:  # one broken cell must not stop the others
-        if fault := blame(error):
-            show_traceback(fault)
-            return " ".join(str(fault).split())
-        traceback.print_exc(file=sys.stderr)
-        return f"{type(error).__name__}: {' '.join(str(error).split())}"
-    return "; ".join(f"{name}: {reason}" for name, reason in failed.items())
 
 
 def write(grid: Grid, failures: dict[str, str]) -> dict[str, Any]:

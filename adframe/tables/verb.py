@@ -34,8 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N-1, not the budget's")
     parser.add_argument("--out", type=a_path, metavar="DIR", help="folder (runs/TABLE-BUDGET)")
+    on(parser)
     parser.add_argument("--dry-run", action="store_true", help="print cells and cost, run none")
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def on(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--on``."""
+    parser.add_argument(
+        "--on", default="local", metavar="WHERE", help="local (default), local:N processes, ray"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -63,18 +71,20 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if arguments.dry_run:
         return _dry_run(grid, arguments.json)
-    return _run(grid, arguments.json)
+    return run_grid(grid, arguments.on, arguments.json)
 
 
-def _run(grid: Grid, as_json: bool) -> int:
+def run_grid(grid: Grid, where: str, as_json: bool) -> int:
+    """Run the cells of a grid that are not done yet, and show the table; the exit status."""
     from adframe.engine.memory import keep_freed_memory
+    from adframe.jobs.executors import executor
     from adframe.tables.execute import execute
     from adframe.tables.markdown import markdown
     from adframe.tables.screen import show_markdown
 
     keep_freed_memory()
     try:
-        facts, failures = execute(grid, Screen(sys.stderr).line)
+        facts, failures = execute(grid, Screen(sys.stderr).line, executor(where))
     except Stopped as stopped:  # Ctrl-C or SIGTERM
         error_line(f"{str(stopped) or 'interrupted'}; the same command continues")
         return stopped.status

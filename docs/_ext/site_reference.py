@@ -202,6 +202,11 @@ def interfaces() -> str:
     return _module("adframe.interfaces")
 
 
+def jobs() -> str:
+    """Executors of runs."""
+    return _module("adframe.jobs")
+
+
 def ops() -> str:
     """Operations that plugins share."""
     return _module("adframe.ops")
@@ -278,7 +283,9 @@ def _row(*cells: str) -> str:
     return "| " + " | ".join(_markdown(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
-PARTS = {part.__name__: part for part in (config, components, cli, hooks, interfaces, ops, testing)}
+PARTS = {
+    part.__name__: part for part in (config, components, cli, hooks, interfaces, jobs, ops, testing)
+}
 
 if __name__ == "__main__":
     print(PARTS[sys.argv[1]]())

@@ -11,7 +11,7 @@ import pytest
 
 from adframe.interfaces import Outcome, Report
 from adframe.io.locks import FolderLock
-from adframe.tables import execute
+from adframe.jobs import job
 from adframe.tables.definition import read_table
 from adframe.tables.grid import Grid, make_grid
 
@@ -99,5 +99,5 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, bool]]:
         (out / "result.json").write_text(json.dumps(result))
         return Report({"nearest": Outcome({"image_folder": value}, {})}, {}, 1.0, 1, out)
 
-    monkeypatch.setattr(execute, "run_locked", run)
+    monkeypatch.setattr(job, "run_locked", run)
     return calls

@@ -14,6 +14,7 @@ from adframe.cli.main import main
 from adframe.engine import checkpoint
 from adframe.errors import Stopped, TrainingError, UserError
 from adframe.io.locks import lock_folder
+from adframe.jobs import job
 from adframe.tables import execute
 
 ALL = [
@@ -85,7 +86,7 @@ def test_only_and_seeds_choose(reproduce, pretend, tmp_path):
 def test_a_failed_cell_is_named_and_the_others_run(
     reproduce, pretend, tmp_path, capsys, monkeypatch
 ):
-    good = execute.run_locked
+    good = job.run_locked
 
     def run(config, lock, resume=False):
         if config.seed == 1 and "positives" in config.yaml() and "normal: left" in config.yaml():
@@ -94,7 +95,7 @@ def test_a_failed_cell_is_named_and_the_others_run(
             raise ZeroDivisionError("division\nby zero")
         return good(config, lock, resume)
 
-    monkeypatch.setattr(execute, "run_locked", run)
+    monkeypatch.setattr(job, "run_locked", run)
     assert reproduce() == 1
     printed = capsys.readouterr()
     lines = [line for line in printed.err.splitlines() if line.startswith("toys:")]
@@ -110,24 +111,24 @@ def test_a_failed_cell_is_named_and_the_others_run(
     assert "(1 of 2 failed)" in text
     monkeypatch.chdir(tmp_path)  # without --out it writes below runs/
     assert main(["reproduce", str(tmp_path / "toys.yaml"), "--only", "plain"]) == 0  # not its cells
-    monkeypatch.setattr(execute, "run_locked", good)
+    monkeypatch.setattr(job, "run_locked", good)
     assert reproduce() == 0
     assert len(pretend) == 6 + 4 + 2
 
 
 def test_a_killed_table_goes_on_where_it_stopped(reproduce, pretend, tmp_path, capsys, monkeypatch):
-    good = execute.run_locked
+    good = job.run_locked
 
     def run(config, lock, resume=False):
         if len(pretend) == 3:
             raise Stopped(2)
         return good(config, lock, resume)
 
-    monkeypatch.setattr(execute, "run_locked", run)
+    monkeypatch.setattr(job, "run_locked", run)
     assert reproduce() == 130
     assert "the same command continues" in capsys.readouterr().err
     assert list(_status(tmp_path).values()) == ["done"] * 3 + ["to do"] * 5
-    monkeypatch.setattr(execute, "run_locked", good)
+    monkeypatch.setattr(job, "run_locked", good)
     assert reproduce() == 0
     assert len(pretend) == 8
     assert len({folder for folder, _ in pretend}) == 8
@@ -223,7 +224,7 @@ def test_two_processes_share_a_table_without_a_word_about_cells(
     reproduce, pretend, tmp_path, capsys, monkeypatch
 ):
     """Each cell is run once, both end with 0, and the tables are equal."""
-    good, begun, tables = execute.run_locked, threading.Barrier(2, timeout=60), []
+    good, begun, tables = job.run_locked, threading.Barrier(2, timeout=60), []
     monkeypatch.setattr(execute, "PAUSE", 0.01)
 
     def run(config, lock, resume=False):
@@ -238,7 +239,7 @@ def test_two_processes_share_a_table_without_a_word_about_cells(
         tables.append(json.dumps(facts))
         return facts
 
-    monkeypatch.setattr(execute, "run_locked", run)
+    monkeypatch.setattr(job, "run_locked", run)
     monkeypatch.setattr(execute, "write", written)
     with ThreadPoolExecutor(2) as pool:
         status = list(pool.map(lambda _: reproduce(), range(2)))
@@ -252,7 +253,7 @@ def test_two_processes_share_a_table_without_a_word_about_cells(
 def test_a_cell_that_another_process_finished_after_it_failed_here_is_done(
     reproduce, pretend, tmp_path, monkeypatch
 ):
-    good = execute.run_locked
+    good = job.run_locked
 
     def run(config, lock, resume=False):
         report = good(config, lock, resume)
@@ -260,7 +261,7 @@ def test_a_cell_that_another_process_finished_after_it_failed_here_is_done(
             raise TrainingError("out of luck, but another process was not")
         return report
 
-    monkeypatch.setattr(execute, "run_locked", run)
+    monkeypatch.setattr(job, "run_locked", run)
     assert reproduce() == 0
     assert set(_status(tmp_path).values()) == {"done"}
 
@@ -270,7 +271,7 @@ def test_a_cell_in_use_is_waited_for_at_the_end(
     grid_of, table_file, pretend, monkeypatch, finished
 ):
     """The other process ends with a result or without one; then the cell is run here."""
-    grid, good = grid_of(table_file), execute.run_locked
+    grid, good = grid_of(table_file), job.run_locked
     cell, lines = grid.chosen[0], []
     held, end = threading.Event(), threading.Event()
     monkeypatch.setattr(execute, "PAUSE", 0.01)
