@@ -149,6 +149,13 @@ class Detector(Adapting):
         for path, found in self._explainer().of_files(paths):
             yield path, found if isinstance(found, ImageError) else found.score
 
+    def explain(self, images: ImagesLike, neighbours: int = 3) -> list[Explanation]:
+        """Score images, with what each score comes from; maps have the size of the network's input.
+
+        Arguments and errors are those of ``score`` and ``explain_files``.
+        """
+        return self._explainer(neighbours).of_pixels(prepared(images, self.reading))
+
     def explain_files(
         self, paths: AnyPath | Iterable[AnyPath], neighbours: int = 3
     ) -> Iterator[tuple[AnyPath, Explanation | ImageError]]:

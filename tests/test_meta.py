@@ -71,7 +71,8 @@ def test_the_files_are_found():
 def test_what_is_imported_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lines = [*project["dependencies"], *project["optional-dependencies"]["demo"],
-             *project["optional-dependencies"]["faiss"]]  # fmt: skip
+             *project["optional-dependencies"]["faiss"],
+             *project["optional-dependencies"]["report"]]  # fmt: skip
     declared = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in lines}
     modules = {"pil": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image",
                "faiss": "faiss-cpu", "ruamel": "ruamel.yaml"}  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 
 from adframe.config.identity import identity
 from adframe.config.model import RunConfig
+from adframe.config.resolved import resolved
 from adframe.config.yaml_tree import leaves, read_file
 from adframe.errors import UserError
 from adframe.io.atomic import is_temporary, write
@@ -59,6 +60,8 @@ def write_config(path: Path, config: RunConfig) -> None:
     existing, text = path / "config.yaml", config.yaml()
     if not existing.exists() or read_text(existing) != text:
         write(existing, text)
+    if not (path / "origins.yaml").exists():  # a resumed run has all values from config.yaml
+        write(path / "origins.yaml", resolved(config))
 
 
 def changed_keys(existing: Path, config: RunConfig) -> dict[str, str]:
