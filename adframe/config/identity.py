@@ -19,15 +19,15 @@ from adframe.interfaces import NoEffect
 def identity(config: RunConfig) -> dict[str, Any]:
     """The config as plain values, without what may differ between two machines.
 
-    Not in it are paths (options of type ``Path``), plugin files, metrics, and what is marked
-    ``NoEffect``, such as the device or the number of workers. Images are compared by their
-    digests, not by their paths.
+    Not in it are what gives the threshold of the decision, paths (options of type ``Path``), plugin
+    files, metrics, and what is marked ``NoEffect``, such as the device or the number of workers.
+    Images are compared by their digests, not by their paths.
     """
     fields = {name: getattr(config, name) for name in type(config).model_fields}
     del fields["plugins"], fields["metrics"]
-    if fields["decision"] is None:
-        del fields["decision"]  # a model without one stays that of its config
-    return {name: _decisive(value) for name, value in fields.items()}
+    decision = fields.pop("decision")  # a model without one stays that of its config
+    held = {} if decision is None else {"decision": {"calibration": decision.calibration}}
+    return {**{name: _decisive(value) for name, value in fields.items()}, **held}
 
 
 def digest(identity: dict[str, Any]) -> str:

@@ -124,6 +124,9 @@ def construct(config: RunConfig) -> Assembly:
         objective.append(LossTerm(make, term.stages, term.weight, term.loss.entry.name))
     if not objective:
         problems.append(Problem(("objective",), "name at least one loss"))
+    decision = config.decision
+    if decision is not None and decision.recall is not None and decision.best_f1:
+        problems.append(Problem(("decision",), "set recall or best_f1, not both"))
     if schedule is not None and backbone is not None:
         expect(backbone, returned_images.widths(getattr(backbone, "widths", None)))
         with _collecting(problems, "schedule"):

@@ -17,6 +17,7 @@ from adframe.engine.decision import held_out, warn_of_few
 from adframe.engine.leaks import warn_of_leaks
 from adframe.engine.returned import expect
 from adframe.engine.set_names import own_title, set_names
+from adframe.engine.validation import with_validation
 from adframe.errors import ConfigError, Problem, UserError, problem_at
 from adframe.interfaces import Images, Splits
 
@@ -34,6 +35,7 @@ class Loaded(NamedTuple):
         test_sets: the test images by name, ``inliers`` first, then each set of outliers.
         exposed: the known outliers that the config names under ``exposure``.
         calibration: inliers that are held out of training, if the config has a ``decision``.
+        validation: labelled images to choose a threshold on, if the decision needs them.
         sha256: SHA-256 of each set of images that is trained on, calibration images included.
     """
 
@@ -41,6 +43,7 @@ class Loaded(NamedTuple):
     test_sets: dict[str, Images]
     exposed: Images | None
     calibration: Images | None
+    validation: Images | None
     sha256: list[str]
 
 
@@ -71,6 +74,10 @@ def load(config: RunConfig, assembly: Assembly) -> Loaded:
             exposed = assembly.exposure.exposed(config.seed)
             expect(assembly.exposure, returned_images.images(exposed, "exposed"))
         exposed = _same_size(exposed, splits.train, "exposure", "dataset")
+    validation = None
+    if config.decision is not None and config.decision.rule != "false_alarms":
+        with problem_at(("decision", config.decision.rule), UserError):
+            splits, validation = with_validation(splits, config.decision.validation, config.seed)
     per_class = assembly.dataset.set_per_class
     test_sets = make_test_sets(own_title(config), splits.test, outliers, per_class)
     trained = {"training images": image_digests(splits.train.pixels)}
@@ -82,10 +89,11 @@ def load(config: RunConfig, assembly: Assembly) -> Loaded:
     if config.decision is not None:
         share = config.decision.calibration
         kept, held = held_out(len(splits.train), share, config.seed)
-        warn_of_few(len(held), config.decision.false_alarms)
+        if config.decision.rule == "false_alarms":
+            warn_of_few(len(held), config.decision.false_alarms)
         calibration = splits.train.subset(held)
         splits = replace(splits, train=splits.train.subset(kept))
-    return Loaded(splits, test_sets, exposed, calibration, digests)
+    return Loaded(splits, test_sets, exposed, calibration, validation, digests)
 
 
 def _check_range(train: Images) -> None:

@@ -64,6 +64,12 @@ def write_config(path: Path, config: RunConfig) -> None:
         write(path / "origins.yaml", resolved(config))
 
 
+def changed_rule(path: Path, config: RunConfig) -> bool:
+    """Whether a config decides by another rule than the one in a run folder."""
+    old, new = read_file(path / "config.yaml").plain(), json.loads(json.dumps(config.dump()))
+    return any(key.startswith("decision.") for key in differences(old, new))
+
+
 def changed_keys(existing: Path, config: RunConfig) -> dict[str, str]:
     """Key -> ``2 -> 5``, for each value that decides the result and differs from a config file."""
     old, new, decisive = read_file(existing).plain(), config.dump(), _leaves(identity(config))

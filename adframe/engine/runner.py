@@ -17,7 +17,7 @@ from adframe.engine.evaluate import evaluate
 from adframe.engine.first_use import check_first_use
 from adframe.engine.global_state import kept
 from adframe.engine.report import write_report
-from adframe.engine.run_folder import check_config, write_config
+from adframe.engine.run_folder import changed_rule, check_config, write_config
 from adframe.engine.state import Run
 from adframe.engine.train import train
 from adframe.errors import ConfigError, Problem, UserError
@@ -97,7 +97,7 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False, extend: b
     check_first_use(assembly, splits.train)
     assembly.method.to(device).to(memory_format=torch.channels_last)
     current = Run(config, out, splits, data.test_sets, assembly, device, data.exposed)
-    current.calibration = data.calibration
+    current.calibration, current.validation = data.calibration, data.validation
     current.fingerprint = checkpoint.fingerprint(config, *data.sha256)
     if out is not None:
         extended = check_config(out, config, resume, extend)
@@ -139,13 +139,16 @@ def evaluate_folder(
         folder: a run folder.
         verbose: let plugins show progress and results on the terminal.
         options: settings, plugins, without, allow_code, as for ``load_config``. Settings may
-            change what does not decide the result, such as the place of the images.
+            change what does not decide the result, such as the place of the images, and what gives
+            the threshold of the decision, which the config of the folder then has.
 
     Raises:
         UserError: the folder holds no finished run, or a file of it is damaged.
     """
     with lock_folder(folder if os.path.isdir(folder) else None) as lock:
         current, report = load_run(folder, verbose, **options)
+        if changed_rule(folder, current.config):
+            write_config(folder, current.config)
         current.out, report.out, current.lock = folder, folder, lock
         write_report(report, current)
         current.hook.adframe_run_end(run=current, report=report)

@@ -14,6 +14,7 @@ from adframe.interfaces.data import Splits as Splits
 from adframe.interfaces.metrics import Metric as Metric
 from adframe.interfaces.metrics import Scored as Scored
 from adframe.interfaces.run import Decision as Decision
+from adframe.interfaces.run import Interval as Interval
 from adframe.interfaces.run import Outcome as Outcome
 from adframe.interfaces.run import Report as Report
 from adframe.interfaces.run import Run as Run

@@ -18,7 +18,12 @@ GOOD, BAD = "#3b6fb6", "#c0392b"
 COLOURS = ("#c0392b", "#d98c1f", "#6d4ba0", "#3f8f5f", "#8a5a44", "#4d4d4d", "#b04a86", "#1f8fa0")
 MOST_SETS = 8  # with a curve each; of more, there is one for all of them
 POINTS = 500  # of a curve
-STYLE = {"svg.fonttype": "none", "text.parse_math": False, "font.size": 9, "path.simplify": True}
+STYLE: Any = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.size": 9,
+    "path.simplify": True,
+}
 
 
 def histogram(scores: Mapping[str, np.ndarray], threshold: float | None) -> str:

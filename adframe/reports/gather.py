@@ -176,7 +176,8 @@ def _copies(view: RunView) -> Iterator[str]:
         except (OSError, ValueError):
             return  # not files, or not here
     first: dict[str, str] = {}
-    trained, leaks, copies = set(view.training), [], []
+    trained, pairs_of = set(view.training), list[tuple[str, str]]
+    leaks, copies = pairs_of(), pairs_of()
     for paths in sizes.values():
         for path in paths if len(paths) > 1 else ():
             known = first.setdefault(sha256_of(path), path)

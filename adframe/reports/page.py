@@ -66,7 +66,7 @@ def _section(view: RunView, options: Mapping[str, Any]) -> Section:
     detector, note = _detector(view, options)
     album = Album(view, detector)
     scores = view.scores()
-    figures = {}
+    figures: dict[str, str] = {}
     if len(scores) > 1 and len(scores["inliers"]):
         roc, precision = curves(scores)
         figures |= {"ROC curve": roc, "Precision and recall": precision}
@@ -98,14 +98,12 @@ def _compared(folders: list[Path]) -> tuple[Comparison | None, str]:
 
 def _page(sections: list[Section], compared: Comparison | None, reason: str) -> str:
     from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
 
     text = (resources.files("adframe.reports") / "templates" / "report.html").read_text("utf-8")
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["line"] = lambda value: one_line(str(value))
-    environment.filters["svg"] = Markup  # made by figures.py, which escapes names
     page: str = environment.from_string(text).render(
         sections=sections, compared=compared, reason=reason, version=__version__
     )

@@ -138,7 +138,7 @@ class Album:
         return None if isinstance(found, ImageError) else found.permute(1, 2, 0).numpy()
 
     def _scale(self) -> MapRange | None:
-        values = self.view.result.get("map_range")
+        values: Any = self.view.result.get("map_range")
         try:
             return MapRange(**{name: float(value) for name, value in values.items()})
         except (AttributeError, TypeError, ValueError):

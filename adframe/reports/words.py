@@ -68,7 +68,7 @@ def tables(view: RunView) -> list[list[list[str]]]:
         means = [_number(of.get("mean_auroc")) for of in every.values()]
         found.append([*rows, ["mean", *means]])
     metrics = list(dict.fromkeys(m for of in scorers.values() for m in _dict(of.get("metrics"))))
-    main = next(iter(scorers.values()), {})
+    main: dict[str, Any] = next(iter(scorers.values()), {})
     if metrics and sets:
         rows = [[f"main scorer, {next(iter(scorers))}", *metrics]]
         of_sets = _dict(main.get("metrics"))

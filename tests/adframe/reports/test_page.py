@@ -112,8 +112,8 @@ def test_what_is_unusual_is_shown(run, tmp_path):
     first, trained = (f"{tmp_path / name}.png" for name in "ab")
     shutil.copy(lines[1].split(",")[0], first)
     shutil.copy(first, trained)
-    (copy / "scores.csv").write_text("\n".join(
-        [lines[0], *(",".join([first, *line.split(",")[-5:]]) for line in lines[1:2])]))  # fmt: skip
+    row = ",".join([first, *lines[1].split(",")[-5:]])
+    (copy / "scores.csv").write_text(f"{lines[0]}\n{row}\n")
     (copy / "training.csv").write_text(f"path,use\n{trained},train\n")
     (copy / "model.safetensors").write_bytes(b"")
     text = Page(adframe.report(copy).read_text()).text
