@@ -94,19 +94,17 @@ def _decided(decision: Decision) -> str:
     """Share of inliers, and of all outliers, that the first scorer calls anomalous."""
     normal, *sets = decision.p_values.values()
     parts = {"inliers": normal, **({"outliers": np.concatenate(sets)} if sets else {})}
-    shares = {name: 100 * float((of <= decision.false_alarms).mean()) for name, of in parts.items()}
-    if decision.rule != "false_alarms":
-        sizes = {name: len(of) for name, of in decision.p_values.items()}
-        found = {name: share * sizes[name] for name, share in decision.called.items()}
-        called, total = found.pop("inliers"), sizes.pop("inliers")
-        shares = {"inliers": 100 * called / total}
-        if sizes:
-            shares["outliers"] = 100 * sum(found.values()) / sum(sizes.values())
-    texts = ", ".join(f"{share:.3g} % of {name}" for name, share in shares.items())
+    called = {name: int((of <= decision.false_alarms).sum()) for name, of in parts.items()}
     where = f"p <= {decision.false_alarms:g}"
     if decision.rule != "false_alarms":
         where = f"a score of {decision.threshold:.4g}, by {decision.rule} on validation images"
-    return f"at {where}: {texts} called anomalous"
+        counts = [round(decision.called[name] * len(of)) for name, of in decision.p_values.items()]
+        called = dict(zip(parts, (counts[0], sum(counts[1:])), strict=False))
+    shares = {name: 100 * called[name] / len(of) for name, of in parts.items()}
+    texts = ", ".join(f"{share:.3g} % of {name}" for name, share in shares.items())
+    total = sum(called.values())
+    precise = f"; precision {called['outliers'] / total:.2f}" if sets and total else ""
+    return f"at {where}: {texts} called anomalous{precise}"
 
 
 def _long(lines: Lines) -> Lines:
