@@ -19,7 +19,7 @@ CORE = sorted((ROOT / "adframe").rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 PACKAGES = sorted(path.parent.name for path in (ROOT / "plugins").glob("*/__init__.py"))
 #: Names of components that are words of the language too, where they stand for something else.
-WORDS = {"uniform", "compose", "gaussian_blur"}  # a distribution, merging configs, an operation
+WORDS = {"uniform", "compose", "gaussian_blur", "best_f1"}  # best_f1: a rule of decisions
 
 
 def _parse(path: Path) -> ast.Module:

@@ -118,7 +118,7 @@ class Places(MapScorer):
         """
         if type(self.of).grow is Scorer.grow:
             raise UserError("the inner scorer cannot take more inliers; fit it again, on all")
-        count = len(features["index"].unique())
+        count = len(set(features["index"].tolist()))
         for region, scorer in enumerate(self._inner):
             chosen = self._chosen(features, region)
             places = len(chosen["place"]) / count

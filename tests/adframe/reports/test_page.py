@@ -10,6 +10,7 @@ import torch
 
 import adframe
 from adframe.cli.main import main
+from adframe.engine.reuse import evaluate_into
 from adframe.errors import UserError
 
 ODD = "<script>alert('x')<&script> $x^2$"  # a slash cannot be in the name of a file
@@ -147,3 +148,11 @@ def test_what_is_no_run_is_one_line(tmp_path):
     for runs, message in [(tmp_path / "x", "is no finished run"), ([], "no runs")]:
         with pytest.raises(UserError, match=message):
             adframe.report(runs)
+
+
+def test_maps_are_laid_over_images(run, tmp_path):
+    settings = ["scorer={name: feature_map, grid: 4}", "metrics=[]"]
+    evaluate_into(run, tmp_path / "maps", settings)
+    text = adframe.report(tmp_path / "maps").read_text()
+    assert text.count('alt="map"') == text.count("<figcaption><strong>") > 8
+    assert "training images nearest" not in Page(text).text
