@@ -26,10 +26,12 @@ def test_a_run_leaves_a_whole_folder(toy, tmp_path):
         "environment.json",
         "metrics.jsonl",
         "model.safetensors",
+        "origins.yaml",
         "result.json",
         "scores.csv",
         "state.json",
         "state.safetensors",
+        "training.csv",
     }
     result = json.loads((tmp_path / "run/result.json").read_text())
     assert result["auroc"] == report.auroc
