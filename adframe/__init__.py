@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from adframe.interfaces.types import Views as Views
     from adframe.registry.hookspecs import Add as Add
     from adframe.registry.hookspecs import hookimpl as hookimpl
+    from adframe.reports.page import report as report
     from adframe.start.first_config import FirstConfig as FirstConfig
     from adframe.start.first_config import init as init
 
@@ -52,6 +53,7 @@ _HOME = {
     "open_masks": "data.masks",
     "read_images": "data.load",
     "readable_images": "data.load",
+    "report": "reports.page",
     "run": "engine.runner",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605

@@ -19,9 +19,10 @@ from adframe.data.reading import ReadAs
 from adframe.engine import model_file
 from adframe.engine.adapt import Adapting
 from adframe.engine.build import Assembly, assemble
-from adframe.engine.decision import calibration_of, p_values
+from adframe.engine.decision import calibration_of, p_values, threshold
 from adframe.engine.explain import Explainer
 from adframe.engine.global_state import kept
+from adframe.errors import UserError
 from adframe.io.paths import AnyPath, as_path
 from adframe.registry.loading import installed
 
@@ -123,13 +124,29 @@ class Detector(Adapting):
         known = self.calibration  # before any image is read
         return p_values(self.score(images), known)
 
+    @property
+    def threshold(self) -> float:
+        """The smallest score that is called anomalous; infinite if there is none.
+
+        Raises:
+            UserError: as for ``calibration``.
+        """
+        known, decision = self.calibration, self.config.decision
+        assert decision is not None, "a calibration belongs to a decision"
+        if decision.rule == "false_alarms":
+            return threshold(known, decision.false_alarms)
+        found = self._facts.get("thresholds") or [None]
+        if found[0] is None:
+            raise UserError("there is no threshold for these inliers; evaluate or train a run")
+        return float(found[0])
+
     def decide(self, images: ImagesLike) -> np.ndarray:
-        """Whether each image is anomalous, shape (N,), bool, at the ``false_alarms`` of the run.
+        """Whether each image is anomalous, shape (N,), bool, by the ``decision`` of the run.
 
         Arguments and errors are those of ``p_values``.
         """
-        values = self.p_values(images)  # it refuses a config without a decision
-        return values <= self.config.decision.false_alarms  # type: ignore[union-attr]
+        bound = self.threshold  # before any image is read
+        return self.score(images) >= bound
 
     def score_files(
         self, paths: AnyPath | Iterable[AnyPath]
@@ -148,6 +165,13 @@ class Detector(Adapting):
         """
         for path, found in self._explainer().of_files(paths):
             yield path, found if isinstance(found, ImageError) else found.score
+
+    def explain(self, images: ImagesLike, neighbours: int = 3) -> list[Explanation]:
+        """Score images, with what each score comes from; maps have the size of the network's input.
+
+        Arguments and errors are those of ``score`` and ``explain_files``.
+        """
+        return self._explainer(neighbours).of_pixels(prepared(images, self.reading))
 
     def explain_files(
         self, paths: AnyPath | Iterable[AnyPath], neighbours: int = 3

@@ -20,7 +20,7 @@ PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 PACKAGES = sorted(path.parent.name for path in (ROOT / "plugins").glob("*/__init__.py"))
 TOOLS = {"dev", "docs", "bench", "examples", "serve"}  # extras that no part of adframe imports
 #: Names of components that are words of the language too, where they stand for something else.
-WORDS = {"uniform", "compose", "gaussian_blur"}  # a distribution, merging configs, an operation
+WORDS = {"uniform", "compose", "gaussian_blur", "best_f1"}  # best_f1: a rule of decisions
 
 
 def _parse(path: Path) -> ast.Module:

@@ -19,17 +19,19 @@ from adframe.interfaces import NoEffect
 def identity(config: RunConfig) -> dict[str, Any]:
     """The config as plain values, without what may differ between two machines.
 
-    Not in it are paths (options of type ``Path``), plugin files, metrics, observers that only
-    watch, and what is marked ``NoEffect``, such as the device or the number of workers. Images are
-    compared by their digests, not by their paths.
+    Not in it are what gives the threshold of the decision, paths (options of type ``Path``), plugin
+    files, metrics, observers that only watch, and what is marked ``NoEffect``, such as the device
+    or the number of workers. Images are compared by their digests, not by their paths.
     """
     fields = {name: getattr(config, name) for name in type(config).model_fields}
     del fields["plugins"], fields["metrics"]
     fields["observers"] = [spec for spec in config.observers if _steers(spec)]
-    for name in ("decision", "validation", "observers", "start"):
+    decision = fields.pop("decision")
+    for name in ("validation", "observers", "start"):
         if not fields[name]:
             del fields[name]  # a model without one stays that of its config
-    return {name: _decisive(value) for name, value in fields.items()}
+    held = {} if decision is None else {"decision": {"calibration": decision.calibration}}
+    return {**{name: _decisive(value) for name, value in fields.items()}, **held}
 
 
 def _steers(spec: ComponentSpec) -> bool:

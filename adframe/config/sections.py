@@ -45,12 +45,30 @@ class Exposure(Section):
 
 
 class Decision(Section):
-    """Which images are called anomalous: by a p-value, from inliers that are not trained on."""
+    """Which images are called anomalous: by a p-value, or by what labelled anomalies teach."""
 
     false_alarms: Share = 0.01
-    """Share of inliers that may be called anomalous."""
+    """Share of inliers that may be called anomalous; without recall and best_f1."""
+    recall: Annotated[float, Interval(gt=0, le=1)] | None = None
+    """Share of the anomalies of the validation split to find, with the fewest false alarms."""
+    best_f1: bool = False
+    """Takes the threshold of the best F1 score on the validation split."""
     calibration: Share = 0.2
     """Share of the training images that is held out to calibrate the scores."""
+    validation: Share = 0.3
+    """Share of the test images to hold out for recall or best_f1, if the data has no such split."""
+
+    @property
+    def rule(self) -> str:
+        """What gives the threshold: ``false_alarms``, ``recall`` or ``best_f1``."""
+        labelled = "best_f1" if self.best_f1 else "false_alarms"
+        return labelled if self.recall is None else "recall"
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Decision:
+        if self.recall is not None and self.best_f1:
+            raise PydanticCustomError("decision", "set recall or best_f1, not both")
+        return self
 
 
 class Start(Section):

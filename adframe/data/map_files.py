@@ -82,8 +82,8 @@ def map_png(values: np.ndarray, scale: MapRange) -> bytes:
     return _png(Image.fromarray((share * DEEPEST).round().astype(np.uint16)))
 
 
-def overlay_png(pixels: np.ndarray, values: np.ndarray, scale: MapRange) -> bytes:
-    """An image with its map on it, as a PNG: yellow to red above ``normal``, grey below.
+def overlay(pixels: np.ndarray, values: np.ndarray, scale: MapRange) -> Image.Image:
+    """An image with its map on it: yellow to red above ``normal``, grey below.
 
     Args:
         pixels: (H, W, 3) uint8.
@@ -98,7 +98,7 @@ def overlay_png(pixels: np.ndarray, values: np.ndarray, scale: MapRange) -> byte
     colour = HEAT[lower] * (1 - part) + HEAT[lower + 1] * part
     grey = np.repeat(pixels.mean(2, keepdims=True), 3, axis=2)
     alpha = np.where(share > 0, 0.35 + 0.45 * share, 0.0)[..., None]
-    return _png(Image.fromarray((grey * (1 - alpha) + colour * alpha).round().astype(np.uint8)))
+    return Image.fromarray((grey * (1 - alpha) + colour * alpha).round().astype(np.uint8))
 
 
 def map_paths(files: list[Path], folder: Path) -> list[Path]:
@@ -133,7 +133,7 @@ def write_map(path: Path, values: np.ndarray, pixels: np.ndarray, scale: MapRang
         UserError: a file cannot be written.
     """
     atomic.write(path.with_name(f"{path.name}_map.png"), map_png(values, scale))
-    atomic.write(path.with_name(f"{path.name}_overlay.png"), overlay_png(pixels, values, scale))
+    atomic.write(path.with_name(f"{path.name}_overlay.png"), _png(overlay(pixels, values, scale)))
 
 
 def _png(image: Image.Image) -> bytes:

@@ -63,7 +63,7 @@ class Adapting:
         train = self._unlabelled(images)
         outliers = None if exposed is None else self._unlabelled(exposed)
         self._calibration = ()
-        self._facts = {**self._facts, "names": train.names}
+        self._facts = {**self._facts, "names": train.names, "thresholds": None}
         with kept():
             fit(self.scorers, self.method, self.shifts, train, self.config.seed, outliers)
         return self
@@ -92,6 +92,7 @@ class Adapting:
             rows = grow(scorer, self.method, self.shifts, new, self.config.seed, limit)
         if names := self._facts.get("names"):
             self._facts = {**self._facts, "names": [[*names, *new.names][row] for row in rows]}
+        self._facts = {**self._facts, "thresholds": None}
         if self._calibration:
             self._calibration = ()
             logger.warning("the calibration is that of earlier inliers; calibrate for p-values")

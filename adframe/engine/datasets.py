@@ -14,6 +14,7 @@ from adframe.engine import returned_images
 from adframe.engine.build import Assembly
 from adframe.engine.crop import warn_of_crop
 from adframe.engine.decision import held_out, warn_of_few
+from adframe.engine.labelled import with_labelled
 from adframe.engine.leaks import warn_of_leaks
 from adframe.engine.returned import expect
 from adframe.engine.set_names import own_title, set_names
@@ -36,6 +37,7 @@ class Loaded(NamedTuple):
         exposed: the known outliers that the config names under ``exposure``.
         calibration: inliers that are held out of training, if the config has a ``decision``.
         validation: the validation images by name, if the config has a ``validation``.
+        labelled: labelled images to choose a threshold on, if the decision needs them.
         sha256: SHA-256 of each set of images that is trained on, calibration images included.
     """
 
@@ -44,6 +46,7 @@ class Loaded(NamedTuple):
     exposed: Images | None
     calibration: Images | None
     validation: dict[str, Images]
+    labelled: Images | None
     sha256: list[str]
 
 
@@ -74,6 +77,10 @@ def load(config: RunConfig, assembly: Assembly) -> Loaded:
             exposed = assembly.exposure.exposed(config.seed)
             expect(assembly.exposure, returned_images.images(exposed, "exposed"))
         exposed = _same_size(exposed, splits.train, "exposure", "dataset")
+    labelled = None
+    if config.decision is not None and config.decision.rule != "false_alarms":
+        with problem_at(("decision", config.decision.rule), UserError):
+            splits, labelled = with_labelled(splits, config.decision.validation, config.seed)
     per_class = assembly.dataset.set_per_class
     test_sets = make_test_sets(own_title(config), splits.test, outliers, per_class)
     trained = {"training images": image_digests(splits.train.pixels)}
@@ -85,14 +92,15 @@ def load(config: RunConfig, assembly: Assembly) -> Loaded:
     if config.decision is not None:
         share = config.decision.calibration
         kept, held = held_out(len(splits.train), share, config.seed)
-        warn_of_few(len(held), config.decision.false_alarms)
+        if config.decision.rule == "false_alarms":
+            warn_of_few(len(held), config.decision.false_alarms)
         calibration = splits.train.subset(held)
         splits = replace(splits, train=splits.train.subset(kept))
     if config.validation is not None:
         with problem_at(("validation",), UserError):
             splits, known = with_validation(splits, config.validation.share, config.seed)
             validation = validation_sets(known, assembly.anomalies)
-    return Loaded(splits, test_sets, exposed, calibration, validation, digests)
+    return Loaded(splits, test_sets, exposed, calibration, validation, labelled, digests)
 
 
 def _check_range(train: Images) -> None:

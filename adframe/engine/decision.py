@@ -1,4 +1,4 @@
-"""Decisions without anomalies: p-values and a threshold from the scores of held-out inliers.
+"""Decisions: p-values from the scores of held-out inliers, and a threshold.
 
 The p-values are conformal. They need no assumption about the distribution of scores, only that the
 images are exchangeable with the calibration images; see docs/how-to/decide.md.
@@ -14,9 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from adframe.config import sections as config
 from adframe.config.model import RunConfig
+from adframe.engine.intervals import share
 from adframe.errors import UserError
-from adframe.interfaces import Decision
+from adframe.interfaces import Decision, Interval
 from adframe.random import seed_of
 
 COLUMNS = ["p_value", "anomalous"]  # of CSV files, if there is a decision
@@ -53,6 +55,24 @@ def threshold(calibration: np.ndarray, false_alarms: float) -> float:
         return float("inf")
     bound = calibration[count - len(reached)]  # a score above it has so small a p-value
     return float(np.nextafter(bound, np.float32(np.inf)))
+
+
+def learned_threshold(scores: np.ndarray, odd: np.ndarray, settings: config.Decision) -> float:
+    """A threshold from labelled images: the highest that reaches the recall, or the best F1.
+
+    Args:
+        scores: (N,) float32.
+        odd: (N,) bool, true for anomalies; at least one.
+        settings: with ``recall`` or ``best_f1``.
+    """
+    if settings.recall is not None:
+        found = np.sort(scores[odd])[::-1]
+        least = max(1, ceil(settings.recall * len(found) - 1e-9))
+        return float(found[least - 1])
+    levels = np.unique(scores)[::-1]
+    true = (scores[odd] >= levels[:, None]).sum(1)
+    every = (scores >= levels[:, None]).sum(1)
+    return float(levels[np.argmax(2 * true / (every + odd.sum()))])
 
 
 def needed(false_alarms: float) -> int:
@@ -122,24 +142,43 @@ def calibration_of(config: RunConfig, scores: Sequence[Tensor | None]) -> np.nda
     return first.numpy()
 
 
-def columns(values: np.ndarray, false_alarms: float) -> tuple[list[float], list[int]]:
+def columns(scores: np.ndarray, values: np.ndarray, bound: float) -> tuple[list[float], list[int]]:
     """P-values, and 1 for each image that is called anomalous: the columns ``COLUMNS``."""
-    return values.tolist(), (values <= false_alarms).astype(int).tolist()
+    return values.tolist(), (scores >= bound).astype(int).tolist()
 
 
-def decide(scores: Mapping[str, Tensor], calibration: Tensor, false_alarms: float) -> Decision:
+def decide(
+    scores: Mapping[str, Tensor],
+    calibration: Tensor,
+    settings: config.Decision,
+    labelled: tuple[Tensor, Tensor] | None = None,
+) -> Decision:
     """Decisions on test images.
 
     Args:
         scores: test set -> (N,) scores of its images.
         calibration: (n,) scores of the calibration images, in any order.
-        false_alarms: the rate of false alarms that is asked for.
+        settings: what gives the threshold.
+        labelled: scores of the validation images, and which of them are anomalous; for a threshold
+            by recall or best F1.
     """
     known = calibration.sort().values
     values = {title: p_values(of.numpy(), known.numpy()) for title, of in scores.items()}
-    called = {title: float((of <= false_alarms).mean()) for title, of in values.items()}
-    bound = threshold(known.numpy(), false_alarms)
-    return Decision(false_alarms, bound, known, values, called)
+    bound = threshold(known.numpy(), settings.false_alarms)
+    if labelled is not None:
+        bound = learned_threshold(labelled[0].numpy(), labelled[1].numpy(), settings)
+    counts = {title: int((of.numpy() >= bound).sum()) for title, of in scores.items()}
+    called = {title: counts[title] / len(of) for title, of in scores.items()}
+    made = Decision(settings.false_alarms, bound, known, values, called, settings.rule)
+    made.validation_images = 0 if labelled is None else len(labelled[0])
+    normal, *sets = counts
+    for title in sets:
+        both = counts[normal] + counts[title]
+        made.precision[title] = counts[title] / both if both else float("nan")
+    made.intervals["called"] = {
+        title: share(count, len(scores[title])) for title, count in counts.items()
+    }
+    return made
 
 
 def check_calibration(scores: Tensor) -> None:
@@ -159,10 +198,26 @@ def check_calibration(scores: Tensor) -> None:
 def decision_json(decision: Decision) -> dict[str, object]:
     """The content of ``decision`` in ``result.json``."""
     bound, (normal, *sets) = decision.threshold, decision.called.items()
+    intervals = {name: finite_intervals(of) for name, of in decision.intervals.items()}
+    called = intervals.get("called", {})
+    precise = {name: of if isfinite(of) else None for name, of in decision.precision.items()}
     return {
-        "false_alarms": decision.false_alarms,
+        "rule": decision.rule,
+        **({"false_alarms": decision.false_alarms} if decision.rule == "false_alarms" else {}),
+        **({"validation_images": decision.validation_images} if decision.validation_images else {}),
         "calibration_images": len(decision.calibration),
         "threshold": bound if isfinite(bound) else None,
         "realised_false_alarms": normal[1],
         "found": dict(sets),
+        "precision": precise,
+        "intervals": {
+            "realised_false_alarms": called.pop(normal[0], None),
+            "found": called,
+            "precision": intervals.get("precision", {}),
+        },
     }
+
+
+def finite_intervals(of: Mapping[str, Interval]) -> dict[str, list[float] | None]:
+    """Intervals for JSON, which has no NaN and no tuples."""
+    return {name: list(one) if all(map(isfinite, one)) else None for name, one in of.items()}

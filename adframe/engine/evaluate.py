@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
 from adframe.engine.decision import decide
+from adframe.engine.intervals import intervals
 from adframe.engine.judge import scorer_names
 from adframe.engine.learned import pack
 from adframe.engine.map_store import MapStore
@@ -20,11 +21,11 @@ from adframe.engine.metrics import (
 )
 from adframe.engine.scoring import Counter, MapSink, by_view_spec, fit, noting, score
 from adframe.engine.state import Run
-from adframe.interfaces import Images, Outcome, Report, Scored, count_variants
+from adframe.interfaces import Decision, Images, Outcome, Report, Scored, count_variants
 from adframe.registry.blame import out_of_memory
 from adframe.registry.registry import reason
 
-_HELD = "calibration images"
+_HELD, _CHECKED = "calibration images", "validation images"
 
 
 def evaluate(run: Run, fitted: bool = False) -> Report:
@@ -47,6 +48,8 @@ def evaluate(run: Run, fitted: bool = False) -> Report:
     }
     held_out = run.calibration
     calibration = None if held_out is None else _scores(run, held_out, seen, failures)
+    labelled = run.labelled
+    checked = None if labelled is None else _scores(run, labelled, seen, failures)
     outcomes: dict[str, Outcome] = {}
     failed: dict[str, str] = {}
     names = scorer_names(run.config)
@@ -57,13 +60,18 @@ def evaluate(run: Run, fitted: bool = False) -> Report:
         held = None if calibration is None else calibration[index]
         if held is not None and held_out is not None and not problem:
             problem = _not_finite({_HELD: held}, {_HELD: held_out})
+        if checked is not None and labelled is not None and not problem:
+            problem = _not_finite({_CHECKED: checked[index]}, {_CHECKED: labelled})
         if problem:
             outcomes[name], failed[name] = Outcome({}, scores), problem
         else:
-            outcomes[name] = _outcome(run, index, scores, maps, failed)
+            decision = None
             if held is not None and run.config.decision is not None:
-                rate = run.config.decision.false_alarms
-                outcomes[name].decision = decide(scores, held, rate)
+                known = None
+                if checked is not None and labelled is not None:
+                    known = checked[index], labelled.outlier
+                decision = decide(scores, held, run.config.decision, known)
+            outcomes[name] = _outcome(run, index, scores, maps, failed, decision)
     try:
         floor = pixel_floor(run.data.train, run.test_sets)
     except Exception as error:
@@ -104,6 +112,7 @@ def _outcome(
     scores: dict[str, Tensor],
     maps: MapStore,
     failed: dict[str, str],
+    decision: Decision | None = None,
 ) -> Outcome:
     """AUROC and the metrics of the config for one scorer.
 
@@ -118,7 +127,7 @@ def _outcome(
     normal = sets.pop("inliers")
     own = list(sets)[: len(sets) - len(run.assembly.outliers)]
     outcome = Outcome(auroc(scores), scores, auroc_by_class(scores, run.test_sets))
-    outcome.map_range = maps.range(index)
+    outcome.map_range, outcome.decision = maps.range(index), decision
     together = joined([sets[title] for title in own]) if len(own) > 1 else None
     if together is not None:
         both = {"inliers": normal.scores, "": together.scores}
@@ -137,7 +146,42 @@ def _outcome(
                 raise
             failed[f"metric {name}"] = reason(error)
             outcome.metrics.pop(name, None)
+    if sets:
+        _add_intervals(run, outcome, {"inliers": normal, **sets}, own, failed)
     return outcome
+
+
+def _add_intervals(
+    run: Run,
+    outcome: Outcome,
+    sets: Mapping[str, Scored],
+    own: Sequence[str],
+    failed: dict[str, str],
+) -> None:
+    """Bootstrap intervals of the figures of a scorer."""
+    metrics = {
+        spec.entry.name: metric
+        for spec, metric in zip(run.config.metrics, run.assembly.metrics, strict=True)
+        if spec.entry.name in outcome.metrics and not metric.reads_pixels
+    }
+
+    def value(name: str, title: str) -> float:
+        if not title:
+            return outcome.pooled[name]
+        return outcome.auroc[title] if name == "auroc" else outcome.metrics[name][title]
+
+    plain = {title: Scored(of.scores) for title, of in sets.items()}
+    try:
+        found = intervals(plain, own, metrics, value, outcome.decision)
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        failed["intervals"] = reason(error)
+        return
+    outcome.intervals, outcome.mean_interval = found.sets, found.mean
+    outcome.pooled_intervals = found.pooled
+    if outcome.decision is not None:
+        outcome.decision.intervals["precision"] = found.precision
 
 
 def _not_finite(scores: Mapping[str, Tensor], test_sets: Mapping[str, Images]) -> str:
@@ -155,7 +199,7 @@ def _not_finite(scores: Mapping[str, Tensor], test_sets: Mapping[str, Images]) -
 def count_views(run: Run, fitted: bool = False) -> int:
     """Number of image views that an evaluation passes through the network."""
     images = [*run.test_sets.values()]
-    images += [] if run.calibration is None else [run.calibration]
+    images += [held for held in (run.calibration, run.labelled) if held is not None]
     total = 0
     for spec, alike in by_view_spec(run.assembly.scorers).items():
         exposing = not fitted and any(run.assembly.scorers[index].needs_exposed for index in alike)

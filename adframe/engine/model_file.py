@@ -34,8 +34,16 @@ Model = tuple[dict[str, Tensor], dict[str, Any]]  #: tensors by name, and facts
 Calibration = Sequence[Tensor | None]
 
 
-def save_model(run: Run, folder: Path, calibration: Calibration = ()) -> None:
-    """Write the weights and the fitted scorers of a run, and scores of its calibration images."""
+def save_model(
+    run: Run,
+    folder: Path,
+    calibration: Calibration = (),
+    thresholds: Sequence[float | None] = (),
+) -> None:
+    """Write the weights and the fitted scorers of a run, and scores of its calibration images.
+
+    ``thresholds`` are those of each scorer that labelled images gave, if they did.
+    """
     facts = {
         "format": FORMAT,
         "adframe": __version__,
@@ -48,6 +56,8 @@ def save_model(run: Run, folder: Path, calibration: Calibration = ()) -> None:
     }
     if run.started_from:
         facts["started_from"] = run.started_from
+    if any(bound is not None for bound in thresholds):
+        facts["thresholds"] = list(thresholds)
     model = packed(run.config, run.assembly.method, run.assembly.scorers, facts, calibration)
     write_tensors(folder / "model.safetensors", *model)
 
@@ -108,6 +118,9 @@ def model_facts(folder: Path) -> Model:
     for key, kind in wanted.items():
         if not isinstance(facts.get(key), kind):
             raise UserError(f"{path}: damaged: {key} is missing")
+    bounds = facts.get("thresholds", [])
+    if not isinstance(bounds, list) or not all(b is None or type(b) is float for b in bounds):
+        raise UserError(f"{path}: damaged: thresholds are {bounds}")
     size = facts["image_size"]
     if len(size) != 3 or not all(type(side) is int and 0 < side < 1 << 16 for side in size):
         raise UserError(f"{path}: damaged: image_size is {size}")

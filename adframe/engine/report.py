@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any
 
 from adframe.engine import model_file
-from adframe.engine.decision import COLUMNS, columns, decision_json
+from adframe.engine.decision import COLUMNS, columns, decision_json, finite_intervals
 from adframe.engine.state import Run
 from adframe.interfaces import Images, Outcome, Report
 from adframe.io import atomic
@@ -24,6 +24,7 @@ def result_json(report: Report) -> dict[str, Any]:
             "classes": outcome.by_class,
             "metrics": metrics,
             "pooled": _finite(outcome.pooled),
+            "intervals": _intervals(outcome),
             "map_range": outcome.map_range,
         }
         if outcome.decision is not None:
@@ -41,6 +42,17 @@ def result_json(report: Report) -> dict[str, Any]:
         "seconds": round(report.seconds, 1),
         "epochs": report.epochs,
     }
+
+
+def _intervals(outcome: Outcome) -> dict[str, Any]:
+    """95 % intervals: of the mean, of each figure on each set, and of the pooled ones."""
+    found: dict[str, Any] = {}
+    if outcome.mean_interval is not None:
+        found["mean_auroc"] = list(outcome.mean_interval)
+    found |= {name: finite_intervals(of) for name, of in outcome.intervals.items()}
+    if outcome.pooled_intervals:
+        found["pooled"] = finite_intervals(outcome.pooled_intervals)
+    return found
 
 
 def _finite(values: dict[str, float]) -> dict[str, float | None]:
@@ -64,7 +76,8 @@ def scores_csv(report: Report, test_sets: dict[str, Images]) -> str:
     for title, images in test_sets.items():
         cells: list[list[Any]] = [outcome.scores[title].tolist() for _, outcome in (first, *others)]
         if decision is not None:
-            cells += columns(decision.p_values[title], decision.false_alarms)
+            values = decision.p_values[title]
+            cells += columns(first[1].scores[title].numpy(), values, decision.threshold)
         for name, score_, *more in zip(images.names, *cells, strict=True):
             writer.writerow([name, int(title != "inliers"), score_, title, *more])
     return stream.getvalue()
@@ -90,7 +103,8 @@ def write_report(report: Report, run: Run) -> None:
     run.lock.check()
     known = [outcome.decision for outcome in report.outcomes.values()]
     calibration = [None if each is None else each.calibration for each in known]
-    model_file.save_model(run, run.out, calibration)
+    labelled = [each.threshold if each and each.validation_images else None for each in known]
+    model_file.save_model(run, run.out, calibration, labelled)
     atomic.write(run.out / "training.csv", training_csv(run))
     atomic.write(run.out / "scores.csv", scores_csv(report, run.test_sets))
     atomic.write_json(run.out / "result.json", result_json(report))

@@ -51,7 +51,8 @@ def evaluate_into(
     model_file.check_model(folder, original, model[1])
     config = load_config(folder / "config.yaml", settings, **options)
     before, after = identity(original), identity(config)
-    changed = [name for name in before if before[name] != after[name]]
+    known = {**before, **after}
+    changed = [name for name in known if before.get(name) != after.get(name)]
     if fixed := [name for name in changed if name not in FREE]:
         raise UserError(
             f"{', '.join(fixed)}: decided how {folder} was trained; "

@@ -8,6 +8,7 @@ from typing import Any
 
 from adframe.config.identity import identity
 from adframe.config.model import RunConfig
+from adframe.config.resolved import resolved
 from adframe.config.yaml_tree import leaves, map_tree, read_file
 from adframe.errors import KeyPath, UserError
 from adframe.io.atomic import is_temporary, write
@@ -62,6 +63,14 @@ def write_config(path: Path, config: RunConfig) -> None:
     existing, text = path / "config.yaml", config.yaml()
     if not existing.exists() or read_text(existing) != text:
         write(existing, text)
+    if not (path / "origins.yaml").exists():  # a resumed run has all values from config.yaml
+        write(path / "origins.yaml", resolved(config))
+
+
+def changed_rule(path: Path, config: RunConfig) -> bool:
+    """Whether a config decides by another rule than the one in a run folder."""
+    old, new = read_file(path / "config.yaml").plain(), json.loads(json.dumps(config.dump()))
+    return any(key.startswith("decision.") for key in differences(old, new))
 
 
 def changed_keys(existing: Path, config: RunConfig) -> dict[str, str]:

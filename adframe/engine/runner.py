@@ -17,7 +17,7 @@ from adframe.engine.evaluate import evaluate
 from adframe.engine.first_use import SAMPLE, check_first_use
 from adframe.engine.global_state import kept
 from adframe.engine.report import write_report
-from adframe.engine.run_folder import check_config, write_config
+from adframe.engine.run_folder import changed_rule, check_config, write_config
 from adframe.engine.start import freeze, start
 from adframe.engine.state import Run
 from adframe.engine.train import train
@@ -110,7 +110,7 @@ def prepare(
     assembly.method.to(device).to(memory_format=torch.channels_last)
     current = Run(config, out, splits, data.test_sets, assembly, device, data.exposed)
     current.calibration, current.validation = data.calibration, data.validation
-    current.started_from = started_from
+    current.started_from, current.labelled = started_from, data.labelled
     current.fingerprint = checkpoint.fingerprint(config, *data.sha256)
     if out is not None:
         extended = check_config(out, config, resume, extend)
@@ -155,7 +155,8 @@ def evaluate_folder(
         folder: a run folder.
         verbose: let plugins show progress and results on the terminal.
         options: settings, plugins, without, allow_code, as for ``load_config``. Settings may
-            change what does not decide the result, such as the place of the images.
+            change what does not decide the result, such as the place of the images, and what gives
+            the threshold of the decision, which the config of the folder then has.
 
     Raises:
         UserError: the folder holds no finished run, or a file of it is damaged.
@@ -165,6 +166,8 @@ def evaluate_folder(
         current.out, current.lock, current.verbose = folder, lock, verbose
         with current.observed():
             report = evaluate_trained(current, folder, fitted=True)
+            if changed_rule(folder, current.config):
+                write_config(folder, current.config)
             write_report(report, current)
             current.hook.adframe_run_end(run=current, report=report)
         return report

@@ -19,6 +19,7 @@ from adframe.interfaces.metrics import Metric as Metric
 from adframe.interfaces.metrics import Scored as Scored
 from adframe.interfaces.observer import Observer as Observer
 from adframe.interfaces.run import Decision as Decision
+from adframe.interfaces.run import Interval as Interval
 from adframe.interfaces.run import Outcome as Outcome
 from adframe.interfaces.run import Report as Report
 from adframe.interfaces.run import Run as Run

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -54,3 +55,21 @@ class Metric(ABC):
     @abstractmethod
     def value(self, normal: Scored, anomalous: Scored) -> float:
         """The figure; NaN where it is not defined."""
+
+    def resampled(
+        self,
+        normal: Scored,
+        anomalous: Scored,
+        normal_counts: np.ndarray,
+        anomalous_counts: np.ndarray,
+    ) -> np.ndarray | None:
+        """The figure on resamples of the images, shape (B,), from which it gets an interval.
+
+        None, the default, gives it none: a costly metric need not have one.
+
+        Args:
+            normal, anomalous: scores without maps and masks.
+            normal_counts: (N, B) float64, how often each inlier is in each of B resamples.
+            anomalous_counts: the same of the anomalies.
+        """
+        return None

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from adframe.interfaces.data import Images, Splits
 
+Interval = tuple[float, float]  #: low and high end of a 95 % interval
+
 
 @dataclass
 class Run:
@@ -27,6 +29,7 @@ class Run:
         device: device that the network is trained on.
         exposed: known outliers that the run trains with, if there are any.
         calibration: inliers held out of training, if the config has a ``decision``.
+        labelled: labelled images that are no test images, if the decision needs them.
         epoch: epochs completed.
         step: batches trained so far, of ``total_steps``.
         epoch_metrics: mean of each metric over the epoch just completed, and the results on the
@@ -45,6 +48,7 @@ class Run:
     device: torch.device
     exposed: Images | None = None
     calibration: Images | None = None
+    labelled: Images | None = None
     epoch: int = 0
     step: int = 0
     epoch_metrics: dict[str, float] = field(default_factory=dict)
@@ -104,15 +108,19 @@ class Run:
 
 @dataclass
 class Decision:
-    """Which images a scorer calls anomalous, at a rate of false alarms.
+    """Which images a scorer calls anomalous: those that score at least a threshold.
 
     Attributes:
-        false_alarms: the rate of false alarms in the config.
+        false_alarms: the rate of false alarms in the config; ``rule`` is what gave the threshold:
+            ``false_alarms``, ``recall`` or ``best_f1``, the latter on ``validation_images``.
         threshold: the smallest score that is called anomalous; infinite if there is none.
         calibration: (n,) float32, sorted scores of inliers that were held out of training.
         p_values: test set -> (N,) float64 in (0, 1].
         called: test set -> share of its images that is called anomalous: of ``inliers``, the false
-            alarms; of outliers, those found.
+            alarms; of outliers, those found (recall).
+        precision: outlier set -> share of anomalies among what is called anomalous of the inliers
+            and this set; NaN if nothing is.
+        intervals: ``called`` and ``precision`` -> set -> interval.
     """
 
     false_alarms: float
@@ -120,6 +128,10 @@ class Decision:
     calibration: Tensor = field(repr=False)
     p_values: dict[str, np.ndarray] = field(repr=False)
     called: dict[str, float]
+    rule: str = "false_alarms"
+    validation_images: int = 0
+    precision: dict[str, float] = field(default_factory=dict)
+    intervals: dict[str, dict[str, Interval]] = field(default_factory=dict, repr=False)
 
 
 @dataclass
@@ -133,6 +145,9 @@ class Outcome:
         metrics: name of a metric -> outlier set -> value, for each of ``metrics`` in the config.
         pooled: ``auroc`` and each metric -> value on all sets of the run's data set together, if
             it has several.
+        intervals: ``auroc`` and each metric -> outlier set -> bootstrap interval over the test
+            images. Metrics without resamples have none.
+        pooled_intervals: the same of ``pooled``; ``mean_interval`` is that of ``mean``.
         map_range: if the scorer gives maps, values of their pixels: ``low`` and ``high``, the
             extremes, and ``normal``, above which half of the inliers have no pixel.
         decision: which images are called anomalous, if the config has a ``decision``.
@@ -143,6 +158,9 @@ class Outcome:
     by_class: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
     pooled: dict[str, float] = field(default_factory=dict, repr=False)
+    intervals: dict[str, dict[str, Interval]] = field(default_factory=dict, repr=False)
+    pooled_intervals: dict[str, Interval] = field(default_factory=dict, repr=False)
+    mean_interval: Interval | None = None
     map_range: dict[str, float] = field(default_factory=dict, repr=False)
     decision: Decision | None = None
 

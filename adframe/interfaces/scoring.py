@@ -155,7 +155,8 @@ class Scorer(metaclass=_Constructed):
             limit: largest number of inliers that are kept, chosen to stand for all; None keeps all.
 
         Returns:
-            (K,) int64, ascending: those that are kept, of the earlier ones and then the new ones.
+            (K,) int64, ascending: those that are kept, of the earlier ones and then the new ones;
+            empty if the score does not compare with whole images.
         """
         raise NotImplementedError
 

@@ -9,21 +9,24 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from adframe.interfaces import Count, Features, MapScorer, Positive, Scorer, ViewSpec
+from adframe.interfaces import Count, Features, MapScorer, Positive, ViewSpec
 from adframe.ops import centres, spread_scores
 
+from .bank import Banked
 from .dense import FeatureMap, Stage, cells_of, smoothing
 from .places import Share
 
 
-class Distance(Scorer):
+class Distance(Banked):
     """Euclidean distance to the nearest training image."""
 
-    def fit(self, features: Features) -> None:
-        self.bank = features["features"].flatten(1)
+    euclidean = True
+
+    def rows(self, features: Features) -> Tensor:
+        return features["features"].flatten(1)
 
     def score(self, features: Features) -> Tensor:
-        rows = features["features"].flatten(1)
+        rows = self.rows(features)
         nearest = [torch.cdist(part, self.bank).amin(1) for part in torch.split(rows, 1024)]
         return torch.cat(nearest)
 

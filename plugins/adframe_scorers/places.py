@@ -11,6 +11,7 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
+from adframe import UserError
 from adframe.interfaces import Features, Fraction, MapScorer, Positive, RandomKeys, Scorer
 from adframe.ops import spread_scores
 
@@ -99,13 +100,31 @@ class Places(MapScorer):
 
     def fit(self, features: Features) -> None:
         for region, scorer in enumerate(self._inner):
-            rows = self._around(features["place"], region)
-            chosen = {name: values[rows] for name, values in features.items()}
-            if self.coreset < 1:
-                count = max(1, round(self.coreset * len(rows)))
-                kept = coreset(chosen["features"].flatten(1), count)
-                chosen = {name: values[kept] for name, values in chosen.items()}
-            scorer.fit(chosen)
+            scorer.fit(self._chosen(features, region))
+
+    def _chosen(self, features: Features, region: int) -> dict[str, Tensor]:
+        """Places in and around a region; of these, the share that ``coreset`` keeps."""
+        rows = self._around(features["place"], region)
+        chosen = {name: values[rows] for name, values in features.items()}
+        if self.coreset < 1:
+            count = max(1, round(self.coreset * len(rows)))
+            kept = coreset(chosen["features"].flatten(1), count)
+            chosen = {name: values[kept] for name, values in chosen.items()}
+        return chosen
+
+    def grow(self, features: Features, limit: int | None) -> Tensor:
+        """The share of the new places that ``coreset`` keeps is added to each region's bank.
+
+        With ``limit``, a bank keeps as many places as that many of the new images have.
+        """
+        if type(self.of).grow is Scorer.grow:
+            raise UserError("the inner scorer cannot take more inliers; fit it again, on all")
+        count = len(set(features["index"].tolist()))
+        for region, scorer in enumerate(self._inner):
+            chosen = self._chosen(features, region)
+            places = len(chosen["place"]) / count
+            scorer.grow(chosen, None if limit is None else max(1, round(limit * places)))
+        return torch.empty(0, dtype=torch.int64)  # a bank of places is none of images
 
     def expose(self, features: Features) -> None:
         for region, scorer in enumerate(self._inner):

@@ -82,12 +82,11 @@ def _decisions(detector: Detector) -> Callable[[float], list[float | int]]:
 
     from adframe.engine.decision import columns, p_values
 
-    known, decision = detector.calibration, detector.config.decision
-    assert decision is not None
+    known, bound = detector.calibration, detector.threshold
 
     def of(score: float) -> list[float | int]:
-        value = p_values(np.array([score], dtype=np.float32), known)
-        return [cell for (cell,) in columns(value, decision.false_alarms)]
+        scores = np.array([score], dtype=np.float32)
+        return [cell for (cell,) in columns(scores, p_values(scores, known), bound)]
 
     return of
 

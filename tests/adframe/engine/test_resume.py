@@ -196,8 +196,8 @@ def test_the_state_of_any_optimizer_is_taken_up(toy, tmp_path, monkeypatch, name
 
 
 FILES = [
-    "config.yaml", "environment.json", "metrics.jsonl", "state.safetensors", "state.json",
-    "model.safetensors", "scores.csv", "result.json",
+    "config.yaml", "origins.yaml", "environment.json", "metrics.jsonl", "state.safetensors",
+    "state.json", "model.safetensors", "training.csv", "scores.csv", "result.json",
 ]  # fmt: skip
 
 

@@ -27,6 +27,7 @@ def test_a_run_leaves_a_whole_folder(toy, tmp_path):
         "environment.json",
         "metrics.jsonl",
         "model.safetensors",
+        "origins.yaml",
         "result.json",
         "scores.csv",
         "state.json",

@@ -48,11 +48,36 @@ def test_a_decision_is_a_line_of_the_first_scorer(capsys):
     found = {title: np.array(of) for title, of in values.items()}
     report.outcomes["nearest"].decision = Decision(0.02, 3.0, torch.ones(99), found, {})
     show(report)
-    line = "at p <= 0.02: 25 % of inliers, 66.7 % of outliers called anomalous\n"
+    line = "at p <= 0.02: 25 % of inliers, 66.7 % of outliers called anomalous; precision 0.67\n"
     assert line in capsys.readouterr().out
     report.outcomes["nearest"].decision.p_values = {"inliers": found["inliers"]}
     show(report)
     assert "at p <= 0.02: 25 % of inliers called anomalous\n" in capsys.readouterr().out
+
+
+def test_a_decision_by_labelled_images_names_its_rule(capsys):
+    report = _report(svhn=0.5)
+    values = {"inliers": np.ones(4), "svhn": np.ones(2)}
+    called = {"inliers": 0.25, "svhn": 0.5}
+    decision = Decision(0.01, 3.0, torch.ones(99), values, called, "recall", 9)
+    report.outcomes["nearest"].decision = decision
+    show(report)
+    assert (
+        "at a score of 3, by recall on validation images: "
+        "25 % of inliers, 50 % of outliers called anomalous; precision 0.50\n"
+    ) in capsys.readouterr().out
+
+
+def test_a_figure_has_its_interval_in_the_table(capsys):
+    report = _report(svhn=0.5, textures=0.75)
+    outcome = report.outcomes["nearest"]
+    outcome.intervals = {"auroc": {"svhn": (0.401, 0.6)}}
+    outcome.mean_interval = (0.55, 0.7)
+    show(report)
+    printed = capsys.readouterr().out
+    assert "0.5000 (0.40-0.60)" in printed
+    assert "0.6250 (0.55-0.70)" in printed
+    assert "0.7500 " in printed
 
 
 def test_many_scorers_have_a_row_each_and_their_whole_name(capsys, monkeypatch):

@@ -3,10 +3,13 @@
 import pytest
 import torch
 
+from adframe import UserError
 from adframe.interfaces import Scorer
 from adframe_scorers.coreset import coreset
-from adframe_scorers.density import KDE
+from adframe_scorers.dense import FeatureMap
+from adframe_scorers.density import KDE, GaussianDensity
 from adframe_scorers.nearest import KNN, NearestCosine
+from adframe_scorers.patchcore import PatchCore
 from adframe_scorers.pixels import RawPixels
 
 SCORERS = {
@@ -61,6 +64,33 @@ def test_a_limit_keeps_a_coreset(scorer):
     flat = whole if whole.ndim == 2 else whole.permute(1, 0, 2).flatten(1)
     assert torch.equal(kept, coreset(flat, 6))
     assert torch.equal(scorer.bank, whole[..., kept, :])
+
+
+def maps_of(count, seed):
+    draw = torch.Generator().manual_seed(seed)
+    stages = {f"stage_{s}": torch.randn(count, 1, 1, 6, 4, 4, generator=draw) for s in (2, 3)}
+    size, index = torch.full((count, 2), 16), torch.arange(count)
+    return {**stages, "size": size, "index": index, "label": torch.full((count,), -1)}
+
+
+def test_a_bank_of_places_grows_as_if_fitted_on_all():
+    old, new, other = maps_of(5, 0), maps_of(3, 1), maps_of(4, 2)
+    grown, whole = PatchCore(coreset=1.0, regions=2), PatchCore(coreset=1.0, regions=2)
+    grown.fit(grown.collect(old))
+    assert grown.grow(grown.collect(new), None).tolist() == []
+    parts = [whole.collect(old), whole.collect(new)]
+    whole.fit({name: torch.cat([part[name] for part in parts]) for name in parts[0]})
+    torch.testing.assert_close(grown.maps(other), whole.maps(other))
+
+
+def test_a_limit_of_places_is_that_of_as_many_images():
+    scorer = PatchCore(coreset=0.5)
+    scorer.fit(scorer.collect(maps_of(6, 0)))
+    per_image = len(scorer.state()["0.bank"]) / 6
+    scorer.grow(scorer.collect(maps_of(3, 1)), 4)
+    assert len(scorer.state()["0.bank"]) == round(4 * per_image)
+    with pytest.raises(UserError, match="inner scorer cannot take more inliers"):
+        FeatureMap(of=GaussianDensity()).grow(scorer.collect(maps_of(3, 1)), None)
 
 
 def test_other_scorers_have_neither():

@@ -1,0 +1,1 @@
+"""A report of finished runs: one HTML file that needs nothing else."""
