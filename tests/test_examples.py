@@ -23,7 +23,7 @@ def test_an_example_imports_only_what_is_public(path):
 
 @pytest.mark.slow
 def test_it_is_installed_found_and_run(shell, tmp_path):
-    pytest.importorskip("tensorboard", reason="needs it: pip install 'adframe[examples]'")
+    pytest.importorskip("tensorboard", reason="needs it: pip install 'adframe[tensorboard]'")
     assert [path.name for path in PACKAGES] == ["adframe-uniformity"]
     for path in PACKAGES:
         shutil.copytree(path, tmp_path / path.name)

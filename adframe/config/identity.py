@@ -26,7 +26,7 @@ def identity(config: RunConfig) -> dict[str, Any]:
     fields = {name: getattr(config, name) for name in type(config).model_fields}
     del fields["plugins"], fields["metrics"]
     fields["observers"] = [spec for spec in config.observers if _steers(spec)]
-    for name in ("decision", "start", "validation", "observers"):
+    for name in ("decision", "validation", "observers", "start"):
         if not fields[name]:
             del fields[name]  # a model without one stays that of its config
     return {name: _decisive(value) for name, value in fields.items()}

@@ -14,8 +14,8 @@ KEYS: dict[str, str | None] = {
     "seed": None, "dataset": "dataset", "outliers": "dataset", "exposure": None,
     "start": None, "backbone": "backbone", "shifts": "shift", "schedule": "schedule",
     "objective": None, "method": "method", "scorer": "scorer", "metrics": "metric",
-    "decision": None, "validation": None, "optimizer": "optimizer", "train": None,
-    "observers": "observer", "plugins": None,
+    "decision": None, "validation": None, "observers": "observer", "optimizer": "optimizer",
+    "train": None, "plugins": None,
 }  # fmt: skip
 
 

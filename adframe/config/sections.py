@@ -53,17 +53,6 @@ class Decision(Section):
     """Share of the training images that is held out to calibrate the scores."""
 
 
-class Validation(Section):
-    """Images to judge a run by while it trains: they are scored after some epochs, and logged."""
-
-    every: Annotated[int, Ge(1)] = 1
-    """Epochs from one time to the next; also after the last epoch."""
-    share: Share = 0.1
-    """Share of the training images that is held out, if the data set has no validation images."""
-    anomalies: Annotated[Any, Component("shift", optional=True)] = None
-    """Shift that makes anomalies of the validation inliers, for validation images without any."""
-
-
 class Start(Section):
     """What the network starts with, and what of it stays. Files are read once, before training."""
 
@@ -79,6 +68,17 @@ class Start(Section):
         if self.weights is not None and self.init_from is not None:
             raise PydanticCustomError("start", "has both weights and init_from; name one")
         return self
+
+
+class Validation(Section):
+    """Images to judge a run by while it trains: they are scored after some epochs, and logged."""
+
+    every: Annotated[int, Ge(1)] = 1
+    """Epochs from one time to the next; also after the last epoch."""
+    share: Share = 0.1
+    """Share of the training images that is held out, if the data set has no validation images."""
+    anomalies: Annotated[Any, Component("shift", optional=True)] = None
+    """Shift that makes anomalies of the validation inliers, for validation images without any."""
 
 
 class Train(Section):

@@ -29,8 +29,8 @@ class Run(interfaces.Run):
     Attributes:
         fingerprint: SHA-256 of the config and of the digests of the training images.
         extends: fingerprint of the config with fewer epochs, if this run trains on from there.
-        validation: the validation images: ``inliers``, and each set of anomalies; empty without.
         started_from: SHA-256 of the weights that the network started with; empty if drawn.
+        validation: the validation images: ``inliers``, and each set of anomalies; empty without.
         stop: handles the signals that stop the run.
         lock: the lock on the run folder.
     """
@@ -39,8 +39,8 @@ class Run(interfaces.Run):
     assembly: Assembly
     fingerprint: dict[str, str] = field(default_factory=dict)
     extends: str | None = None
-    validation: dict[str, Images] = field(default_factory=dict)
     started_from: str = ""
+    validation: dict[str, Images] = field(default_factory=dict)
     stop: Stop = field(default_factory=Stop)
     lock: FolderLock = field(default_factory=FolderLock)
 
