@@ -197,7 +197,7 @@ def test_the_state_of_any_optimizer_is_taken_up(toy, tmp_path, monkeypatch, name
 
 FILES = [
     "config.yaml", "environment.json", "metrics.jsonl", "state.safetensors", "state.json",
-    "model.safetensors", "scores.csv", "result.json",
+    "model.safetensors", "scores.csv", "training.csv", "result.json",
 ]  # fmt: skip
 
 
