@@ -158,18 +158,18 @@ def test_a_kind_without_a_default_must_be_named(refusal, host_of, toys):
 
 
 def test_an_error_in_a_base_names_the_base(write, refusal):
-    write("seed: 1\ntrain:\n  epochs: 0\n  batch_size: 4", "base/b.yaml")
+    write("seed: 1\ntrain:\n  epochs: -1\n  batch_size: 4", "base/b.yaml")
     text = "extends: base/b.yaml\ndataset: toy_data\nobjective: []\ntrain: {batch_size: 1}\n"
     assert refusal(text) == (
-        "base/b.yaml:3: train.epochs: must be 1 or more, not 0\n"
+        "base/b.yaml:3: train.epochs: must be 0 or more, not -1\n"
         "x.yaml:4: train.batch_size: must be 2 or more, not 1"
     )
 
 
 def test_an_error_in_a_setting_quotes_the_setting(refusal):
-    assert refusal(MINIMAL, "train.epochs=0", "scorer.name=toy_scorer", "scorer.vews=1") == (
+    assert refusal(MINIMAL, "train.epochs=-1", "scorer.name=toy_scorer", "scorer.vews=1") == (
         "--set scorer.vews=1: scorer.vews: unknown key; did you mean 'views'?\n"
-        "--set train.epochs=0: train.epochs: must be 1 or more, not 0"
+        "--set train.epochs=-1: train.epochs: must be 0 or more, not -1"
     )
     assert refusal("seed: 1", "train.epochs=1") == "x.yaml:1: dataset: missing"
 
