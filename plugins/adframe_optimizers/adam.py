@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import torch
 from annotated_types import Interval
 from torch import nn
 
-from adframe.interfaces import NonNegative, Optimizer, Positive
+from adframe.interfaces import Fraction, NonNegative, Optimizer, Positive
 
 Decay = Annotated[float, Interval(ge=0, lt=1)]
 
 
 class Adam(Optimizer):
-    """Adam (Kingma & Ba, ICLR 2015). The learning rate is constant, or falls along one cosine.
+    """Adam (Kingma & Ba, ICLR 2015). The learning rate is constant, or falls.
 
     Args:
         lr: [published: 0.001 for GEOM, GOAD and iDECODe] Learning rate at the start.
@@ -25,6 +26,8 @@ class Adam(Optimizer):
         weight_decay: [published: 0 for GOAD] L2 penalty, as 1/2 x this x squared norm. It is
             part of the gradient and not decoupled from it.
         decay: [published: constant] ``cosine`` takes the learning rate to zero over the run.
+        drops: [published: none; 1/3 of the run for Deep SVDD] Shares of the run at which the
+            learning rate falls to a tenth.
     """
 
     def __init__(
@@ -34,12 +37,14 @@ class Adam(Optimizer):
         eps: Positive = 1e-8,
         weight_decay: NonNegative = 0.0,
         decay: Literal["constant", "cosine"] = "constant",
+        drops: Sequence[Fraction] = (),
     ) -> None:
         self.lr = lr
         self.betas = betas
         self.eps = eps
         self.weight_decay = weight_decay
         self.decay = decay
+        self.drops = tuple(drops)
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.Adam(
@@ -51,4 +56,6 @@ class Adam(Optimizer):
         )
 
     def rate(self, progress: float) -> float:
-        return 1.0 if self.decay == "constant" else 0.5 * (1 + math.cos(math.pi * progress))
+        dropped: float = 0.1 ** sum(progress >= drop for drop in self.drops)
+        falling = 0.5 * (1 + math.cos(math.pi * progress))
+        return dropped if self.decay == "constant" else dropped * falling
