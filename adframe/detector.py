@@ -230,11 +230,11 @@ def load(
 
 def _restored(config: RunConfig, model: model_file.Model, path: Path) -> Detector:
     tensors, facts = model
-    assembly = assemble(config, classes=len(facts["classes"]))
+    height, width = facts["image_size"][1:]
+    assembly = assemble(config, len(facts["classes"]), (height, width))
     calibration = model_file.restore_model(path, (tensors, facts), config, assembly)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    assembly.method.to(torch.device(device)).to(memory_format=torch.channels_last)
-    assembly.method.eval()
+    assembly.method.to(torch.device(device)).to(memory_format=torch.channels_last).eval()
     return Detector(config, assembly, facts, calibration)
 
 

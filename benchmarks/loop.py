@@ -64,7 +64,7 @@ class Bare:
 
     def __init__(self, run: Run, inliers: int) -> None:
         self.method = run.assembly.method.train()
-        self.optimizer = run.assembly.optimizer.build(list(self.method.parameters()))
+        self.optimizer = run.assembly.optimizer("main").build(list(self.method.parameters()))
         self.batch = steps.batch(inliers)
         self.seconds: list[float] = []
 

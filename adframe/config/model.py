@@ -8,42 +8,20 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Interval
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema
+from pydantic import Field, PrivateAttr
 
 from adframe.config.bundled import find_config, shown
 from adframe.config.compose import compose, set_value
-from adframe.config.messages import as_written, located, nested, once
+from adframe.config.messages import as_written, located, once
 from adframe.config.scalars import scalar_of
-from adframe.config.schema import Component, resolve, validate
+from adframe.config.schema import Component, validate
 from adframe.config.sections import Decision, Exposure, Section, Term, Train
+from adframe.config.several import Optimizers, Scorers
 from adframe.config.specs import USE_KIND_DEFAULT, ComponentSpec, plain
 from adframe.config.yaml_tree import ConfigNode, escaped, to_yaml
 from adframe.errors import ConfigError, KeyPath, Problem
 from adframe.io.paths import AnyPath, as_list, as_path, why_no_file
 from adframe.registry.loading import LoadedPlugins, load_plugins
-
-
-def _one_or_many(value: Any, info: ValidationInfo) -> list[ComponentSpec]:
-    """Validate one scorer or a list of scorers; the result is a list."""
-    registry: Any = info.context
-    problems, specs = [], []
-    for index, item in enumerate(value if isinstance(value, list) else [value]):
-        try:
-            specs.append(resolve("scorer", item, registry))
-        except ConfigError as error:
-            at = (index,) if isinstance(value, list) else ()
-            problems += [Problem((*at, *sub.path), sub.message) for sub in error.problems]
-    if problems or not specs:
-        raise nested(problems or [Problem((), "name at least one scorer")])
-    return specs
-
-
-_SCORER = {"x-adframe-kind": "scorer"}
-Scorers = Annotated[
-    list[Annotated[ComponentSpec, Component("scorer")]],
-    BeforeValidator(_one_or_many),
-    WithJsonSchema({"anyOf": [_SCORER, {"type": "array", "items": _SCORER, "minItems": 1}]}),
-]
 
 
 class RunConfig(Section):
@@ -65,8 +43,9 @@ class RunConfig(Section):
     """Shifting transformations: each variant of each makes one class of virtual outliers."""
     schedule: Annotated[ComponentSpec, Component("schedule")] = USE_KIND_DEFAULT
     """Which stages of the network are trained, and with which augmentation."""
-    objective: list[Term]
-    """What is minimised: a list of terms, each a loss with stages and weight."""
+    objective: list[Term] = Field(default_factory=list)
+    """What is minimised: a list of terms, each a loss with stages and weight; some methods need
+    none."""
     method: Annotated[ComponentSpec, Component("method")] = USE_KIND_DEFAULT
     """How a batch becomes updates of the network."""
     scorer: Scorers = USE_KIND_DEFAULT
@@ -75,8 +54,9 @@ class RunConfig(Section):
     """Metrics of each scorer in addition to AUROC."""
     decision: Decision | None = None
     """P-values, and which images are called anomalous; holds training images out."""
-    optimizer: Annotated[ComponentSpec, Component("optimizer")] = USE_KIND_DEFAULT
-    """How parameters move, and the learning rate over the run."""
+    optimizer: Optimizers = USE_KIND_DEFAULT
+    """How parameters move, and the learning rate over the run; or one for each group of parameters
+    of the method, as ``{generator: {lr: 0.1}, ...}``."""
     train: Train
     """How long and on which device."""
     plugins: list[str] = Field(default_factory=list)

@@ -14,6 +14,7 @@ from adframe.config.schema import resolve
 from adframe.config.specs import ComponentSpec
 from adframe.engine import returned, returned_images
 from adframe.engine.features import PIXELS
+from adframe.engine.misfits import group_problems, warn_of_ignored
 from adframe.engine.returned import expect, requested
 from adframe.engine.set_names import set_names
 from adframe.engine.symmetries import confused_shifts
@@ -42,7 +43,7 @@ class Assembly:
     exposure: Dataset | None
     parts: MethodParts
     method: Method
-    optimizer: Optimizer
+    optimizers: dict[str, Optimizer]  #: by group of parameters; ``""`` is for all groups
     scorers: list[Scorer]
     metrics: list[Metric] = field(default_factory=list)
 
@@ -51,13 +52,20 @@ class Assembly:
         """The shifting transformations, in the order of the config."""
         return self.parts.shifts
 
+    def optimizer(self, group: str) -> Optimizer:
+        """The optimizer of a group of parameters."""
+        return self.optimizers.get(group) or self.optimizers[""]
 
-def assemble(config: RunConfig, classes: int | None = None) -> Assembly:
+
+def assemble(
+    config: RunConfig, classes: int | None = None, image_size: tuple[int, int] | None = None
+) -> Assembly:
     """Build every component of a config and set the method up, without reading data.
 
     Args:
         config: a validated config.
         classes: number of inlier classes of the data set; None if that is not known.
+        image_size: height and width of the images; None if that is not known.
 
     Raises:
         ConfigError: components refuse their options or do not fit together; every problem found,
@@ -65,7 +73,7 @@ def assemble(config: RunConfig, classes: int | None = None) -> Assembly:
     """
     with locating(config):
         assembly = construct(config)
-        set_up(config, assembly, classes)
+        set_up(config, assembly, classes, image_size)
         return assembly
 
 
@@ -113,7 +121,11 @@ def construct(config: RunConfig) -> Assembly:
     shifts = [build(spec, "shifts", i) for i, spec in enumerate(config.shifts)]
     schedule = build(config.schedule, "schedule")
     method = build(config.method, "method")
-    optimizer = build(config.optimizer, "optimizer")
+    chosen = config.optimizer
+    groups = chosen if isinstance(chosen, dict) else {"": chosen}
+    optimizers = {
+        group: build(spec, "optimizer", *filter(None, [group])) for group, spec in groups.items()
+    }
     scorers = [build(spec, "scorer", i) for i, spec in enumerate(config.scorer)]
     metrics = [build(spec, "metrics", i) for i, spec in enumerate(config.metrics)]
     objective, losses = [], []
@@ -122,7 +134,7 @@ def construct(config: RunConfig) -> Assembly:
         losses.append(loss)
         make = _loss_maker(term.loss, index, loss)
         objective.append(LossTerm(make, term.stages, term.weight, term.loss.entry.name))
-    if not objective:
+    if not objective and "objective" not in getattr(method, "ignores", ()):
         problems.append(Problem(("objective",), "name at least one loss"))
     if schedule is not None and backbone is not None:
         expect(backbone, returned_images.widths(getattr(backbone, "widths", None)))
@@ -145,11 +157,22 @@ def construct(config: RunConfig) -> Assembly:
     if problems:
         raise ConfigError(problems)
     parts = MethodParts(backbone, shifts, schedule, objective, classes=1)
-    return Assembly(dataset, outliers, exposure, parts, method, optimizer, scorers, metrics)
+    return Assembly(dataset, outliers, exposure, parts, method, optimizers, scorers, metrics)
 
 
-def set_up(config: RunConfig, assembly: Assembly, classes: int | None) -> None:
-    """Set the method up, and check that it offers what the scorers need.
+def set_up(
+    config: RunConfig,
+    assembly: Assembly,
+    classes: int | None,
+    image_size: tuple[int, int] | None = None,
+) -> None:
+    """Set the method up, and check that it offers what scorers and optimizers need.
+
+    Args:
+        config: the config.
+        assembly: what ``construct`` built of it.
+        classes: number of inlier classes; None if that is not known.
+        image_size: height and width of the images; None if that is not known.
 
     Raises:
         ConfigError: components do not fit together, or not the number of classes; every problem
@@ -157,10 +180,12 @@ def set_up(config: RunConfig, assembly: Assembly, classes: int | None) -> None:
     """
     problems: list[Problem] = []
     with _collecting(problems, "objective"):
-        assembly.method.setup(replace(assembly.parts, classes=classes or 1))
+        parts = replace(assembly.parts, classes=classes or 1, image_size=image_size)
+        assembly.method.setup(parts)
     offered: Sequence[str] = () if problems else assembly.method.outputs()
     if not problems:
         expect(assembly.method, returned.outputs(offered))
+        problems += group_problems(config, assembly.method)
     for index, scorer in enumerate(assembly.scorers if offered else ()):
         name = config.scorer[index].entry.name
         known = ", ".join(offered)
@@ -180,6 +205,8 @@ def set_up(config: RunConfig, assembly: Assembly, classes: int | None) -> None:
         problems += [Problem(("scorer", index), text) for text in texts]
     if problems:
         raise ConfigError(problems)
+    views = [scorer.view_spec() for scorer in assembly.scorers]
+    warn_of_ignored(config, assembly.method, views)
 
 
 def _loss_maker(spec: ComponentSpec, index: int, first: Loss) -> Callable[[], Loss]:

@@ -169,6 +169,7 @@ def load_weights(path: Path, method: Method, weights: dict[str, Tensor]) -> None
     Raises:
         UserError: they do not fit, or are not finite.
     """
+    _make_room(method, weights)
     try:
         method.load_state_dict(weights)
     except RuntimeError as error:
@@ -177,3 +178,12 @@ def load_weights(path: Path, method: Method, weights: dict[str, Tensor]) -> None
     for name, weight in weights.items():
         if not bool(weight.isfinite().all()):
             raise UserError(f"{path}: damaged: weight {name} is not finite")
+
+
+def _make_room(method: Method, weights: Mapping[str, Tensor]) -> None:
+    """Give each buffer that is still empty, until ``begin`` fills it, the shape in the file."""
+    for name, buffer in list(method.named_buffers()):
+        if not buffer.numel() and name in weights:
+            owner, _, key = name.rpartition(".")
+            full = torch.empty_like(weights[name], device=buffer.device)
+            setattr(method.get_submodule(owner), key, full)

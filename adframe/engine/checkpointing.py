@@ -99,7 +99,7 @@ class CheckpointManager:
 
 
 @contextmanager
-def checkpointing(run: Run, optimizers: checkpoint.Optimizers) -> Iterator[CheckpointManager]:
+def checkpointing(manager: CheckpointManager) -> Iterator[None]:
     """Context manager around training: a signal stops it after a step; errors give the checkpoint.
 
     Raises:
@@ -107,11 +107,11 @@ def checkpointing(run: Run, optimizers: checkpoint.Optimizers) -> Iterator[Check
         ProcessLost: a process that decodes images has ended; raised after a checkpoint.
         Stopped: a signal stopped the run, after a checkpoint.
     """
-    manager = CheckpointManager(run, optimizers)
+    run = manager.run
     try:
         with run.stop.patient():
             try:
-                yield manager
+                yield
             except ProcessLost as lost:
                 manager.end_early(lost)
     except NonFiniteError as fault:

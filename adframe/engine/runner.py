@@ -93,7 +93,8 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False, extend: b
         with torch.random.fork_rng(devices=[]):  # weights do not depend on what data sets draw
             data = datasets.load(config, assembly)
         splits = data.splits
-        set_up(config, assembly, len(splits.classes))
+        height, width = splits.train.pixels.shape[2:]
+        set_up(config, assembly, len(splits.classes), (height, width))
     check_first_use(assembly, splits.train)
     assembly.method.to(device).to(memory_format=torch.channels_last)
     current = Run(config, out, splits, data.test_sets, assembly, device, data.exposed)

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from adframe.data.lazy import iter_batches, to_device
 from adframe.engine import returned
-from adframe.engine.checkpointing import checkpointing
+from adframe.engine.checkpointing import CheckpointManager, checkpointing
+from adframe.engine.descent import Descent, trained_parameters
 from adframe.engine.returned import expect
 from adframe.engine.state import Run
-from adframe.interfaces import Backbone, Batch, Images, Method, Optimizer, Update
+from adframe.interfaces import Backbone, Batch, Images, Method, Update
 from adframe.random import RandomKeys, seed_of
 
 logger = logging.getLogger("adframe")
@@ -31,11 +32,16 @@ def train(run: Run) -> None:
     """Train any method: each batch gives updates, each update is one optimiser step."""
     settings, method, policy = run.config.train, run.assembly.method, run.assembly.optimizer
     groups = trained_parameters(method)
-    optimizers = {name: _optimizer(policy, group) for name, group in groups.items() if group}
-    base = {name: [g["lr"] for g in o.param_groups] for name, o in optimizers.items()}
-    if not optimizers:
+    descents = {
+        name: Descent(policy(name), group, settings.clip)
+        for name, group in groups.items() if group
+    }  # fmt: skip
+    if not descents:
         logger.warning("every parameter of the method is frozen: training changes no weight")
-    with checkpointing(run, optimizers) as checkpoints:
+    checkpoints = CheckpointManager(run, {name: of.optimizer for name, of in descents.items()})
+    if checkpoints.saved is None:
+        _begin(run)
+    with checkpointing(checkpoints):
         method.train()
         _compile(run)
         for epoch in range(run.epoch, settings.epochs):
@@ -44,15 +50,8 @@ def train(run: Run) -> None:
                 torch.manual_seed(seed_of(run.config.seed, "step", run.step))
                 for update in _under(_autocast(run), method.step(batch, progress)):
                     expect(method, returned.update(update, groups))
-                    if update.group in optimizers:
-                        optimizer, parameters = optimizers[update.group], groups[update.group]
-                        factor = policy.rate(progress)
-                        expect(policy, returned.rate(factor))
-                        for group, lr in zip(
-                            optimizer.param_groups, base[update.group], strict=True
-                        ):
-                            group["lr"] = lr * factor
-                        descend(update.loss, optimizer, parameters, settings.clip)
+                    if update.group in descents:
+                        descents[update.group].step(update.loss, progress)
                     metrics = {"loss": update.loss.detach(), **update.metrics}
                     checkpoints.metrics.add(run.step, metrics)
                     run.hook.adframe_update(run=run, group=update.group, metrics=metrics)
@@ -62,15 +61,25 @@ def train(run: Run) -> None:
             checkpoints.end_epoch()
 
 
-def trained_parameters(method: Method) -> dict[str, list[nn.Parameter]]:
-    """The parameters that training moves, by group: those that are not frozen at its start.
+@torch.no_grad()
+def _begin(run: Run) -> None:
+    """Let the method see the training images before the first step."""
+    method, seed = run.assembly.method, seed_of(run.config.seed, "begin")
+    torch.manual_seed(seed)
+    method.eval()
+    method.begin(_InOrder(run, seed))
 
-    Raises:
-        PluginFault: the method returns no groups of parameters.
-    """
-    groups = method.groups()
-    expect(method, returned.groups(groups))
-    return {name: [p for p in group if p.requires_grad] for name, group in groups.items()}
+
+class _InOrder:
+    """The training images in order, in batches, each time that it is iterated."""
+
+    def __init__(self, run: Run, seed: int) -> None:
+        self.run, self.seed = run, seed
+
+    def __iter__(self) -> Iterator[Batch]:
+        images = self.run.data.train
+        rows = torch.split(torch.arange(len(images)), self.run.batch_size)
+        return _load(self.run, images, rows, self.seed)
 
 
 def _check_frozen(method: Method, trained: Mapping[str, Sequence[nn.Parameter]]) -> None:
@@ -79,36 +88,6 @@ def _check_frozen(method: Method, trained: Mapping[str, Sequence[nn.Parameter]])
     late = sum(id(p) not in known for group in trained_parameters(method).values() for p in group)
     text = f"unfreezes {late} parameters after training has started; freeze them in the first step"
     expect(method, text if late else "")
-
-
-def _optimizer(policy: Optimizer, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    optimizer = policy.build(parameters)
-    expect(policy, returned.optimizer(optimizer))
-    return optimizer
-
-
-def descend(
-    loss: Tensor,
-    optimizer: torch.optim.Optimizer,
-    parameters: Sequence[nn.Parameter],
-    clip: float | None = None,
-) -> None:
-    """Take one optimiser step; parameters that are frozen at the moment stay as they are.
-
-    Args:
-        loss: a scalar.
-        optimizer: the optimiser of the parameters.
-        parameters: the parameters to move.
-        clip: upper bound of the norm of their gradient.
-    """
-    moved = [parameter for parameter in parameters if parameter.requires_grad]
-    if not moved:
-        return
-    optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss, inputs=moved)
-    if clip is not None:
-        torch.nn.utils.clip_grad_norm_(moved, clip)
-    optimizer.step()
 
 
 def _batches(run: Run, epoch: int) -> Iterator[Batch]:

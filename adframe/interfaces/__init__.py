@@ -11,6 +11,9 @@ from adframe.data.reading import Fit as Fit
 from adframe.interfaces.data import Dataset as Dataset
 from adframe.interfaces.data import Images as Images
 from adframe.interfaces.data import Splits as Splits
+from adframe.interfaces.method import LossTerm as LossTerm
+from adframe.interfaces.method import Method as Method
+from adframe.interfaces.method import MethodParts as MethodParts
 from adframe.interfaces.metrics import Metric as Metric
 from adframe.interfaces.metrics import Scored as Scored
 from adframe.interfaces.run import Decision as Decision
@@ -26,9 +29,6 @@ from adframe.interfaces.training import Augmentation as Augmentation
 from adframe.interfaces.training import Backbone as Backbone
 from adframe.interfaces.training import Loss as Loss
 from adframe.interfaces.training import LossDims as LossDims
-from adframe.interfaces.training import LossTerm as LossTerm
-from adframe.interfaces.training import Method as Method
-from adframe.interfaces.training import MethodParts as MethodParts
 from adframe.interfaces.training import Optimizer as Optimizer
 from adframe.interfaces.training import Schedule as Schedule
 from adframe.interfaces.training import Shift as Shift

@@ -62,6 +62,7 @@ class Views:
         inlier: (N,) bool, false for virtual outliers and for exposed outliers.
         images: (N, 3, H, W) input of the network, if a loss needs it.
         view: (N,) int64, number of the augmented view.
+        progress: of the run, 0 at the start of training, 1 at its end; for losses that change.
     """
 
     source: Tensor
@@ -70,6 +71,7 @@ class Views:
     inlier: Tensor
     images: Tensor | None = None
     view: Tensor | None = None
+    progress: float = 0.0
 
     def __len__(self) -> int:
         return len(self.source)
@@ -78,7 +80,7 @@ class Views:
         images = None if self.images is None else self.images[rows]
         view = None if self.view is None else self.view[rows]
         known = self.source[rows], self.shift[rows], self.label[rows], self.inlier[rows]
-        return Views(*known, images=images, view=view)
+        return Views(*known, images=images, view=view, progress=self.progress)
 
     def shown(self) -> Tensor:
         """Mask, shape (N,): true for inliers and virtual outliers, false for exposed outliers."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from torch import Tensor, nn
 
-from adframe.interfaces.training import Method, MethodParts
+from adframe.interfaces.method import Method, MethodParts
 from adframe.interfaces.types import Batch, Update
 
 
@@ -32,10 +32,15 @@ class MethodWrapper(Method):
         self.of = of
         self.takes_exposed = of.takes_exposed
         self.shifts_augmented = of.shifts_augmented
+        self.ignores = of.ignores
 
     def setup(self, parts: MethodParts) -> None:
         """Passes the parts on."""
         self.of.setup(parts)
+
+    def begin(self, batches: Iterable[Batch]) -> None:
+        """Passes the batches on."""
+        self.of.begin(batches)
 
     def step(self, batch: Batch, progress: float) -> Iterator[Update]:
         """Passes the batch on."""

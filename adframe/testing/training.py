@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from adframe.engine import returned
-from adframe.engine.train import descend, trained_parameters
+from adframe.engine.descent import descend, trained_parameters
 from adframe.interfaces import (
     Augmentation,
     Batch,
@@ -83,16 +83,29 @@ def schedule_augments_each_image_separately(subject: Subject) -> None:
 # --- methods -------------------------------------------------------------------------------------
 
 
-def _method(subject: Subject, seed: int = 0, net: SmallNet | None = None) -> Method:
+def _method(
+    subject: Subject,
+    seed: int = 0,
+    net: SmallNet | None = None,
+    device: torch.device | str = "cpu",
+    fresh: bool = True,
+) -> Method:
+    """A method that is set up; with ``fresh``, it has begun training."""
     method: Method = subject.make(seed)
     augmentation: Augmentation = Still()
     torch.manual_seed(seed)
     objective = [LossTerm(Spread, None, 1.0)]
-    parts = MethodParts(net or SmallNet(), [TURN], WholeNet(augmentation), objective, classes=1)
+    schedule = WholeNet(augmentation)
+    parts = MethodParts(net or SmallNet(), [TURN], schedule, objective, 1, image_size=(16, 16))
     try:
         method.setup(parts)
     except ValueError as error:
         raise SkipTest(f"{subject} does not fit the kit's parts: {error}") from error
+    method.to(device)
+    if fresh:
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            method.eval().begin([_batch(device)])
     return method
 
 
@@ -127,7 +140,7 @@ def _step(method: Method, batch: Batch) -> list[Tensor]:
 def method_trains(subject: Subject) -> None:
     """Each update is a finite scalar of a known group; gradients are finite, metrics detached."""
     for device in devices():
-        _step(_method(subject).to(device), _batch(device))
+        _step(_method(subject, device=device), _batch(device))
 
 
 def method_leaves_frozen_weights(subject: Subject) -> None:

@@ -112,7 +112,7 @@ class Equivariance(Method):
         (stage,) = self.schedule.stages(len(self.backbone.widths), progress)
         images = stage.augmentation(batch.pixels[kept], keys.fold_in(0))
         pairs = self._pairs(images, self._pooled(images), keys.fold_in(1))
-        views = self._known(batch.label[kept])
+        views = replace(self._known(batch.label[kept]), progress=progress)
         total = pairs.new_zeros(())
         metrics: dict[str, Tensor] = {}
         for loss, weight, name in zip(self._losses(), self.weights, self.names, strict=True):

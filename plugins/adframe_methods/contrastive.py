@@ -146,7 +146,7 @@ class Contrastive(Method):
             images = stage.augmentation(pixels, keys.fold_in(stage.level).repeat(self.views))
             images = images.contiguous(memory_format=torch.channels_last)
             features = self.backbone(images, stage.level)[-1]
-            seen = replace(views, images=images)
+            seen = replace(views, images=images, progress=progress)
             read = self._read(features, key)
             losses = self._losses(stage.level)
             terms = zip(losses, self.weights[key], self.names[key], strict=True)

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 import adframe
-from adframe.engine import train
+from adframe.engine.descent import trained_parameters
 from adframe.engine.runner import prepare
+from adframe.engine.train import train
 from adframe.errors import PluginFault
 from adframe.interfaces import Backbone, Method, Update
 from adframe.io.tensors import read_tensors
@@ -94,7 +95,7 @@ def _changed(before, run):
 def test_frozen_weights_stay_and_the_others_are_trained(make, optimizer):
     run = prepare(make(f"optimizer={{name: {optimizer}}}", "train.clip=1.0"), None)
     before = _weights(run)
-    train.train(run)
+    train(run)
     trained = {name for name in before if not name.startswith("backbone.first.")}
     assert _changed(before, run) == trained
     assert all(p.grad is None for p in run.assembly.method.backbone.first.parameters())
@@ -102,7 +103,7 @@ def test_frozen_weights_stay_and_the_others_are_trained(make, optimizer):
 
 def test_the_optimizer_gets_no_frozen_parameter(make):
     method = prepare(make(), None).assembly.method
-    groups = train.trained_parameters(method)
+    groups = trained_parameters(method)
     frozen = {id(p) for p in method.backbone.first.parameters()}
     assert groups["main"]
     assert not frozen.intersection(map(id, groups["main"]))
@@ -113,7 +114,7 @@ def test_statistics_of_batch_normalisation_follow_the_data(make):
     run = prepare(make(), None)
     norm = run.assembly.method.backbone.first[1]
     before = norm.running_mean.clone()
-    train.train(run)
+    train(run)
     assert not torch.equal(norm.running_mean, before)
 
 
@@ -144,7 +145,7 @@ def test_a_resumed_run_with_frozen_weights_is_the_uninterrupted_one(make, tmp_pa
 def test_a_group_that_is_frozen_is_left_as_it_is(make):
     run = prepare(make("method={name: thawing}", "scorer.augmentation=null"), None)
     before = _weights(run)
-    train.train(run)
+    train(run)
     assert _changed(before, run) == {"head.weight", "head.bias"}
 
 
@@ -152,7 +153,7 @@ def test_a_method_that_is_frozen_warns_and_changes_nothing(make, caplog):
     run = prepare(make("method={name: thawing, plan: all}"), None)
     before = _weights(run)
     with caplog.at_level(logging.WARNING, "adframe"):
-        train.train(run)
+        train(run)
     assert not _changed(before, run)
     text = "every parameter of the method is frozen: training changes no weight"
     assert text in [record.getMessage() for record in caplog.records]
@@ -168,7 +169,7 @@ def test_a_method_may_freeze_parameters_for_some_steps(make):
             seen.append((run.step, bool(_changed(before, run) - {"head.weight", "head.bias"})))
 
     run.attach(Observer())
-    train.train(run)
+    train(run)
     half = run.total_steps // 2
     assert {step for step, moved in seen if moved} == set(range(half, run.total_steps))
 
@@ -176,4 +177,4 @@ def test_a_method_may_freeze_parameters_for_some_steps(make):
 def test_unfreezing_what_has_no_optimizer_is_refused(make):
     run = prepare(make("method={name: thawing, plan: late}"), None)
     with pytest.raises(PluginFault, match="method 'thawing' .* unfreezes 8 parameters"):
-        train.train(run)
+        train(run)

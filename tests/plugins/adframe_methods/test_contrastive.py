@@ -626,3 +626,13 @@ def test_the_last_layer_of_a_head_may_have_no_bias(bias: bool) -> None:
     term = LossTerm(Recorder, None, 1.0, "recorder")
     made.setup(MethodParts(Chain(), [], Uniform(AsFloat()), [term], 1))
     assert (made.heads["4"].project[-1].bias is not None) == bias
+
+
+def test_losses_see_the_progress_of_the_run() -> None:
+    made = method((Recorder, None, 1.0))
+    loss = Recorder.made[-1]
+    for progress in (0.0, 0.75):
+        list(made.step(batch(2), progress))
+    seen = [views for _, views, _ in loss.calls]
+    assert [views.progress for views in seen] == [0.0, 0.75]
+    assert seen[1][torch.tensor([0])].repeat(2).progress == 0.75
