@@ -25,7 +25,7 @@ from adframe.interfaces import (
 from adframe_backbones.dcgan import Generator
 from adframe_methods.one_stage import USUAL, check_last_stage, last_map_size, views_of
 
-from .search import in_equal_batches, search, uniform_codes
+from .search import WhenRead, in_equal_batches, search, uniform_codes
 
 VIEW, CODE, SEARCH = 0, 1, 2  # tags and a seed of random keys
 
@@ -113,7 +113,7 @@ class AnoGAN(Method):
         return ("features", "anomaly")
 
     def embed(self, images: Tensor) -> Mapping[str, Tensor]:  # type: ignore[override]
-        return _WhenRead(
+        return WhenRead(
             {
                 "features": lambda: self._map(images).mean(dim=(2, 3)),
                 "anomaly": lambda: self._searched(images)[:, None],

@@ -28,6 +28,8 @@ class Adam(Optimizer):
         decay: [published: constant] ``cosine`` takes the learning rate to zero over the run.
         drops: [published: none; 1/3 of the run for Deep SVDD] Shares of the run at which the
             learning rate falls to a tenth.
+        warmup: [guess: none] Share of the run in which the learning rate rises linearly from zero.
+            The cosine takes the rest of the run.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Adam(Optimizer):
         weight_decay: NonNegative = 0.0,
         decay: Literal["constant", "cosine"] = "constant",
         drops: Sequence[Fraction] = (),
+        warmup: Fraction = 0.0,
     ) -> None:
         self.lr = lr
         self.betas = betas
@@ -45,6 +48,7 @@ class Adam(Optimizer):
         self.weight_decay = weight_decay
         self.decay = decay
         self.drops = tuple(drops)
+        self.warmup = warmup
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.Adam(
@@ -56,6 +60,10 @@ class Adam(Optimizer):
         )
 
     def rate(self, progress: float) -> float:
+        if progress < self.warmup:
+            return progress / self.warmup
         dropped: float = 0.1 ** sum(progress >= drop for drop in self.drops)
-        falling = 0.5 * (1 + math.cos(math.pi * progress))
-        return dropped if self.decay == "constant" else dropped * falling
+        if self.decay == "constant":
+            return dropped
+        after = (progress - self.warmup) / (1 - self.warmup) if self.warmup < 1 else 1.0
+        return dropped * 0.5 * (1 + math.cos(math.pi * after))
