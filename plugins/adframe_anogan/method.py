@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
+from copy import deepcopy
 from typing import Annotated
 
 import torch
@@ -13,7 +13,6 @@ from torch.nn import functional as F
 
 from adframe.interfaces import (
     Batch,
-    Count,
     Fraction,
     LayerWidth,
     Method,
@@ -25,7 +24,7 @@ from adframe.interfaces import (
 from adframe_backbones.dcgan import Generator
 from adframe_methods.one_stage import USUAL, check_last_stage, last_map_size, views_of
 
-from .search import WhenRead, in_equal_batches, search, uniform_codes
+from .search import WhenRead, search, uniform_codes
 
 VIEW, CODE, SEARCH = 0, 1, 2  # tags and a seed of random keys
 
@@ -39,9 +38,9 @@ class AnoGAN(Method):
     Scorers can use ``features``, the pooled features of the discriminator, and ``anomaly``,
     A(x) = (1 - feature_weight) x residual + feature_weight x difference of features, after
     ``steps`` steps of a search by gradients (scorer ``method_output``). The search starts from a
-    code that depends on the content of the image only. It is done only if a scorer reads it. It
-    takes as long as ``steps`` steps of training. No stage but the last is trained, and shifts are
-    not used.
+    code that depends on the content of the image only. It is done in float64, so that rounding does
+    not make a score depend on the batch, and only if a scorer reads it. No stage but the last is
+    trained, and shifts are not used.
 
     Args:
         latent: [published: 256 for AnoGAN on CIFAR-10 by Ruff et al., ICML 2018] Length of the
@@ -49,7 +48,6 @@ class AnoGAN(Method):
         feature_weight: [published: 0.1] Weight of the features of the discriminator, lambda.
         steps: [published: 500] Steps of the search.
         search_rate: [guess: 0.02] Learning rate of Adam in the search.
-        search_batch: [guess: 32] Images that are searched together. A smaller batch is filled up.
     """
 
     ignores = ("objective", "shifts")
@@ -60,14 +58,12 @@ class AnoGAN(Method):
         feature_weight: Fraction = 0.1,
         steps: Annotated[int, Interval(ge=0, le=100_000)] = 500,
         search_rate: Positive = 0.02,
-        search_batch: Count = 32,
     ) -> None:
         super().__init__()
         self.latent = latent
         self.feature_weight = feature_weight
         self.steps = steps
         self.search_rate = search_rate
-        self.search_batch = search_batch
 
     def setup(self, parts: MethodParts) -> None:
         check_last_stage(parts, "anogan")
@@ -87,9 +83,7 @@ class AnoGAN(Method):
 
     def step(self, batch: Batch, progress: float) -> Iterator[Update]:
         keys = batch.keys
-        real = views_of(
-            self.schedule, self.backbone, batch.pixels, keys.fold_in(VIEW), progress
-        )
+        real = views_of(self.schedule, self.backbone, batch.pixels, keys.fold_in(VIEW), progress)
         fake = self.generator(uniform_codes(keys.fold_in(CODE), self.latent))
         logits = self._is_real(real), self._is_real(fake.detach())
         losses = F.softplus(-logits[0]).mean(), F.softplus(logits[1]).mean()
@@ -122,13 +116,16 @@ class AnoGAN(Method):
 
     def _searched(self, images: Tensor) -> Tensor:
         pixels = (images * 255).round().to(torch.uint8)
-        start = uniform_codes(RandomKeys.from_images(SEARCH, pixels), self.latent).to(images.dtype)
-        find = partial(
-            search,
-            generator=self.generator,
-            features=self._map,
+        start = uniform_codes(RandomKeys.from_images(SEARCH, pixels), self.latent)
+        exact = torch.float32 if images.device.type == "mps" else torch.float64  # MPS has no other
+        generator, trunk = (deepcopy(net).to(exact) for net in (self.generator, self.backbone))
+        found = search(
+            images.to(exact),
+            start.to(exact),
+            generator,
+            lambda made: trunk(made)[-1],
             steps=self.steps,
             rate=self.search_rate,
             weight=self.feature_weight,
         )
-        return in_equal_batches(find, images, start, self.search_batch)
+        return found.float()

@@ -35,6 +35,6 @@ def last_map_size(backbone: Backbone, image_size: tuple[int, int] | None) -> int
     """Number of values in the last feature map of an image."""
     was_training = backbone.training
     backbone.eval()
-    last = backbone(torch.zeros(1, 3, *(image_size or USUAL)))[-1]
+    last: Tensor = backbone(torch.zeros(1, 3, *(image_size or USUAL)))[-1]
     backbone.train(was_training)
     return last.numel()

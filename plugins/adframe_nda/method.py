@@ -27,7 +27,7 @@ CONTENT = 0  # seed of the keys that name images
 
 
 class NDAInspired(Method):
-    """Trains a decoder and a contrastive encoder together (the idea of NDA, Chen et al., IJCAI 2021).
+    """Trains a decoder and a contrastive encoder (the idea of NDA, Chen et al., IJCAI 2021).
 
     Of NDA only the idea is known to us, not the losses, networks or score. So this is no
     reimplementation, and its figures say nothing about those of NDA.

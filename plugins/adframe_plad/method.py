@@ -42,14 +42,14 @@ class Perturbator(nn.Module):
 class PLAD(Method):
     """Classifies images and learned perturbations of them (PLAD, Cai & Fan, NeurIPS 2022).
 
-    A perturbator g gives (alpha, beta) = g(x); the perturbed image is x * alpha + beta. A classifier
-    f separates images from perturbed ones. Both minimise one loss: the cross-entropy of both, and
-    ``weight`` x (|alpha - 1|^2 + |beta|^2). So the perturbations become as small as the classifier
-    can still see. No public code of the authors exists. No stage but the last is trained, and shifts
-    are not used.
+    A perturbator g gives (alpha, beta) = g(x); the perturbed image is x * alpha + beta. A
+    classifier f separates images from perturbed ones. Both minimise one loss: the cross-entropy of
+    both, and ``weight`` x (|alpha - 1|^2 + |beta|^2). So the perturbations become as small as the
+    classifier can still see. The authors published no code. No stage but the last is trained, and
+    shifts are not used.
 
-    Scorers can use ``features``, the hidden layer of the classifier, and ``anomaly``, its logit f(x)
-    (scorer ``method_output``).
+    Scorers can use ``features``, the hidden layer of the classifier, and ``anomaly``, its logit
+    f(x) (scorer ``method_output``).
 
     Args:
         weight: [guess: 0.01, among the values of code by others] Weight of the size of the
