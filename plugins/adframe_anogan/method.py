@@ -101,7 +101,7 @@ class AnoGAN(Method):
 
     def _is_real(self, images: Tensor) -> Tensor:
         logits: Tensor = self.real(self._map(images).flatten(1))
-        return logits
+        return logits.float()
 
     def outputs(self) -> tuple[str, ...]:
         return ("features", "anomaly")

@@ -30,7 +30,7 @@ class NDAInspired(Method):
     """Trains a decoder and a contrastive encoder (the idea of NDA, Chen et al., IJCAI 2021).
 
     Of NDA only the idea is known to us, not the losses, networks or score. So this is no
-    reimplementation, and its figures say nothing about those of NDA.
+    reimplementation, and its figures are not those of NDA.
 
     Known, from the abstract: a decoder maps a latent vector of each image to that image; the latent
     vectors are initialised from the whole distribution of the training data; no adversarial
@@ -38,7 +38,7 @@ class NDAInspired(Method):
     the decoder; it uses negative augmentation.
 
     Our guesses: latent vectors start as whitened principal components, and move by plain gradient
-    descent, each by its own gradient. The decoder is a DCGAN generator and minimises the mean
+    descent. The decoder is a DCGAN generator and minimises the mean
     squared error. InfoNCE with weight ``weight`` compares an image with its decoding, against the
     decodings of other images and the images of the batch under each shift, which are the negatives.
     No stage but the last is trained.
@@ -103,7 +103,7 @@ class NDAInspired(Method):
         rows, known = self._rows(batch.pixels)
         codes = self._codes(rows, known).requires_grad_()
         decoded = self.decoder(codes)
-        error = (decoded - images).square().mean()
+        error = (decoded.float() - images).square().mean()
         count = len(images)
         views = torch.cat([images, decoded, *every_variant(images, self.shifts)[1:]])
         seen = self._projected(self._pooled(views))
