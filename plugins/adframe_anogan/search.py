@@ -40,8 +40,7 @@ def search(
 ) -> Tensor:
     """Anomaly scores A(x) after a search by gradients, shape (N,).
 
-    Each latent code moves by Adam, by its own gradient only. Many steps amplify rounding, which
-    differs with the size of the batch: give networks and tensors in float64.
+    Each latent code moves by Adam, by its own gradient only.
 
     Args:
         images: (N, 3, H, W) in 0..1.
@@ -69,6 +68,20 @@ def search(
 def uniform_codes(keys: RandomKeys, latent: int) -> Tensor:
     """Latent codes (N, latent), uniform between -1 and 1, one for each key."""
     return 2 * keys.uniform(latent) - 1
+
+
+def in_equal_batches(
+    score: Callable[[Tensor, Tensor], Tensor], images: Tensor, start: Tensor, size: int
+) -> Tensor:
+    """Scores (N,) of images and their first codes, computed for ``size`` rows at a time.
+
+    The last batch is filled up with copies. Libraries compute batches of other sizes with other
+    rounding. Many steps of a search amplify it so much that float64 does not help.
+    """
+    rows = torch.arange(-(-len(images) // size) * size, device=images.device)
+    rows = rows.clamp(max=len(images) - 1)
+    parts = [score(images[part], start[part]) for part in rows.split(size)]
+    return torch.cat(parts)[: len(images)]
 
 
 class WhenRead(Mapping[str, Tensor]):

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from adframe.interfaces import RandomKeys
-from adframe_anogan.search import WhenRead, anomaly, search, uniform_codes
+from adframe_anogan.search import WhenRead, anomaly, in_equal_batches, search, uniform_codes
 
 torch.manual_seed(0)
 MIX, READ = torch.randn(2, 12), torch.randn(12, 5)
@@ -58,6 +58,20 @@ def test_each_code_moves_as_by_adam_written_out() -> None:
         torch.testing.assert_close(value, score(image, code.float(), weight), rtol=1e-4, atol=1e-5)
     without = search(x, start, generator, features, steps=0, rate=rate, weight=weight)
     assert (found < without).all()
+
+
+def test_batches_are_equally_large() -> None:
+    sizes: list[int] = []
+
+    def sums(x: Tensor, codes: Tensor) -> Tensor:
+        sizes.append(len(x))
+        return x.flatten(1).sum(1) + codes.sum(1)
+
+    for count in (1, 3, 4, 6):
+        x, codes = images(count), torch.rand(count, 2)
+        found = in_equal_batches(sums, x, codes, 3)
+        torch.testing.assert_close(found, x.flatten(1).sum(1) + codes.sum(1))
+    assert sizes == [3] * 6
 
 
 def test_codes_are_uniform_and_belong_to_the_key() -> None:
