@@ -29,11 +29,14 @@ if TYPE_CHECKING:
     from adframe.interfaces.types import Views as Views
     from adframe.registry.hookspecs import Add as Add
     from adframe.registry.hookspecs import hookimpl as hookimpl
+    from adframe.start.first_config import FirstConfig as FirstConfig
+    from adframe.start.first_config import init as init
 
 _HOME = {
     "Add": "registry.hookspecs",
     "Comparison": "engine.comparison",
     "Detector": "detector",
+    "FirstConfig": "start.first_config",
     "Report": "interfaces.run",
     "Run": "interfaces.run",
     "UserError": "errors",
@@ -42,6 +45,7 @@ _HOME = {
     "compare": "engine.compare",
     "find_images": "data.find",
     "hookimpl": "registry.hookspecs",
+    "init": "start.first_config",
     "load": "detector",
     "load_config": "config.model",
     "open_images": "data.load",

@@ -17,18 +17,16 @@ from adframe.data.map_files import Explanation
 from adframe.data.prepare import prepared
 from adframe.data.reading import ReadAs
 from adframe.engine import model_file
+from adframe.engine.adapt import Adapting
 from adframe.engine.build import Assembly, assemble
 from adframe.engine.decision import calibration_of, p_values
 from adframe.engine.explain import Explainer
 from adframe.engine.global_state import kept
-from adframe.engine.scoring import fit
-from adframe.errors import UserError
-from adframe.interfaces import Images, MapScorer
 from adframe.io.paths import AnyPath, as_path
 from adframe.registry.loading import installed
 
 
-class Detector:
+class Detector(Adapting):
     """A trained method with its fitted scorers; ``adframe.load`` reads it from a run folder.
 
     Scores are those of the first scorer. A detector can be pickled and copied for other processes,
@@ -63,10 +61,11 @@ class Detector:
         """How files are read, as in training."""
         return ReadAs(self.size[1:], self._dataset.depth, self._dataset.fit)
 
-    @property
-    def _explainer(self) -> Explainer:
+    def _explainer(self, neighbours: int = 0) -> Explainer:
         parts = (self.scorers[0], self.method, self.shifts, self.config.seed, self.reading)
-        return Explainer(*parts)
+        known = None if not self._calibration else self._calibration[0]
+        return Explainer(*parts, self._facts.get("names", ()), neighbours,
+                         None if known is None else known.numpy())  # fmt: skip
 
     def __repr__(self) -> str:
         names = ", ".join(spec.entry.name for spec in self.config.scorer)
@@ -100,7 +99,7 @@ class Detector:
             errors = [error for error in found if isinstance(error, ImageError)]
             report_unreadable(errors, len(found), skip_unreadable=False)
             return np.array(found, dtype=np.float32)
-        explained = self._explainer.of_pixels(prepared(images, self.reading))
+        explained = self._explainer().of_pixels(prepared(images, self.reading))
         return np.array([each.score for each in explained], dtype=np.float32)
 
     @property
@@ -147,59 +146,27 @@ class Detector:
         Raises:
             UserError: one of the paths is no path.
         """
-        for path, found in self._explainer.of_files(paths):
+        for path, found in self._explainer().of_files(paths):
             yield path, found if isinstance(found, ImageError) else found.score
 
     def explain_files(
-        self, paths: AnyPath | Iterable[AnyPath]
+        self, paths: AnyPath | Iterable[AnyPath], neighbours: int = 3
     ) -> Iterator[tuple[AnyPath, Explanation | ImageError]]:
-        """Score image files one after another, with a map of each.
+        """Score image files one after another, with what each score comes from.
 
         Args:
             paths: one image file or several.
+            neighbours: number of nearest training images to name.
 
         Returns:
-            Each path with its score and map, in the order given; or with an ``ImageError``.
+            Each path with its score, map, p-value and nearest training images, as far as the run
+            and its scorer have them; or with an ``ImageError``.
 
         Raises:
-            UserError: the scorer gives no maps; or as for ``score_files``.
+            UserError: as for ``score_files``.
         """
-        if not isinstance(self.scorers[0], MapScorer):
-            name = self.config.scorer[0].entry.name
-            raise UserError(f"{name} gives no maps; train with a scorer that does")
-        explainer = self._explainer
+        explainer = self._explainer(neighbours)
         return map(explainer.of_file_size, explainer.of_files(paths))
-
-    def fit(self, images: ImagesLike, exposed: ImagesLike | None = None) -> Detector:
-        """Fit the scorers again, on other inliers; the network stays as it is.
-
-        There are no p-values after it: the calibration images belong to the earlier inliers.
-
-        Args:
-            images: the inliers, as for ``score``.
-            exposed: known outliers; needed if a scorer of the run compares with them.
-
-        Raises:
-            UserError: as for ``score``; or a scorer needs known outliers, or labels.
-        """
-        for spec, scorer in zip(self.config.scorer, self.scorers, strict=True):
-            if scorer.needs_exposed and exposed is None:
-                raise UserError(f"{spec.entry.name} needs known outliers; pass them as exposed=")
-            if scorer.needs_classes:
-                raise UserError(f"{spec.entry.name} needs labelled inliers; train a run on them")
-        train = self._unlabelled(images)
-        outliers = None if exposed is None else self._unlabelled(exposed)
-        self._calibration = ()
-        with kept():
-            fit(self.scorers, self.method, self.shifts, train, self.config.seed, outliers)
-        return self
-
-    def _unlabelled(self, images: ImagesLike) -> Images:
-        pixels = prepared(images, self.reading)
-        if not len(pixels):
-            raise UserError("no images")
-        nothing = torch.full((len(pixels),), -1)
-        return Images(pixels, nothing, nothing > 0, [str(index) for index in range(len(pixels))])
 
 
 def load(
@@ -225,7 +192,9 @@ def load(
             folder / "config.yaml", plugins=plugins, without=without, allow_code=allow_code
         )
         model_file.check_model(folder, config, model[1])
-        return _restored(config, model, folder / "model.safetensors")
+        tensors, facts = model
+        facts = {**facts, "names": model_file.training_names(folder / "training.csv")}
+        return _restored(config, (tensors, facts), folder / "model.safetensors")
 
 
 def _restored(config: RunConfig, model: model_file.Model, path: Path) -> Detector:

@@ -13,6 +13,7 @@ from adframe.testing import cases, check
 
 #: What a component cannot be made without; and sizes that keep the tests quick.
 GIVEN = {
+    ("backbone", "timm"): {"model": "test_resnet", "size": "image"},
     ("loss", "shift_heads"): {"heads": [2, 2]},
     ("augmentation", "random_window"): {"size": 8},
     ("method", "patches"): {"of": "contrastive", "size": 8},

@@ -10,6 +10,7 @@ from adframe.config.bundled import bundled_configs
 from adframe.io.paths import a_path
 
 if TYPE_CHECKING:
+    from adframe.config.model import RunConfig
     from adframe.interfaces import Report
 
 
@@ -57,6 +58,27 @@ def completes(
         return [word for word in words(parsed_args) if word.startswith(prefix)]
 
     argument.completer = completer  # type: ignore[attr-defined]  # argcomplete looks for it
+
+
+def load(arguments: argparse.Namespace) -> RunConfig:
+    """The config that the arguments name; wrong names are reported before torch is imported.
+
+    Raises:
+        ConfigError: every problem found; only those of names if a name is wrong.
+        UserError: a file cannot be read.
+    """
+    from adframe.config.compose import read_config
+    from adframe.config.messages import located, once
+    from adframe.config.names import wrong_names
+    from adframe.config.plugin_files import load_plugins_of
+
+    node, source = read_config(arguments.config, arguments.set)
+    loaded = load_plugins_of(node, **of_plugins(arguments))
+    if problems := wrong_names(node, loaded.registry):
+        raise located(once(problems, loaded.registry.plugins), node)
+    from adframe.config.model import validate_tree
+
+    return validate_tree(node, source, arguments.plugin, loaded=loaded)
 
 
 def of_plugins(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from adframe.errors import UserError, did_you_mean
-from adframe.io.paths import why_no_file
+from adframe.io.paths import expand_user, why_no_file
 
 _PARTS = ("base/", "published/", "tables/")  # not runs: what other files extend or name
 
@@ -31,15 +31,15 @@ def find_config(name: str | Path, near: Path = Path(), below: str = "") -> Path:
     """File of a config, by its path or the name of a bundled config; existing files have priority.
 
     Args:
-        name: a path, or a name such as ``quickstart`` or ``unicon_ha/cifar10``.
+        name: a path, ``~`` allowed, or a name such as ``quickstart`` or ``unicon_ha/cifar10``.
         near: folder that a relative path starts from.
         below: subfolder of the bundled configs that a name starts from.
 
     Raises:
         UserError: no file and no bundled config is called this, with the nearest name; or the file
-            cannot be reached, or is a folder.
+            cannot be reached, or is a folder; or ``~`` names no user.
     """
-    file = near / name
+    file = near / expand_user(Path(name))
     if os.path.exists(file) and not os.path.isdir(file):  # a pipe can be read too
         return file
     known, wanted = _files(below), Path(name).as_posix()

@@ -4,15 +4,32 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from functools import reduce
 from pathlib import Path
 
 from adframe.config.bundled import find_config, shown
 from adframe.config.yaml_tree import MAX_DEPTH, ConfigNode, has_comment, parse, read_file
 from adframe.errors import UserError, one_line
+from adframe.io.paths import as_path, expand_user
 
 MAX_FILES = 100  # per config; a file that is read twice counts twice
 _SHOWN = 300  # characters of a setting in a message
+
+
+def read_config(path: str | Path, settings: Iterable[str] = ()) -> tuple[ConfigNode, str]:
+    """Tree of a config with overrides applied, and its name for messages.
+
+    Args:
+        path: a YAML or JSON file, or the name of a bundled config.
+        settings: overrides ``a.b=VALUE``, applied in order.
+
+    Raises:
+        UserError: a file cannot be read, or an override leads nowhere.
+    """
+    as_path(path)
+    file = find_config(path)
+    return reduce(set_value, settings, compose(file, pipes=True)), shown(file)
 
 
 def compose(
@@ -65,7 +82,14 @@ def _absolute(path: Path, item: ConfigNode) -> ConfigNode:
     """Absolute path of a file name in a config, which is relative to the config."""
     if not isinstance(item.value, str):
         return item
-    return ConfigNode(os.path.realpath(path.parent / item.value), item.origin)
+    return ConfigNode(os.path.realpath(path.parent / _home(item)), item.origin)
+
+
+def _home(item: ConfigNode) -> Path:
+    try:
+        return expand_user(Path(item.value))
+    except UserError as error:
+        raise UserError(f"{item.origin}: {error}") from error
 
 
 def merge(base: ConfigNode, over: ConfigNode) -> ConfigNode:

@@ -35,9 +35,11 @@ def check_defaults(model: type[BaseModel], who: str) -> dict[str, Any]:
             f"{'.'.join(map(str, first.path[1:]))}{': ' * (len(first.path) > 1)}{first.message}"
         ) from error
     for name, value in valid:
-        text = to_yaml(escaped({name: plain(value)}))
+        held = plain(value)
         try:
-            again = getattr(model.model_validate(parse(text, "", folder=Path()).plain()), name)
+            if not _plainly_held(held):
+                held = parse(to_yaml(escaped({name: held})), "", folder=Path()).plain()[name]
+            again = getattr(model.model_validate({name: held}), name)
             same = type(again) is type(value) and bool(again == value)
         except (ValidationError, UserError):
             same = False
@@ -46,3 +48,13 @@ def check_defaults(model: type[BaseModel], who: str) -> dict[str, Any]:
                 f"{who} parameter '{name}' has a default that no config can hold: {value!r}"
             )
     return {name: getattr(valid, name) for name in model.model_fields}
+
+
+def _plainly_held(value: Any) -> bool:
+    """Whether YAML gives a value back for certain; the way through its text takes most time."""
+    if isinstance(value, str):
+        return value.isascii() and value.isidentifier() and value.lower() not in _WORDS
+    return value is None or type(value) in (bool, int, float)
+
+
+_WORDS = ("null", "true", "false")

@@ -25,8 +25,9 @@ def identity(config: RunConfig) -> dict[str, Any]:
     """
     fields = {name: getattr(config, name) for name in type(config).model_fields}
     del fields["plugins"], fields["metrics"]
-    if fields["decision"] is None:
-        del fields["decision"]  # a model without one stays that of its config
+    for name in ("decision", "start"):
+        if fields[name] is None:
+            del fields[name]  # a model without one stays that of its config
     return {name: _decisive(value) for name, value in fields.items()}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,18 +9,18 @@ from typing import Annotated, Any
 from annotated_types import Interval
 from pydantic import Field, PrivateAttr
 
-from adframe.config.bundled import find_config, shown
-from adframe.config.compose import compose, set_value
+from adframe.config.compose import read_config
 from adframe.config.messages import as_written, located, once
+from adframe.config.plugin_files import load_plugins_of, plugin_files
 from adframe.config.scalars import scalar_of
 from adframe.config.schema import Component, validate
-from adframe.config.sections import Decision, Exposure, Section, Term, Train
+from adframe.config.sections import Decision, Exposure, Section, Start, Term, Train
 from adframe.config.several import Optimizers, Scorers
 from adframe.config.specs import USE_KIND_DEFAULT, ComponentSpec, plain
 from adframe.config.yaml_tree import ConfigNode, escaped, to_yaml
-from adframe.errors import ConfigError, KeyPath, Problem
-from adframe.io.paths import AnyPath, as_list, as_path, why_no_file
-from adframe.registry.loading import LoadedPlugins, load_plugins
+from adframe.errors import ConfigError, KeyPath
+from adframe.io.paths import AnyPath, as_list
+from adframe.registry.loading import LoadedPlugins
 
 
 class RunConfig(Section):
@@ -39,6 +38,8 @@ class RunConfig(Section):
     """Known outliers to learn from (outlier exposure)."""
     backbone: Annotated[ComponentSpec, Component("backbone")] = USE_KIND_DEFAULT
     """The network."""
+    start: Start | None = None
+    """Weights that the network starts with, and which of its stages are frozen."""
     shifts: list[Annotated[ComponentSpec, Component("shift")]] = Field(default_factory=list)
     """Shifting transformations: each variant of each makes one class of virtual outliers."""
     schedule: Annotated[ComponentSpec, Component("schedule")] = USE_KIND_DEFAULT
@@ -128,13 +129,8 @@ def load_config(
         ConfigError: every problem found, one line each, with file and line.
         UserError: a file cannot be read.
     """
-    as_path(path)
-    file = find_config(path)
-    node = compose(file, pipes=True)
-    for setting in as_list(settings):
-        node = set_value(node, setting)
-    files, left_out = as_list(plugins), as_list(without)
-    return validate_tree(node, shown(file), files, left_out, allow_code, loaded)
+    node, source = read_config(path, as_list(settings))
+    return validate_tree(node, source, as_list(plugins), as_list(without), allow_code, loaded)
 
 
 def validate_tree(
@@ -147,25 +143,8 @@ def validate_tree(
 ) -> RunConfig:
     """Validate a config after ``extends`` and ``--set`` are applied; see ``load_config``."""
     table = node.plain()
-    given = [os.path.realpath(file) for file in plugins]
-    moved = {os.path.basename(file) for file in given}
-    named = {
-        path: file
-        for path, file in _plugin_files(node).items()
-        if os.path.isfile(file) or os.path.basename(file) not in moved
-    }
-    files = list(dict.fromkeys([*given, *named.values()]))
     if loaded is None:
-        problems = []
-        for path, file in named.items():
-            if reason := why_no_file(file):
-                problems.append(Problem(path, f"{reason}: {file}"))
-            elif file not in given and not allow_code:
-                text = f"would run {file}; pass --allow-code if you trust it"
-                problems.append(Problem(path, text))
-        if problems:
-            raise located(problems, node)
-        loaded = load_plugins(files, without)
+        loaded = load_plugins_of(node, plugins, without, allow_code)
     while True:
         try:
             fields = validate(RunConfig, table, loaded.registry)
@@ -174,7 +153,7 @@ def validate_tree(
             read = [_read_variable(node, table, problem.path) for problem in error.problems]
             if not any(read):
                 raise located(once(error.problems, loaded.registry.plugins), node) from None
-    config = RunConfig.model_construct(**{**fields, "plugins": files})
+    config = RunConfig.model_construct(**{**fields, "plugins": list(plugin_files(node, plugins))})
     config._loaded, config._tree, config._source = loaded, node, source
     return config
 
@@ -200,14 +179,3 @@ def _read_variable(node: ConfigNode, table: Any, path: KeyPath) -> bool:
         return False
     table[path[-1]] = scalar_of(found.value)
     return not isinstance(table[path[-1]], str)
-
-
-def _plugin_files(node: ConfigNode) -> dict[KeyPath, str]:
-    """Path in the config -> file that ``plugins:`` names; validation reports other values."""
-    plugins = node.value.get("plugins")
-    items = plugins.value if plugins is not None and isinstance(plugins.value, list) else []
-    return {
-        ("plugins", index): os.path.realpath(item.value)
-        for index, item in enumerate(items)
-        if isinstance(item.value, str)
-    }

@@ -89,7 +89,7 @@ def _of_class(  # noqa: PLR0911 - a table
     if kind in _PLAIN:
         return hint
     if kind in (Path, os.PathLike):
-        return Annotated[Path, Strict(False), BeforeValidator(_is_path)]
+        return PathOption
     if kind in _FROM_TEXT:
         return Annotated[kind, Strict(False), BeforeValidator(partial(_is_text, kind))]
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
@@ -215,6 +215,10 @@ def _is_path(value: Any) -> Any:
         except UserError as error:
             raise PydanticCustomError("home", "{text}", {"text": str(error)}) from None
     return value
+
+
+#: A path, of text or a Path, that may start with ``~``.
+PathOption = Annotated[Path, Strict(False), BeforeValidator(_is_path)]
 
 
 def _is_text(kind: type, value: Any) -> Any:

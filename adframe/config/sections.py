@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Interval
-from pydantic import ConfigDict
+from pydantic import ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
 
 from adframe.config.durations import EpochsOrTime
-from adframe.config.option_types import Settings
+from adframe.config.option_types import PathOption, Settings
 from adframe.config.schema import Component
 from adframe.config.specs import ComponentSpec
 from adframe.interfaces import NoEffect
@@ -52,11 +53,28 @@ class Decision(Section):
     """Share of the training images that is held out to calibrate the scores."""
 
 
+class Start(Section):
+    """What the network starts with, and what of it stays. Files are read once, before training."""
+
+    weights: PathOption | None = None
+    """A safetensors file with the weights of the backbone, by name."""
+    init_from: PathOption | None = None
+    """The folder of a finished run, whose backbone is taken."""
+    freeze: Literal["none", "all"] | list[Annotated[int, Ge(1)]] = "none"
+    """Stages of the backbone that training leaves as they are, 1 is the first; or ``all``."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Start:
+        if self.weights is not None and self.init_from is not None:
+            raise PydanticCustomError("start", "has both weights and init_from; name one")
+        return self
+
+
 class Train(Section):
     """How long the network is trained, on which device, and when checkpoints are written."""
 
-    epochs: Annotated[int, Interval(ge=1, le=1_000_000)]
-    """Passes over the training images."""
+    epochs: Annotated[int, Interval(ge=0, le=1_000_000)]
+    """Passes over the training images; 0 only fits the scorers."""
     batch_size: Annotated[int, Interval(ge=2, le=65_536)] = 32
     """Inliers in a batch; their shifted copies and known outliers are added to it."""
     drop_last: bool = True

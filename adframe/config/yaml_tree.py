@@ -80,11 +80,20 @@ def to_yaml(value: Any, flow: bool | None = False, width: int = 80) -> str:
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     writer.default_flow_style = flow
     writer.width = width
+    known = writer.representer.yaml_representers  # of the class: other users of ruamel share it
+    writer.representer.yaml_representers = {**known, str: _text}
     if commented:
         writer.indent(mapping=2, sequence=4, offset=2)
     stream = io.StringIO()
     writer.dump(value, stream)
     return stream.getvalue()
+
+
+def _text(representer: Any, text: str) -> ScalarNode:
+    """A text as YAML; in double quotes with U+0085, which ruamel writes as a line break else."""
+    style = '"' if "\x85" in text else None
+    node: ScalarNode = representer.represent_scalar(TAG + "str", text, style=style)
+    return node
 
 
 def has_part(value: Any, part: str | int) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 
 import torch
 from PIL.ImageFile import ImageFile
@@ -37,12 +39,15 @@ def plain_jpeg(image: ImageFile) -> Tensor | None:
 def _decoder() -> Callable[[Tensor, int], Tensor] | None:
     """The operator behind ``torchvision.io.decode_jpeg``; None if torchvision lacks it.
 
-    That function itself warns at every call that it will be removed, as of torchvision 0.29.
+    That function itself warns at every call that it will be removed, as of torchvision 0.29. The
+    library of the operator is loaded alone: importing torchvision takes as long as importing torch.
     """
     try:
-        import torchvision.io  # noqa: F401  (registers the operator)
-
+        spec = find_spec("torchvision")
+        for folder in (spec and spec.submodule_search_locations) or ():
+            for library in sorted(Path(folder).glob("image*.so")):  # image_stable.so as of 0.29
+                torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
         decode: Callable[[Tensor, int], Tensor] = torch.ops.image.decode_jpeg
-    except (ImportError, AttributeError):
+    except (ImportError, OSError, AttributeError):
         return None
     return decode

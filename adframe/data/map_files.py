@@ -18,16 +18,27 @@ DEEPEST = 65535  # of a 16-bit image
 HEAT = np.array([[255, 220, 0], [255, 120, 0], [200, 0, 0]], dtype=np.float32)  # yellow to red
 
 
+class Neighbour(NamedTuple):
+    """A training image, and its distance to an image that is scored."""
+
+    path: str
+    distance: float
+
+
 class Explanation(NamedTuple):
-    """The anomaly score of an image, and of each of its pixels.
+    """Why an image has its anomaly score.
 
     Attributes:
         score: higher is more anomalous.
         map: (H, W) float32, of the image's own size; None if the scorer gives no maps.
+        p_value: conformal, in (0, 1], small for anomalous images; None without a calibration.
+        nearest: the nearest training images; empty if the scorer compares with none.
     """
 
     score: float
     map: np.ndarray | None
+    p_value: float | None = None
+    nearest: tuple[Neighbour, ...] = ()
 
 
 @dataclass(frozen=True)

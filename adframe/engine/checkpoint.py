@@ -37,7 +37,7 @@ def fingerprint(config: RunConfig, *images: str, epochs: int | None = None) -> d
         epochs: in place of those of the config.
     """
     values = identity(config)
-    values["train"]["epochs"] = epochs or values["train"]["epochs"]
+    values["train"]["epochs"] = values["train"]["epochs"] if epochs is None else epochs
     return {"config": digest(values), "images": " ".join(images)}
 
 
@@ -51,7 +51,9 @@ def check_state(folder: Path, run: Run) -> None:
     """
     path = folder / "state.safetensors"
     if path.exists():
-        _check_run(path, read_facts(path), run)
+        facts = read_facts(path)
+        _check_run(path, facts, run)
+        run.started_from = str(facts.get("started_from", ""))
 
 
 def _check_run(path: Path, facts: Mapping[str, Any], run: Run) -> None:
@@ -83,6 +85,8 @@ def save_state(run: Run, sums: Mapping[str, float], optimizers: Optimizers) -> N
                     scalars[key] = value
     position = {"epoch": run.epoch, "step": run.step, "sums": dict(sums)}
     facts = {"format": FORMAT, "adframe": __version__, **run.fingerprint, **position}
+    if run.started_from:
+        facts["started_from"] = run.started_from
     path = run.out / "state.safetensors"
     write_tensors(path, tensors, {**facts, "scalars": scalars})
     _write_summary(path, {**facts, "seconds": run.seconds})

@@ -151,8 +151,8 @@ def _not_finite(scores: Mapping[str, Tensor], test_sets: Mapping[str, Images]) -
     return ""
 
 
-def _progress(run: Run, fitted: bool) -> Counter:
-    """Function that counts scored views and calls the hook ``adframe_progress``."""
+def count_views(run: Run, fitted: bool = False) -> int:
+    """Number of image views that an evaluation passes through the network."""
     images = [*run.test_sets.values(), *([] if fitted else [run.data.train])]
     images += [] if run.calibration is None else [run.calibration]
     total = 0
@@ -161,7 +161,12 @@ def _progress(run: Run, fitted: bool) -> Counter:
         known = [run.exposed] if exposing and run.exposed is not None else []
         variants = count_variants(run.assembly.shifts) if spec.apply_shifts else 1
         total += sum(map(len, [*images, *known])) * spec.views * variants
-    done = 0
+    return total
+
+
+def _progress(run: Run, fitted: bool) -> Counter:
+    """Function that counts scored views and calls the hook ``adframe_progress``."""
+    total, done = count_views(run, fitted), 0
 
     def count(views: int) -> None:
         nonlocal done

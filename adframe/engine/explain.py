@@ -6,18 +6,50 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, repeat
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from adframe.data.decode import ImageError, attempt_all, original_size
-from adframe.data.map_files import Explanation
+from adframe.data.map_files import Explanation, Neighbour
 from adframe.data.reading import ReadAs, undo
+from adframe.engine.decision import p_values
 from adframe.engine.scoring import score
-from adframe.interfaces import Method, Scorer, Shift
+from adframe.interfaces import Features, Method, Scorer, Shift, ViewSpec
 from adframe.io.paths import AnyPath, each
 
 BLOCK = 256  # files that are decoded and then scored together
 Found = tuple[AnyPath, Explanation | ImageError]
+
+
+class _Noting(Scorer):
+    """A scorer that notes the nearest training images of what it scores."""
+
+    def __init__(self, of: Scorer, count: int) -> None:
+        self.of, self.count = of, count
+        self.found: list[tuple[Tensor, Tensor]] = []
+
+    def view_spec(self) -> ViewSpec:
+        return self.of.view_spec()
+
+    def fit(self, features: Features) -> None:
+        raise NotImplementedError
+
+    def score(self, features: Features) -> Tensor:
+        rows, distances = self.of.nearest(features, self.count)
+        self.found.append((rows.cpu(), distances.cpu()))
+        return self.of.score(features)
+
+    def named(self, names: Sequence[str]) -> Iterator[tuple[Neighbour, ...]]:
+        """The neighbours of each image, by name."""
+        for rows, distances in self.found:
+            for row, distance in zip(rows.tolist(), distances.tolist(), strict=True):
+                yield tuple(map(Neighbour, (names[index] for index in row), distance))
+
+
+def finds_nearest(scorer: Scorer) -> bool:
+    """Whether a scorer knows the training images that are nearest to an image."""
+    return type(scorer).nearest is not Scorer.nearest
 
 
 @dataclass(frozen=True)
@@ -30,6 +62,9 @@ class Explainer:
         shifts: the shifting transformations of the run.
         seed: the seed of the run.
         reading: how files are read.
+        names: names of the images that the scorer was fitted on, if they are known.
+        neighbours: number of nearest training images that are named, if the scorer knows them.
+        calibration: sorted scores of calibration images, if there are any.
     """
 
     scorer: Scorer
@@ -37,14 +72,19 @@ class Explainer:
     shifts: Sequence[Shift]
     seed: int
     reading: ReadAs
+    names: Sequence[str] = ()
+    neighbours: int = 0
+    calibration: np.ndarray | None = None
 
     def of_pixels(self, pixels: Tensor) -> list[Explanation]:
         """Scores, and maps if the scorer gives any, of (N, 3, H, W) uint8."""
         if not len(pixels):
             return []
         kept: list[Tensor] = []
+        noting = _Noting(self.scorer, self.neighbours)
+        known = bool(self.neighbours and self.names) and finds_nearest(self.scorer)
         (scores,) = score(
-            [self.scorer],
+            [noting if known else self.scorer],
             self.method,
             self.shifts,
             pixels,
@@ -52,7 +92,11 @@ class Explainer:
             keep=lambda scorer, start, maps: kept.append(maps),
         )
         maps = iter(torch.cat(kept).numpy()) if kept else repeat(None)
-        return [Explanation(value, each) for value, each in zip(scores.tolist(), maps)]  # noqa: B905
+        named = noting.named(self.names) if known else repeat(())
+        values: Iterator[float | None] = repeat(None)
+        if self.calibration is not None:
+            values = iter(p_values(scores.numpy(), self.calibration).tolist())
+        return [Explanation(*each) for each in zip(scores.tolist(), maps, values, named)]  # noqa: B905
 
     def of_files(self, paths: AnyPath | Iterable[AnyPath]) -> Iterator[Found]:
         """Score and map, as the network sees the image, of each file."""

@@ -13,13 +13,12 @@ from torch import Tensor
 
 from adframe.engine import returned, returned_images
 from adframe.engine.build import Assembly
-from adframe.engine.returned import expect
+from adframe.engine.returned import expect, requested
 from adframe.errors import UserError
 from adframe.interfaces import (
     Augmentation,
     Backbone,
     Dataset,
-    Images,
     Loss,
     Method,
     Optimizer,
@@ -31,31 +30,70 @@ from adframe.interfaces import (
 from adframe.ops.image import to_float
 from adframe.registry.registry import name_of
 
-SAMPLE = 2  # training images that components are called with
+SAMPLE = 2  # images that components are called with
 TIMES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the run, at which the schedule is asked
 _KINDS = (Augmentation, Backbone, Dataset, Loss, Method, Optimizer, Schedule, Scorer, Shift)
 
 
-@torch.no_grad()
-def check_first_use(assembly: Assembly, train: Images) -> None:
-    """Call shifts, augmentations, schedule and backbone on two training images.
-
-    Weights, statistics and random state are as before.
+def check_sizes(assembly: Assembly) -> None:
+    """Call the components on noise of the size that the data set gives, if it gives one.
 
     Raises:
         PluginFault: a component returned something else than its kind promises.
         UserError: a shift cannot be applied to images of this size.
     """
-    pixels = train.pixels[:SAMPLE]
+    size = assembly.dataset.size
+    if size is None:
+        return
+    height, width = (size, size) if isinstance(size, int) else size
+    noise = torch.Generator().manual_seed(0)
+    pixels = torch.randint(256, (SAMPLE, 3, height, width), generator=noise, dtype=torch.uint8)
+    check_first_use(assembly, pixels)
+
+
+@torch.no_grad()
+def check_first_use(assembly: Assembly, pixels: Tensor) -> None:
+    """Call shifts, augmentations, schedule and backbone on a few images.
+
+    Weights, statistics and random state are as before.
+
+    Args:
+        assembly: the components.
+        pixels: (N, 3, H, W) uint8.
+
+    Raises:
+        PluginFault: a component returned something else than its kind promises.
+        UserError: a shift cannot be applied to images of this size.
+    """
     with torch.random.fork_rng(devices=[]):
         parts = assembly.parts
+        shifted = pixels if _shifts_whole(assembly) else _square(pixels)
         for component in _nested([assembly.shifts, parts.schedule, assembly.method]):
             if isinstance(component, Shift):
-                _shift(component, pixels)
+                _shift(component, shifted)
             elif isinstance(component, Augmentation):
                 expect(component, _augmented(component, component, pixels))
         _schedule(parts.schedule, len(parts.backbone.widths), pixels)
         _backbone(parts.backbone, pixels)
+
+
+def _shifts_whole(assembly: Assembly) -> bool:
+    """Whether a shift gets whole images, in training or by a scorer, and not only windows."""
+    method = assembly.method
+    cut = [each for each in _nested(method) if isinstance(each, Augmentation) and each.resizes]
+    if method.side is None and not cut:
+        return True
+    specs = [requested(scorer) for scorer in assembly.scorers]
+    return any(
+        spec.apply_shifts and spec.windows is None and not getattr(spec.pre_shift, "resizes", False)
+        for spec in specs
+    )
+
+
+def _square(pixels: Tensor) -> Tensor:
+    """The upper left square of images."""
+    side = min(pixels.shape[-2:])
+    return pixels[..., :side, :side]
 
 
 def _nested(value: Any, depth: int = 0) -> Iterator[Any]:

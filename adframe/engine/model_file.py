@@ -5,6 +5,8 @@ The file contains the SHA-256 of its content, and fingerprints of config and tra
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +26,7 @@ from adframe.engine.state import Run
 from adframe.errors import UserError
 from adframe.interfaces import Method, Scorer
 from adframe.io.folders import check_folder
+from adframe.io.read import read_text
 from adframe.io.tensors import read_tensors, write_tensors
 
 Model = tuple[dict[str, Tensor], dict[str, Any]]  #: tensors by name, and facts
@@ -42,6 +45,8 @@ def save_model(run: Run, folder: Path, calibration: Calibration = ()) -> None:
         "config": identity(run.config),
         "images": run.fingerprint.get("images", ""),
     }
+    if run.started_from:
+        facts["started_from"] = run.started_from
     model = packed(run.config, run.assembly.method, run.assembly.scorers, facts, calibration)
     write_tensors(folder / "model.safetensors", *model)
 
@@ -106,6 +111,28 @@ def model_facts(folder: Path) -> Model:
     if len(size) != 3 or not all(type(side) is int and 0 < side < 1 << 16 for side in size):
         raise UserError(f"{path}: damaged: image_size is {size}")
     return tensors, facts
+
+
+def training_names(path: Path) -> list[str]:
+    """Names of the images that the scorers of a run were fitted on, from ``training.csv``.
+
+    Without the file there are none; scores do not need them.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    if not path.exists():
+        return []
+    rows = csv.DictReader(io.StringIO(read_text(path), newline=""))
+    try:
+        return [row["path"] for row in rows if row["use"] == "train"]
+    except (csv.Error, KeyError) as error:
+        raise UserError(f"{path}: damaged: {error}") from error
+
+
+def started_from(facts: Mapping[str, Any]) -> str:
+    """SHA-256 of the weights that the network of a model started with; empty if it was drawn."""
+    return str(facts.get("started_from", ""))
 
 
 def check_model(folder: Path, config: RunConfig, facts: Mapping[str, Any]) -> None:

@@ -69,6 +69,20 @@ def scores_csv(report: Report, test_sets: dict[str, Images]) -> str:
     return stream.getvalue()
 
 
+def training_csv(run: Run) -> str:
+    """The text of ``training.csv``: the images that the run learned from, in the order of fitting.
+
+    ``use`` is ``train``, or ``calibration`` for those that are held out for the decision.
+    """
+    stream = io.StringIO()
+    writer = RowWriter(stream)
+    writer.writerow(["path", "use"])
+    writer.writerows([name, "train"] for name in run.data.train.names)
+    if run.calibration is not None:
+        writer.writerows([name, "calibration"] for name in run.calibration.names)
+    return stream.getvalue()
+
+
 def write_report(report: Report, run: Run) -> None:
     """Write model, scores and result; ``result.json`` comes last and marks a complete folder."""
     assert run.out is not None, "a report is written into a folder"
@@ -76,5 +90,6 @@ def write_report(report: Report, run: Run) -> None:
     known = [outcome.decision for outcome in report.outcomes.values()]
     calibration = [None if each is None else each.calibration for each in known]
     model_file.save_model(run, run.out, calibration)
+    atomic.write(run.out / "training.csv", training_csv(run))
     atomic.write(run.out / "scores.csv", scores_csv(report, run.test_sets))
     atomic.write_json(run.out / "result.json", result_json(report))

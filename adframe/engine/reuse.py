@@ -61,6 +61,7 @@ def evaluate_into(
         check_config(out, config, resume=False)
         current = prepare(config, None)
         current.verbose, current.epoch = verbose, model[1]["epochs"]
+        current.started_from = model_file.started_from(model[1])
         same = model[1]["images"] == current.fingerprint["images"]
         if "dataset" not in changed and not same:
             raise UserError(f"{folder}: the training images have changed; set dataset, or train")

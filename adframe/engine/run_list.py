@@ -23,7 +23,7 @@ MAX_JSON = 1 << 24  #: bytes of a JSON file of a run, 16 MiB
 #: Files of a run; a folder with two of them is a run folder.
 FILES = {
     *("config.yaml", "environment.json", "state.json", "result.json", "scores.csv"),
-    *("metrics.jsonl", "model.safetensors", "state.safetensors", LOCK),
+    *("metrics.jsonl", "training.csv", "model.safetensors", "state.safetensors", LOCK),
 }
 _SECTION = re.compile(r"^(?=[A-Za-z_\"'])", re.MULTILINE)
 

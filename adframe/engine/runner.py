@@ -14,10 +14,11 @@ from adframe.engine import checkpoint, datasets, model_file
 from adframe.engine.build import construct, locating, set_up
 from adframe.engine.environment import environment
 from adframe.engine.evaluate import evaluate
-from adframe.engine.first_use import check_first_use
+from adframe.engine.first_use import SAMPLE, check_first_use
 from adframe.engine.global_state import kept
 from adframe.engine.report import write_report
 from adframe.engine.run_folder import check_config, write_config
+from adframe.engine.start import freeze, start
 from adframe.engine.state import Run
 from adframe.engine.train import train
 from adframe.errors import ConfigError, Problem, UserError
@@ -63,7 +64,7 @@ def run_locked(
 ) -> Report:
     """The same as ``run`` in a folder that is locked already, or in none."""
     folder = lock.folder
-    current = prepare(config, folder, resume, extend)
+    current = prepare(config, folder, resume, extend, new=True)
     current.lock, current.verbose = lock, verbose
     try:
         with nullcontext() if folder is None else current.stop.watching():
@@ -78,10 +79,17 @@ def run_locked(
         current.detach()
 
 
-def prepare(config: RunConfig, out: Path | None, resume: bool = False, extend: bool = False) -> Run:
+def prepare(
+    config: RunConfig,
+    out: Path | None,
+    resume: bool = False,
+    extend: bool = False,
+    new: bool = False,
+) -> Run:
     """Build the components, read the data, and open the run folder.
 
-    Nothing is written before config and images are accepted.
+    Nothing is written before config and images are accepted. With ``new``, the network gets its
+    first weights, unless the folder holds a state of training.
 
     Raises:
         ConfigError: components, data and device do not fit together; with file and line.
@@ -93,12 +101,18 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False, extend: b
         with torch.random.fork_rng(devices=[]):  # weights do not depend on what data sets draw
             data = datasets.load(config, assembly)
         splits = data.splits
+        state = None if out is None else out / "state.safetensors"
+        fresh = new and not (state is not None and resume and state.exists())
+        started_from = start(config, assembly.parts.backbone) if fresh else ""
         height, width = splits.train.pixels.shape[2:]
         set_up(config, assembly, len(splits.classes), (height, width))
-    check_first_use(assembly, splits.train)
+    check_first_use(assembly, splits.train.pixels[:SAMPLE])
+    with locating(config):
+        freeze(config, assembly.parts.backbone, splits.train.pixels)
     assembly.method.to(device).to(memory_format=torch.channels_last)
     current = Run(config, out, splits, data.test_sets, assembly, device, data.exposed)
     current.calibration = data.calibration
+    current.started_from = started_from
     current.fingerprint = checkpoint.fingerprint(config, *data.sha256)
     if out is not None:
         extended = check_config(out, config, resume, extend)
@@ -113,6 +127,8 @@ def prepare(config: RunConfig, out: Path | None, resume: bool = False, extend: b
 def write_environment(out: Path, run: Run, **more: str) -> None:
     """Write ``environment.json`` of a run, with more facts."""
     facts = {"train_images": len(run.data.train), **more}
+    if run.started_from:
+        facts["started_from"] = run.started_from
     atomic.write_json(out / "environment.json", {**environment(run.config, run.device), **facts})
 
 
@@ -165,7 +181,7 @@ def load_run(folder: Path, verbose: bool = False, **options: Any) -> tuple[Run, 
     model_file.check_model(folder, config, model[1])
     current = prepare(config, None)
     current.verbose = verbose
-    current.epoch = model[1]["epochs"]
+    current.epoch, current.started_from = model[1]["epochs"], model_file.started_from(model[1])
     if model[1]["images"] != current.fingerprint["images"]:
         raise UserError(f"{folder}: the training images have changed; train again")
     model_file.restore_model(folder / "model.safetensors", model, config, current.assembly)

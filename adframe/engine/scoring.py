@@ -83,6 +83,26 @@ def fit(
                     scorers[index].expose(known)
 
 
+def grow(
+    scorer: Scorer,
+    method: Method,
+    shifts: Sequence[Shift],
+    new: Images,
+    seed: int,
+    limit: int | None = None,
+) -> Tensor:
+    """Add inliers to what a fitted scorer compares with; see ``Scorer.grow``.
+
+    Raises:
+        TrainingError: the features of an image are not finite.
+    """
+    found = extract_features(method, shifts, new.pixels, requested(scorer), seed)
+    features = _collect([scorer], [0], found, new, None)[0]
+    kept = scorer.grow(features, limit)
+    expect(scorer, "" if kept.dtype == torch.int64 and kept.ndim == 1 else "grow returns no rows")
+    return kept
+
+
 def _collect(
     scorers: Sequence[Scorer],
     chosen: Sequence[int],

@@ -19,6 +19,7 @@ class Run(interfaces.Run):
     Attributes:
         fingerprint: SHA-256 of the config and of the digests of the training images.
         extends: fingerprint of the config with fewer epochs, if this run trains on from there.
+        started_from: SHA-256 of the weights that the network started with; empty if drawn.
         stop: handles the signals that stop the run.
         lock: the lock on the run folder.
     """
@@ -27,6 +28,7 @@ class Run(interfaces.Run):
     assembly: Assembly
     fingerprint: dict[str, str] = field(default_factory=dict)
     extends: str | None = None
+    started_from: str = ""
     stop: Stop = field(default_factory=Stop)
     lock: FolderLock = field(default_factory=FolderLock)
 

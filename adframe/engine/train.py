@@ -36,12 +36,14 @@ def train(run: Run) -> None:
         name: Descent(policy(name), group, settings.clip)
         for name, group in groups.items() if group
     }  # fmt: skip
-    if not descents:
+    if not descents and settings.epochs:
         logger.warning("every parameter of the method is frozen: training changes no weight")
     checkpoints = CheckpointManager(run, {name: of.optimizer for name, of in descents.items()})
     if checkpoints.saved is None:
         _begin(run)
     with checkpointing(checkpoints):
+        if checkpoints.saved is None and (run.started_from or not settings.epochs):
+            checkpoints.save()  # so that nothing is read or drawn twice
         method.train()
         _compile(run)
         for epoch in range(run.epoch, settings.epochs):

@@ -8,6 +8,7 @@ known only at run time are passed to the methods.
 
 from adframe.data.lazy import Pixels as Pixels
 from adframe.data.reading import Fit as Fit
+from adframe.interfaces.backbone import Backbone as Backbone
 from adframe.interfaces.data import Dataset as Dataset
 from adframe.interfaces.data import Images as Images
 from adframe.interfaces.data import Splits as Splits
@@ -26,7 +27,6 @@ from adframe.interfaces.scoring import Scorer as Scorer
 from adframe.interfaces.scoring import ViewSpec as ViewSpec
 from adframe.interfaces.scoring import Windows as Windows
 from adframe.interfaces.training import Augmentation as Augmentation
-from adframe.interfaces.training import Backbone as Backbone
 from adframe.interfaces.training import Loss as Loss
 from adframe.interfaces.training import LossDims as LossDims
 from adframe.interfaces.training import Optimizer as Optimizer

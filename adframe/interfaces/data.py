@@ -59,6 +59,7 @@ class Splits:
     classes: Sequence[str] = (
         "inlier",
     )  #: names of the inlier classes; ``label`` is an index of it
+    validation: Images | None = None  #: images with ground truth to choose a threshold on
 
 
 class Dataset(ABC):
@@ -67,6 +68,8 @@ class Dataset(ABC):
     Attributes:
         set_name: name of its images as a set of outliers if a run has several sets of this
             component, such as the name of its folder; the config's ``set_name`` comes before it.
+        size: side of its square images, or their height and width, if known without reading them;
+            ``adframe check`` then tries the components on images of this size.
         depth: number of bits that the grey values of its files use, if those are more than 8;
             ``score`` reads files likewise. None is 16.
         fit: how its files are brought to one size, as for ``read_images``; ``score`` reads files
@@ -76,6 +79,7 @@ class Dataset(ABC):
     """
 
     set_name: str = ""
+    size: int | tuple[int, int] | None = None
     depth: int | None = None
     fit: Fit = "crop"
     set_per_class: bool = False

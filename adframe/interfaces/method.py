@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from adframe.interfaces.training import Backbone, Loss, Schedule, Shift
+from adframe.interfaces.backbone import Backbone
+from adframe.interfaces.training import Loss, Schedule, Shift
 from adframe.interfaces.types import Batch, Update
 
 
@@ -17,6 +18,7 @@ class Method(nn.Module, ABC):
 
     takes_exposed: bool = False  #: whether the method trains on ``Batch.exposed``
     shifts_augmented: bool = False  #: whether the schedule augments before the shift, not after
+    side: int | None = None  #: side of the square windows it trains on; None for whole images
     #: Names of the ``MethodParts`` that the method does not use: ``objective``, ``shifts``,
     #: ``schedule``, ``backbone``. A config that sets one gets a warning; it needs no ``objective``.
     ignores: tuple[str, ...] = ()

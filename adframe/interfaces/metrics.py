@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
+import torch
 from torch import Tensor
 
 
@@ -24,6 +26,19 @@ class Scored:
     scores: Tensor
     maps: Tensor | None = None
     masks: Sequence[Tensor | None] = field(default=(), repr=False)
+
+    @cached_property
+    def pixels(self) -> tuple[Tensor, Tensor]:
+        """Scores of normal pixels, in ascending order, and of anomalous ones; each (P,) float32.
+
+        Images without a known mask are not among them. They are sorted once for all metrics.
+        """
+        normal, anomalous = [torch.empty(0)], [torch.empty(0)]
+        for index, mask in enumerate(self.masks):
+            if mask is not None and self.maps is not None:
+                normal.append(self.maps[index][~mask])
+                anomalous.append(self.maps[index][mask])
+        return torch.cat(normal).sort().values, torch.cat(anomalous)
 
 
 class Metric(ABC):

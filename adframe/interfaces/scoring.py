@@ -121,6 +121,27 @@ class Scorer(metaclass=_Constructed):
     def score(self, features: Features) -> Tensor:
         """Anomaly scores, shape (N,), float32. Higher means more anomalous."""
 
+    def nearest(self, features: Features, count: int) -> tuple[Tensor, Tensor]:
+        """The training images that are nearest to each image, if the score compares with such.
+
+        Returns:
+            (N, count) int64, their numbers in the order of ``fit``, and (N, count) floating point,
+            the distances, ascending; fewer columns if there are fewer training images.
+        """
+        raise NotImplementedError
+
+    def grow(self, features: Features, limit: int | None) -> Tensor:
+        """Adds inliers to what the score compares with, without fitting again, if it can.
+
+        Args:
+            features: those of the new inliers.
+            limit: largest number of inliers that are kept, chosen to stand for all; None keeps all.
+
+        Returns:
+            (K,) int64, ascending: those that are kept, of the earlier ones and then the new ones.
+        """
+        raise NotImplementedError
+
     def state(self) -> dict[str, Any]:
         """What ``fit`` and ``expose`` learned, by attribute name.
 

@@ -1,4 +1,4 @@
-"""Base classes of the components that train a network, but for the method itself."""
+"""Base classes of the components that train a network: all but networks and methods."""
 
 from __future__ import annotations
 
@@ -12,21 +12,6 @@ from torch import Tensor, nn
 
 from adframe.interfaces.types import Stage, Views
 from adframe.random import RandomKeys
-
-
-class Backbone(nn.Module, ABC):
-    """A network that returns the feature map of each of its stages."""
-
-    widths: list[int]  #: number of channels of each stage's feature map
-
-    @abstractmethod
-    def forward(self, images: Tensor, depth: int | None = None) -> list[Tensor]:
-        """Feature maps of stages 1..depth, shapes (N, widths[i], H_i, W_i).
-
-        Args:
-            images: (N, 3, H, W) floating point in 0..1. The backbone normalises them.
-            depth: number of stages to compute; all by default. Deeper stages must not be computed.
-        """
 
 
 class Shift(ABC):

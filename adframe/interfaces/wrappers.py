@@ -32,6 +32,7 @@ class MethodWrapper(Method):
         self.of = of
         self.takes_exposed = of.takes_exposed
         self.shifts_augmented = of.shifts_augmented
+        self.side = of.side
         self.ignores = of.ignores
 
     def setup(self, parts: MethodParts) -> None:

@@ -33,6 +33,11 @@ class RowWriter:
         bare = any("\r" in str(cell) for cell in cells)  # which older Pythons do not quote
         (self._quoted if bare else self._plain).writerow(cells)
 
+    def writerows(self, rows: Iterable[Iterable[Any]]) -> None:
+        """Write several rows."""
+        for row in rows:
+            self.writerow(row)
+
 
 @contextmanager
 def open_rows(path: Path | None) -> Iterator[Output]:

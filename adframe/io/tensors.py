@@ -31,7 +31,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
     ready = {name: t.detach().cpu().clone(memory_format=plain) for name, t in tensors.items()}
     facts = json.loads(json.dumps(facts))
     # One entry only: the order in which the library writes several entries varies.
-    metadata = {"adframe": json.dumps({"sha256": _digest(ready, facts), "facts": facts})}
+    metadata = {"adframe": json.dumps({"sha256": digest_of_tensors(ready, facts), "facts": facts})}
     atomic.write(path, save(ready, metadata))
 
 
@@ -52,9 +52,22 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not isinstance(metadata, dict) or not isinstance(metadata.get("facts"), dict):
         raise UserError(f"{path}: not written by adframe, or by another version")
     facts: dict[str, Any] = metadata["facts"]
-    if metadata.get("sha256") != _digest(tensors, facts):
+    if metadata.get("sha256") != digest_of_tensors(tensors, facts):
         raise UserError(f"{path}: damaged: its content does not match its SHA-256")
     return tensors, facts
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of any safetensors file, on the CPU.
+
+    Raises:
+        UserError: the file is missing, damaged or of another format.
+    """
+    try:
+        with _checked(path), safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, RuntimeError, TypeError) as error:
+        raise UserError(f"{path}: damaged, or no safetensors file: {error}") from error
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -96,7 +109,7 @@ def _memory() -> float:
     return float("inf")
 
 
-def _digest(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
+def digest_of_tensors(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
     """SHA-256 of the content of a file: facts, and name, dtype, shape and values of each tensor."""
     digest = hashlib.sha256(json.dumps(facts).encode())
     for name in sorted(tensors):

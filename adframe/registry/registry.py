@@ -24,6 +24,8 @@ from adframe.errors import PluginFault, UnknownComponent, UserError, did_you_mea
 from adframe.registry.entry_points import Point, prints_to_stderr, stops
 from adframe.registry.process_state import unchanged
 
+MAX_REASON = 1000  #: characters of an exception that are quoted in a message
+
 #: Kind -> (name of its base class in ``adframe.interfaces``, description).
 KINDS: dict[str, tuple[str, str]] = {
     "dataset": ("Dataset", "inliers for training, and labelled inliers and outliers for testing"),
@@ -163,8 +165,9 @@ def module_source(module: str) -> bytes:
 
 
 def reason(error: BaseException) -> str:
-    """Type of an exception and first line of its message."""
-    return f"{type(error).__name__}: {message(error).strip()}".partition("\n")[0].rstrip(": ")
+    """Type of an exception and first line of its message, short enough to be part of a line."""
+    text = f"{type(error).__name__}: {message(error).strip()}".partition("\n")[0].rstrip(": ")
+    return text if len(text) <= MAX_REASON else f"{text[: MAX_REASON - 3]}..."
 
 
 def message(error: BaseException) -> str:

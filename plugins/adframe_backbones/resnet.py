@@ -1,15 +1,16 @@
-"""Residual networks from torchvision's blocks."""
+"""Residual networks (He et al., CVPR 2016)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Interval
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from adframe.interfaces import Backbone
 
+from .blocks import BasicBlock, Bottleneck
 from .preprocess import HALF, Deviation, Initialisation, Mean, Preprocess, Side, initialise
 
 Width = Annotated[float, Interval(gt=0, le=8)]
@@ -20,7 +21,7 @@ class ResNet(Backbone):
     """Common part of the ResNets: four stages of residual blocks.
 
     Images are normalised inside. Parameters have torchvision's names, so at width 1 with
-    the ``large`` stem torchvision's state dict fits.
+    the ``large`` stem torchvision's state dict fits; its classifier is dropped.
 
     Args:
         width: [published: 1] Factor of the number of channels of every stage.
@@ -80,6 +81,10 @@ class ResNet(Backbone):
             )
         further = [self.block(channels, planes) for _ in range(self.blocks[index] - 1)]
         return nn.Sequential(self.block(channels_in, planes, stride, downsample), *further)
+
+    def renamed(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Without the classifier of a published network."""
+        return {name: of for name, of in weights.items() if not name.startswith("fc.")}
 
     def forward(self, images: Tensor, depth: int | None = None) -> list[Tensor]:
         stages = [self.layer1, self.layer2, self.layer3, self.layer4][:depth]

@@ -35,7 +35,6 @@ class FromFiles(Dataset):
             it, and ``pad`` shows all of it in the middle and repeats its edge around it.
     """
 
-    size: Size | None
     cache: Path | None
     workers: Workers
     skip_unreadable: bool = False

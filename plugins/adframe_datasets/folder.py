@@ -76,7 +76,8 @@ class ImageFolder(HeldOut):
     ``exposure`` it gives all images of ``root``. Both work without class folders.
 
     Args:
-        root: Folder with one folder per class, for training, relative to the working directory.
+        root: Folder with one folder per class, for training, relative to the working directory. A
+            folder that holds only images is one class of its name.
         test_root: The same for testing. Without it, a share of ``root`` is held out.
         size: Side of the square that all images become, or its height and width, in the way
             of ``fit``. Without it, all images must have the same size.
@@ -155,8 +156,11 @@ def class_folders(root: Path, without: Names = None) -> dict[str, list[Path]]:
         UserError: ``root`` does not exist or has no class folder, or a class folder has no images.
     """
     left_out = [without] if isinstance(without, str) else without or ()
-    folders = _folders(root)
+    names = _names(root)
     found = _by_class(root)
+    if "" in found and not any(os.path.isdir(root / name) for name in names if name[0] != "."):
+        return {root.resolve().name: found[""]}
+    folders = _folders(root)
     if loose := found.pop("", []):
         logger.warning("passed over: %d images in no class folder (%s, ...)", len(loose), loose[0])
     for folder in folders:

@@ -5,6 +5,7 @@ from adframe import Add, hookimpl
 DATASETS = {
     "lfw_faces": ".lfw:LFWFaces",
     "image_folder": ".folder:ImageFolder",
+    "image_table": ".table:ImageTable",
     "cifar10": ".thumbnails:CIFAR10",
     "cifar100": ".thumbnails:CIFAR100",
     "svhn": ".thumbnails:SVHN",

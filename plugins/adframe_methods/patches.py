@@ -33,7 +33,7 @@ class Patches(MethodWrapper):
         self, of: Method, size: Count = 32, windows: Annotated[int, Interval(ge=1, le=1024)] = 1
     ) -> None:
         super().__init__(of)
-        self.size = size
+        self.side = self.size = size
         self.windows = windows
 
     def step(self, batch: Batch, progress: float) -> Iterator[Update]:

@@ -1,17 +1,15 @@
 """Metrics of the scores of pixels. They are exact: no histogram, no chosen thresholds.
 
 scikit-learn needs several copies of all pixels of a test set in double precision. Here the normal
-pixels are sorted once, and each anomalous pixel is looked up among them.
+pixels of each set are sorted once for all metrics, and anomalous pixels are looked up among them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import Interval
-from torch import Tensor
 
 from adframe.interfaces import Metric, Scored
 
@@ -26,18 +24,18 @@ class PixelAUROC(PixelMetric):
     """Area under the ROC curve of pixels, 0..1."""
 
     def value(self, normal: Scored, anomalous: Scored) -> float:
-        good, bad = _pixels(normal, anomalous)
-        if not len(good) or not len(bad):
+        good, bad = _Normal(normal, anomalous), _anomalous(normal, anomalous)
+        if not good.count or not len(bad):
             return float("nan")
-        below = np.searchsorted(good, bad, "left") + np.searchsorted(good, bad, "right")
-        return float(below.sum(dtype=np.float64) / 2 / len(good) / len(bad))
+        below = good.below(bad, "left") + good.below(bad, "right")
+        return float(below.sum(dtype=np.float64) / 2 / good.count / len(bad))
 
 
 class PixelAveragePrecision(PixelMetric):
     """Average precision of anomalous pixels, 0..1. Chance is their share."""
 
     def value(self, normal: Scored, anomalous: Scored) -> float:
-        false, true = _counts(*_pixels(normal, anomalous))
+        false, true = _counts(normal, anomalous)
         if not len(true):
             return float("nan")
         gained = np.diff(true, prepend=0) / true[-1]
@@ -48,7 +46,7 @@ class PixelBestF1(PixelMetric):
     """F1 score of pixels at the threshold for which it is best, 0..1."""
 
     def value(self, normal: Scored, anomalous: Scored) -> float:
-        false, true = _counts(*_pixels(normal, anomalous))
+        false, true = _counts(normal, anomalous)
         return float((2 * true / (true + false + true[-1])).max()) if len(true) else float("nan")
 
 
@@ -68,9 +66,9 @@ class AUPRO(PixelMetric):
         self.limit = limit
 
     def value(self, normal: Scored, anomalous: Scored) -> float:
-        good, _ = _pixels(normal, anomalous)
+        good = _Normal(normal, anomalous)
         scores, weights = _regions(anomalous)
-        if not len(good) or not len(scores):
+        if not good.count or not len(scores):
             return float("nan")
         order = np.argsort(-scores, kind="stable")
         scores, weights = scores[order], weights[order]
@@ -78,9 +76,9 @@ class AUPRO(PixelMetric):
         overlap = np.cumsum(weights)[last] / weights.sum()
         # Up to an anomalous score the curve is level over the normal pixels above that score, then
         # straight to the point where the score itself is above the threshold.
-        above = len(good) - np.searchsorted(good, scores[last], "right")
-        at = len(good) - np.searchsorted(good, scores[last], "left")
-        x = np.concatenate([[0.0], np.stack([above, at], 1).ravel() / len(good), [1.0]])
+        above = good.count - good.below(scores[last], "right")
+        at = good.count - good.below(scores[last], "left")
+        x = np.concatenate([[0.0], np.stack([above, at], 1).ravel() / good.count, [1.0]])
         y = np.concatenate([[0.0, 0.0], np.repeat(overlap, 2)])
         end = int(np.argmax(x >= self.limit))  # the curve is cut off before this point
         share = (self.limit - x[end - 1]) / (x[end] - x[end - 1])
@@ -89,32 +87,28 @@ class AUPRO(PixelMetric):
         return float((np.diff(x) * (y[1:] + y[:-1])).sum() / 2 / self.limit)
 
 
-def _images(scored: Scored) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Map and mask of each image whose mask is known, (H, W) float32 and bool."""
-    maps = scored.maps
-    assert isinstance(maps, Tensor), "a metric that reads pixels gets maps"
-    for index, mask in enumerate(scored.masks):
-        if mask is not None:
-            yield maps[index].numpy(), mask.numpy()
+class _Normal:
+    """The normal pixels of inliers and of images with defects, sorted in two parts."""
+
+    def __init__(self, normal: Scored, anomalous: Scored) -> None:
+        self.parts = [scored.pixels[0].numpy() for scored in (normal, anomalous)]
+        self.count = sum(map(len, self.parts))
+
+    def below(self, values: np.ndarray, side: Literal["left", "right"]) -> np.ndarray:
+        """Number of normal pixels below each value, or with ``right`` at or below it."""
+        first, second = (np.searchsorted(part, values, side) for part in self.parts)
+        return first + second
 
 
-def _pixels(normal: Scored, anomalous: Scored) -> tuple[np.ndarray, np.ndarray]:
-    """Scores of all normal pixels in ascending order, and of all anomalous pixels."""
-    good, bad = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
-    for scored in (normal, anomalous):
-        for values, mask in _images(scored):
-            good.append(values[~mask])
-            bad.append(values[mask])
-    pixels = np.concatenate(good)
-    pixels.sort()
-    return pixels, np.concatenate(bad)
+def _anomalous(normal: Scored, anomalous: Scored) -> np.ndarray:
+    return np.concatenate([scored.pixels[1].numpy() for scored in (normal, anomalous)])
 
 
-def _counts(good: np.ndarray, bad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _counts(normal: Scored, anomalous: Scored) -> tuple[np.ndarray, np.ndarray]:
     """Normal and anomalous pixels at or above each anomalous score, from the highest one on."""
-    values, counts = np.unique(bad, return_counts=True)
-    false = len(good) - np.searchsorted(good, values[::-1], "left")
-    return false, np.cumsum(counts[::-1])
+    good = _Normal(normal, anomalous)
+    values, counts = np.unique(_anomalous(normal, anomalous), return_counts=True)
+    return good.count - good.below(values[::-1], "left"), np.cumsum(counts[::-1])
 
 
 def _regions(anomalous: Scored) -> tuple[np.ndarray, np.ndarray]:
@@ -122,7 +116,11 @@ def _regions(anomalous: Scored) -> tuple[np.ndarray, np.ndarray]:
     from scipy.ndimage import label
 
     scores, weights = [np.empty(0, np.float32)], [np.empty(0)]
-    for values, mask in _images(anomalous):
+    for index, known in enumerate(anomalous.masks):
+        if known is None:
+            continue
+        assert anomalous.maps is not None, "a metric that reads pixels gets maps"
+        values, mask = anomalous.maps[index].numpy(), known.numpy()
         region, count = label(mask, structure=np.ones((3, 3)))
         sizes = np.bincount(region.ravel(), minlength=count + 1)
         scores.append(values[mask])

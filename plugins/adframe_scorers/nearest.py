@@ -45,8 +45,8 @@ class NearestCosine(Searching):
             views=self.views, transform=self.augmentation, apply_shifts=self.apply_shifts
         )
 
-    def fit(self, features: Features) -> None:
-        self.bank = torch.stack(_by_shift(features))  # (shifts + 1 or 1, M, D)
+    def rows(self, features: Features) -> Tensor:
+        return torch.stack(_by_shift(features))  # (shifts + 1 or 1, M, D)
 
     def score(self, features: Features) -> Tensor:
         return 1 - torch.stack(self.neighbours(_by_shift(features), self.bank)).mean(0)
@@ -79,8 +79,8 @@ class KNN(Searching, VectorScorer):
         self.output = output
         self.k = k
 
-    def fit(self, features: Features) -> None:
-        self.bank = unit_rows(features, self.output)
+    def rows(self, features: Features) -> Tensor:
+        return unit_rows(features, self.output)
 
     def score(self, features: Features) -> Tensor:
         (cosine,) = self.neighbours([unit_rows(features, self.output)], self.bank, self.k)

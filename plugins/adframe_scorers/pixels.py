@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adframe.interfaces import Features, Scorer, ViewSpec
+from adframe.interfaces import Features, ViewSpec
 from adframe.ops import topk_cosine
 
+from .bank import Banked
 
-class RawPixels(Scorer):
+
+class RawPixels(Banked):
     """Distance of an image's pixels to those of the nearest training image.
 
     The floor that each run reports, as a scorer. A network should be better; where it is not, this
@@ -25,19 +27,17 @@ class RawPixels(Scorer):
 
     def __init__(self, measure: Literal["cosine", "l2"] = "cosine") -> None:
         self.measure = measure
+        self.euclidean = measure == "l2"
 
     def view_spec(self) -> ViewSpec:
         return ViewSpec(outputs=("pixels",))
 
-    def fit(self, features: Features) -> None:
-        self.bank = self._rows(features)
-
     def score(self, features: Features) -> Tensor:
-        rows = self._rows(features)
+        rows = self.rows(features)
         if self.measure == "cosine":
             return 1 - topk_cosine(rows, self.bank)[:, 0]
         return torch.cdist(rows, self.bank).amin(1)
 
-    def _rows(self, features: Features) -> Tensor:
+    def rows(self, features: Features) -> Tensor:
         rows = features["pixels"].flatten(1)
         return F.normalize(rows - rows.mean(1, keepdim=True)) if self.measure == "cosine" else rows

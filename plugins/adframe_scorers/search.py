@@ -10,8 +10,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from adframe.interfaces import Scorer
 from adframe.ops import topk_cosine
+
+from .bank import Banked
 
 Search = Literal["exact", "faiss"]
 
@@ -20,7 +21,7 @@ CELLS = 4.0  # times the square root of the bank's rows: the cheapest of faiss's
 SAMPLE, ROUNDS = 32, 4  # rows per cell and rounds of k-means; measured: docs/performance/notes.md
 
 
-class Searching(Scorer):
+class Searching(Banked):
     """A score by the nearest training images.
 
     faiss splits the training images into cells around k-means centres (``IndexIVFFlat``) and

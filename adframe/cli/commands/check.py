@@ -18,13 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Validate the config and build its components."""
-    from adframe.config.model import load_config
+    """Validate the config, build its components, and try them on images of the config's size."""
+    config = options.load(arguments)
     from adframe.engine.build import assemble
+    from adframe.engine.first_use import check_sizes
     from adframe.io.terminal import Screen
 
-    config = load_config(arguments.config, arguments.set, **options.of_plugins(arguments))
-    assemble(config)
+    check_sizes(assemble(config))
     if arguments.resolved:
         from adframe.config.resolved import resolved
 

@@ -28,9 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and evaluate; returns 1 if it or a scorer fails, 130 or 143 if it is interrupted."""
-    from adframe.config.model import load_config
-
-    config = load_config(arguments.config, arguments.set, **options.of_plugins(arguments))
+    config = options.load(arguments)
     if arguments.resume and arguments.out is None:
         raise UserError("--resume: name the run folder with --out")
     if arguments.extend and not arguments.resume:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,18 +15,24 @@ from adframe.io.paths import AnyPath, a_path
 
 if TYPE_CHECKING:
     from adframe.data.decode import ImageError
+    from adframe.data.map_files import Explanation
     from adframe.detector import Detector
+
+NEIGHBOURS = 3  # nearest training images that --explain names
 
 summary = "score image files with a run's detector"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare RUN, PATH, ``--out`` and ``--maps``."""
+    """Declare RUN, PATH, ``--out``, ``--maps`` and ``--explain``."""
     options.run_folder(parser)
     parser.add_argument("paths", nargs="+", type=a_path, metavar="PATH", help="images or folders")
     parser.add_argument("--out", type=a_path, metavar="FILE", help="write the CSV here")
     parser.add_argument(
         "--maps", type=a_path, metavar="DIR", help="write a map and an overlay of each image here"
+    )
+    parser.add_argument(
+        "--explain", action="store_true", help="add the nearest training images and their distance"
     )
 
 
@@ -53,14 +59,18 @@ def run(arguments: argparse.Namespace) -> int:
         writer = RowWriter(out)
         decided = detector.config.decision is not None
         more = _decisions(detector) if decided else lambda score: []
-        writer.writerow(["path", "score", *(COLUMNS if decided else [])])
-        for file, result in _scored(detector, files, arguments):
-            if isinstance(result, ImageError):
-                error_line(result)
+        near = [f"{name}_{place + 1}" for place in range(NEIGHBOURS * arguments.explain)
+                for name in ("nearest", "distance")]  # fmt: skip
+        writer.writerow(["path", "score", *(COLUMNS if decided else []), *near])
+        for file, found in _explained(detector, files, arguments):
+            if isinstance(found, ImageError):
+                error_line(found)
                 unreadable += 1
-            else:
-                writer.writerow([file, result, *more(result)])
-                out.flush()
+                continue
+            cells = [cell for neighbour in found.nearest for cell in neighbour]
+            cells += [""] * (len(near) - len(cells))
+            writer.writerow([file, found.score, *more(found.score), *cells[: len(near)]])
+            out.flush()
     if unreadable:
         error_line(f"{unreadable} of {len(files)} files could not be read")
     return 2 if unreadable else 0
@@ -82,32 +92,41 @@ def _decisions(detector: Detector) -> Callable[[float], list[float | int]]:
     return of
 
 
-def _scored(
+def _explained(
     detector: Detector, files: list[Path], arguments: argparse.Namespace
-) -> Iterable[tuple[AnyPath, float | ImageError]]:
+) -> Iterator[tuple[AnyPath, Explanation | ImageError]]:
     """Score files one after another; with ``--maps``, write a map of each.
 
     Raises:
-        UserError: the scorer gives no maps, or they cannot be written.
+        UserError: the scorer gives no maps or knows no nearest images, or maps cannot be written.
     """
-    if arguments.maps is None:
-        yield from detector.score_files(files)
-        return
     from adframe.data.decode import ImageError, read_image
-    from adframe.data.map_files import map_paths, scale_of, write_map
+    from adframe.data.map_files import Explanation, map_paths, scale_of, write_map
+    from adframe.engine.explain import finds_nearest
+    from adframe.interfaces import MapScorer
 
+    name = detector.config.scorer[0].entry.name
+    if arguments.explain and not finds_nearest(detector.scorers[0]):
+        raise UserError(f"--explain: {name} compares with no training images")
+    if arguments.maps is None and arguments.explain:
+        yield from detector.explain_files(files, NEIGHBOURS)
+        return
+    if arguments.maps is None:
+        for file, one in detector.score_files(files):
+            yield file, one if isinstance(one, ImageError) else Explanation(one, None)
+        return
+    if not isinstance(detector.scorers[0], MapScorer):
+        raise UserError(f"{name} gives no maps; train with a scorer that does")
     folder: Path = arguments.maps
-    explained = detector.explain_files(files)
     _check_maps(folder, files)
     scale = scale_of(arguments.run / "result.json")
+    explained = detector.explain_files(files)
     for (file, found), path in zip(explained, map_paths(files, folder), strict=True):
-        if isinstance(found, ImageError):
-            yield file, found
-            continue
-        assert found.map is not None
-        pixels = read_image(file).permute(1, 2, 0).numpy()
-        write_map(path, found.map, pixels, scale)
-        yield file, found.score
+        if not isinstance(found, ImageError):
+            assert found.map is not None
+            pixels = read_image(file).permute(1, 2, 0).numpy()
+            write_map(path, found.map, pixels, scale)
+        yield file, found
 
 
 def _check_maps(folder: Path, files: Iterable[Path]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from adframe.config.compose import compose, merge, set_value
-from adframe.config.yaml_tree import ConfigNode, parse, read_file
+from adframe.config.yaml_tree import ConfigNode, parse, read_file, to_yaml
 from adframe.errors import ConfigError, UserError
 
 
@@ -305,6 +305,24 @@ def test_extends_is_relative_to_the_file_that_says_it(write):
     write("extends: deep/bottom.yaml\nb: 2", "base/middle.yaml")
     path = write("extends: ../base/middle.yaml", "runs/x.yaml")
     assert compose(path).plain() == {"a": 1, "b": 2}
+
+
+def test_extends_and_plugins_may_start_in_the_home_folder(write, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write("a: 1", "base.yaml")
+    tree = compose(write("extends: ~/base.yaml\nplugins: [~/mine.py]", "runs/x.yaml"))
+    assert tree.plain() == {"a": 1, "plugins": [str(tmp_path / "mine.py")]}
+    with pytest.raises(UserError, match=r"^x.yaml:1: ~nobody-here/mine.py: the home folder is not"):
+        compose(write("plugins: [~nobody-here/mine.py]"))
+
+
+@pytest.mark.parametrize(
+    "text", ["a\x85b", "\x85", "a\x85\nb", "a\u2028b", "\ufeff", "a\xa0b", "\x80"]
+)
+@pytest.mark.parametrize("flow", [False, None])
+def test_what_is_written_is_read_back_unchanged(text, flow):
+    written = to_yaml({"k": text, "items": [text]}, flow=flow)
+    assert parse(written, "x").plain() == {"k": text, "items": [text]}
 
 
 def test_two_bases_may_share_one(write):

@@ -14,6 +14,7 @@ from torch import nn
 import adframe
 from adframe.cli.main import main
 from adframe.engine import returned, returned_images
+from adframe.errors import MAX_LINE
 from adframe.interfaces import Images, Splits, Stage, Update, ViewSpec
 
 HEAD = """
@@ -255,6 +256,7 @@ SCORES = {
     "return scores.tolist()": "score returns a list of",
     "raise RuntimeError('no')": "score raised RuntimeError: no",
     "sys.exit(3)": "score raised SystemExit: 3",
+    "raise RuntimeError(9999 * 'x')": "score raised RuntimeError: xxx",
 }
 
 
@@ -264,6 +266,7 @@ def test_a_scorer_that_fails_loses_no_other_result(run, code):
     assert found.status == 1
     head = "broken failed: scorer 'broken' of plugin 'broken': "
     assert found.line.startswith(head + SCORES[code])
+    assert len(found.line) < MAX_LINE
     result = json.loads((found.out / "result.json").read_text())
     assert list(result["failed"]) == ["broken"]
     assert SCORES[code] in result["failed"]["broken"]

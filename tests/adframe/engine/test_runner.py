@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
 import adframe
+from adframe.cli.main import main
 from adframe.config.model import load_config
 from adframe.engine import metrics, train
 from adframe.engine.runner import prepare
@@ -30,6 +31,7 @@ def test_a_run_leaves_a_whole_folder(toy, tmp_path):
         "scores.csv",
         "state.json",
         "state.safetensors",
+        "training.csv",
     }
     result = json.loads((tmp_path / "run/result.json").read_text())
     assert result["auroc"] == report.auroc
@@ -131,6 +133,24 @@ def test_images_that_a_shift_cannot_take_are_refused_and_nothing_is_written(toy,
     with pytest.raises(UserError, match=message):
         adframe.run(toy("dataset.size=[8, 16]", "shifts=[rotation]"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_shifts_see_square_windows_of_images_that_are_not_square(toy, toy_file, tmp_path, capsys):
+    patches = "method={name: patches, size: 8, of: contrastive}"
+    words = ["dataset.size=[8, 16]", "shifts=[rotation]", patches]
+    report = adframe.run(toy(*words, "scorer=nearest_cosine"), tmp_path / "run")
+    assert report.mean_auroc >= 0
+    words += ["objective=[{loss: shift_classification}]", "scorer=true_shift"]  # of whole images
+    settings = [word for each in words for word in ("--set", each)]
+    assert main(["check", str(toy_file), *settings]) == 2
+    assert "needs square images, not (8, 16) pixels" in capsys.readouterr().err
+
+
+def test_check_knows_the_size_of_the_images(toy_file, tmp_path, capsys):
+    words = ["--set", "shifts=[rotation]", "--set"]
+    assert main(["check", str(toy_file), *words, "dataset.size=8"]) == 0
+    assert main(["check", str(toy_file), *words, "dataset.size=[8, 16]"]) == 2
+    assert "needs square images, not (8, 16) pixels" in capsys.readouterr().err
 
 
 def test_outliers_may_come_from_other_data_sets(toy, shapes, tmp_path):

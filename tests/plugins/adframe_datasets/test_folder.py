@@ -105,7 +105,15 @@ def _refused(folder, pattern, **options):
 def test_missing_folders_are_named(folder):
     _refused(folder / "gone", "gone: no such folder")
     _refused(folder, "gone: no such folder", test_root=folder / "gone")
-    _refused(folder / "ok", "ok: holds no class folders")
+    (folder / "hollow").mkdir()
+    _refused(folder / "hollow", "hollow: holds no class folders")
+
+
+def test_a_folder_of_images_alone_is_one_class(folder):
+    splits = ImageFolder(folder / "ok").load(seed=0)
+    assert len(splits.train) + len(splits.test) == len(list((folder / "ok").iterdir()))
+    assert set(splits.test.of) == {"ok"}
+    assert not splits.test.outlier.any()
 
 
 def test_an_empty_class_is_named(folder):

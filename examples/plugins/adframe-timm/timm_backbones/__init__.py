@@ -1,1 +1,0 @@
-"""Networks of timm as adframe backbones."""

@@ -1,0 +1,90 @@
+"""The residual blocks of ResNets (He et al., CVPR 2016), without the import of torchvision.
+
+Parameters have torchvision's names and values are equal to those of its blocks; importing
+``torchvision.models`` would take longer than importing torch.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+
+def conv3x3(channels_in: int, channels: int, stride: int = 1) -> nn.Conv2d:
+    """A 3x3 convolution without bias that keeps the size, or divides it by ``stride``."""
+    return nn.Conv2d(channels_in, channels, 3, stride, padding=1, bias=False)
+
+
+def conv1x1(channels_in: int, channels: int) -> nn.Conv2d:
+    """A 1x1 convolution without bias."""
+    return nn.Conv2d(channels_in, channels, 1, bias=False)
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut: (N, in, H, W) to (N, planes, H / stride, W / stride).
+
+    Args:
+        channels_in: channels of the input.
+        planes: channels of the output.
+        stride: stride of the first convolution.
+        downsample: what brings the input to the shape of the output; None if it has that shape.
+    """
+
+    expansion: ClassVar[int] = 1
+
+    def __init__(
+        self, channels_in: int, planes: int, stride: int = 1, downsample: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        self.conv1 = conv3x3(channels_in, planes, stride)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = conv3x3(planes, planes)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.downsample = downsample
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """The block of (N, channels_in, H, W) floating-point maps."""
+        shortcut = maps if self.downsample is None else self.downsample(maps)
+        out = self.relu(self.bn1(self.conv1(maps)))
+        out = self.bn2(self.conv2(out))
+        out += shortcut
+        rectified: Tensor = self.relu(out)
+        return rectified
+
+
+class Bottleneck(nn.Module):
+    """A 1x1, a 3x3 and a 1x1 convolution and a shortcut; the output has 4 ``planes`` channels.
+
+    Args:
+        channels_in: channels of the input.
+        planes: channels of the 3x3 convolution, which has the stride.
+        stride: stride of the 3x3 convolution.
+        downsample: what brings the input to the shape of the output; None if it has that shape.
+    """
+
+    expansion: ClassVar[int] = 4
+
+    def __init__(
+        self, channels_in: int, planes: int, stride: int = 1, downsample: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        self.conv1 = conv1x1(channels_in, planes)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.conv2 = conv3x3(planes, planes, stride)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.conv3 = conv1x1(planes, planes * self.expansion)
+        self.bn3 = nn.BatchNorm2d(planes * self.expansion)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = downsample
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """The block of (N, channels_in, H, W) floating-point maps."""
+        shortcut = maps if self.downsample is None else self.downsample(maps)
+        out = self.relu(self.bn1(self.conv1(maps)))
+        out = self.relu(self.bn2(self.conv2(out)))
+        out = self.bn3(self.conv3(out))
+        out += shortcut
+        rectified: Tensor = self.relu(out)
+        return rectified
