@@ -14,6 +14,8 @@ class MethodOutput(Scorer):
         output: Name of the output of the method. Several values of an image are averaged.
     """
 
+    needs_fit = False
+
     def __init__(self, output: str = "anomaly") -> None:
         self.output = output
 
