@@ -80,7 +80,7 @@ def in_equal_batches(
     """
     rows = torch.arange(-(-len(images) // size) * size, device=images.device)
     rows = rows.clamp(max=len(images) - 1)
-    parts = [score(images[part], start[part]) for part in rows.split(size)]
+    parts = [score(images[part], start[part]) for part in rows.view(-1, size)]
     return torch.cat(parts)[: len(images)]
 
 
