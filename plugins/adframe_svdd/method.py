@@ -101,7 +101,7 @@ class DeepSVDD(_Hypersphere):
         embedding: [inferred: Deep SVDD's code] Width of the embedding.
         soft_boundary: [published: both forms] Whether a share ``nu`` of the images may lie outside
             of the sphere.
-        nu: [published: 0.1 is one of two that were tried] That share.
+        nu: [inferred: 0.1 in Deep SVDD's code] That share.
         warmup: [inferred: 10 of 150 epochs in Deep SVDD's code] Share of the run in which the
             radius stays 0; then it is the quantile of each batch.
         least: [inferred: Deep SVDD's code] Smallest absolute value of a coordinate of the centre.
