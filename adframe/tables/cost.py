@@ -55,7 +55,7 @@ def per_image(config: RunConfig, size: int) -> float | None:
 
 def course(config: RunConfig, size: int) -> list[float]:
     """View passes per image, at ``TIMES`` times evenly spread over a run."""
-    method = assemble(config).method
+    method = assemble(config, image_size=(size, size)).method
     backbones = [module for module in method.modules() if isinstance(module, Backbone)]
     counters = [_Counter(backbone, size) for backbone in backbones]
     count = WITH_EXPOSED if config.exposure else IMAGES

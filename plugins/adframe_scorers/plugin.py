@@ -13,6 +13,7 @@ def adframe_register(add: Add) -> None:
     add("scorer", "knn", ".nearest:KNN")
     add("scorer", "linear_probe", ".softmax:LinearProbe")
     add("scorer", "max_softmax", ".softmax:MaxSoftmax")
+    add("scorer", "method_output", ".method_output:MethodOutput")
     add("scorer", "one_class_svm", ".svm:OneClassSVM")
     add("scorer", "padim", ".patchcore:PaDiM")
     add("scorer", "patchcore", ".patchcore:PatchCore")

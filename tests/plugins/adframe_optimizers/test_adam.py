@@ -34,3 +34,10 @@ def test_the_rate_is_constant_unless_a_cosine_is_asked_for() -> None:
     assert [Adam().rate(progress) for progress in at] == [1, 1, 1, 1]
     cosine = [(1 + math.cos(math.pi * progress)) / 2 for progress in at]
     assert [Adam(decay="cosine").rate(progress) for progress in at] == pytest.approx(cosine)
+
+
+def test_the_rate_drops_to_a_tenth_at_each_share_and_rises_before() -> None:
+    steps = Adam(drops=[0.5, 0.75])
+    assert [steps.rate(at) for at in (0.0, 0.49, 0.5, 0.8)] == pytest.approx([1, 1, 0.1, 0.01])
+    warm = Adam(decay="cosine", warmup=0.2)
+    assert [warm.rate(at) for at in (0.0, 0.1, 0.2, 0.6, 1.0)] == pytest.approx([0, 0.5, 1, 0.5, 0])

@@ -1,0 +1,1 @@
+"""A method inspired by NDA (Chen et al., IJCAI 2021), of which only the idea is public here."""
