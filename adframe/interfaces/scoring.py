@@ -121,6 +121,14 @@ class Scorer(metaclass=_Constructed):
     def score(self, features: Features) -> Tensor:
         """Anomaly scores, shape (N,), float32. Higher means more anomalous."""
 
+    def distances(self, features: Features) -> Tensor | None:
+        """Distance of each image to each training image, (N, M), for ``Detector.nearest``.
+
+        None, the default, if the scorer does not compare with every training image, in the order
+        that ``fit`` got them in.
+        """
+        return None
+
     def state(self) -> dict[str, Any]:
         """What ``fit`` and ``expose`` learned, by attribute name.
 

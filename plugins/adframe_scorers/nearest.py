@@ -51,6 +51,10 @@ class NearestCosine(Searching):
     def score(self, features: Features) -> Tensor:
         return 1 - torch.stack(self.neighbours(_by_shift(features), self.bank)).mean(0)
 
+    def distances(self, features: Features) -> Tensor:
+        pairs = zip(_by_shift(features), self.bank, strict=True)
+        return 1 - torch.stack([rows @ bank.T for rows, bank in pairs]).mean(0)
+
 
 def _by_shift(features: Features) -> list[Tensor]:
     """Unit vectors under each shift that was requested."""
@@ -85,3 +89,6 @@ class KNN(Searching, VectorScorer):
     def score(self, features: Features) -> Tensor:
         (cosine,) = self.neighbours([unit_rows(features, self.output)], self.bank, self.k)
         return 1 - cosine
+
+    def distances(self, features: Features) -> Tensor:
+        return 1 - unit_rows(features, self.output) @ self.bank.T

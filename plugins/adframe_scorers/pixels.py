@@ -38,6 +38,10 @@ class RawPixels(Scorer):
             return 1 - topk_cosine(rows, self.bank)[:, 0]
         return torch.cdist(rows, self.bank).amin(1)
 
+    def distances(self, features: Features) -> Tensor:
+        rows = self._rows(features)
+        return 1 - rows @ self.bank.T if self.measure == "cosine" else torch.cdist(rows, self.bank)
+
     def _rows(self, features: Features) -> Tensor:
         rows = features["pixels"].flatten(1)
         return F.normalize(rows - rows.mean(1, keepdim=True)) if self.measure == "cosine" else rows

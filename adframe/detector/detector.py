@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import copy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from adframe.config.model import RunConfig, load_config, validate_tree
+from adframe.config.model import RunConfig, validate_tree
 from adframe.config.yaml_tree import parse
 from adframe.data.arrays import ImagesLike, listed, paths_of
 from adframe.data.decode import ImageError, report_unreadable
 from adframe.data.map_files import Explanation
 from adframe.data.prepare import prepared
 from adframe.data.reading import ReadAs
+from adframe.detector import saved
 from adframe.engine import model_file
 from adframe.engine.build import Assembly, assemble
 from adframe.engine.decision import calibration_of, p_values
 from adframe.engine.explain import Explainer
+from adframe.engine.features import MIN_BATCH
+from adframe.engine.fold import folded
 from adframe.engine.global_state import kept
-from adframe.engine.scoring import fit
-from adframe.errors import UserError
-from adframe.interfaces import Images, MapScorer
+from adframe.engine.refit import refit
+from adframe.engine.search import nearest
 from adframe.io.paths import AnyPath, as_path
 from adframe.registry.loading import installed
 
@@ -47,13 +50,16 @@ class Detector:
         assembly: Assembly,
         facts: Mapping[str, Any],
         calibration: model_file.Calibration = (),
+        names: Sequence[str] = (),
     ) -> None:
         self.config = config
+        #: names of the images that the scorers were fitted on, such as their paths
+        self.names = list(names)
+        self._least = MIN_BATCH
         self._calibration = calibration
         self._facts = facts
-        self.method = assembly.method
-        self.shifts = assembly.shifts
-        self.scorers = assembly.scorers
+        self.method = self._saved = assembly.method
+        self.shifts, self.scorers = assembly.shifts, assembly.scorers
         #: channels, height, width of the training images
         self.size: tuple[int, ...] = tuple(facts["image_size"])
         self._dataset = assembly.dataset
@@ -66,7 +72,7 @@ class Detector:
     @property
     def _explainer(self) -> Explainer:
         parts = (self.scorers[0], self.method, self.shifts, self.config.seed, self.reading)
-        return Explainer(*parts)
+        return Explainer(*parts, self._least)
 
     def __repr__(self) -> str:
         names = ", ".join(spec.entry.name for spec in self.config.scorer)
@@ -77,25 +83,61 @@ class Detector:
         """Pickle the config, the paths of plugin files, and what was learned."""
         loaded = {plugin.key for plugin in self.config.loaded.registry.plugins}
         without = [one.plugin.key for one in installed() if one.plugin.key not in loaded]
-        learned = (self.method, self.scorers, self._facts, self._calibration)
-        model = model_file.packed(self.config, *learned)
-        return _unpickled, (self.config.yaml(), self.config.plugins, without, *model)
+        return _unpickled, (self.config.yaml(), self.config.plugins, without, *self._model())
+
+    def _model(self) -> model_file.Model:
+        learned = self.scorers, self._facts, self._calibration, self.names
+        return model_file.packed(self.config, self._saved, *learned)
+
+    def save(self, file: AnyPath) -> None:
+        """Write all that scoring needs into one safetensors file for ``adframe.load``: no image.
+
+        It names the plugins that it needs, with version and hash.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        saved.write(as_path(file), self.config, self._model())
+
+    def quick(self) -> Detector:
+        """A copy for images that come one by one: several times as fast for one image.
+
+        Batch normalisations are folded, and batches not filled up: equal to about 1e-5 only.
+        """
+        quick = copy.copy(self)
+        quick.scorers = copy.deepcopy(self.scorers)
+        quick.method, quick._least = folded(self.method, self.size), 1
+        return quick
+
+    def nearest(self, image: ImagesLike, k: int = 5) -> list[tuple[str, float]]:
+        """Name and distance of the ``k`` images nearest to one image, of those fitted on.
+
+        Args:
+            image: one image, as for ``score``.
+
+        Raises:
+            UserError: the scorer compares with no images, it is not one image, or as for ``score``.
+        """
+        pixels = prepared(image, self.reading)
+        parts = self.scorers[0], self.method, self.shifts, pixels, self.config.seed
+        with kept():
+            return nearest(*parts, self.names, k)
 
     def score(self, images: ImagesLike) -> np.ndarray:
         """Anomaly scores, shape (N,), float32; higher is more anomalous.
 
         Args:
-            images: one image or several: paths, PIL images, arrays or tensors. All are brought to
-                size as in training. Arrays are uint8, uint16, or floating point in 0..1; of
-                shape (H, W), (H, W, C), (N, H, W, C) or (N, C, H, W), with 1, 3 or 4 channels.
-                A tensor may also be (C, H, W). They score as a PNG file of these pixels.
+            images: one image or several: paths, PIL images, bytes of image files, arrays or
+                tensors. All are brought to size as in training. Arrays are uint8, uint16, or
+                floating point in 0..1; of shape (H, W), (H, W, C), (N, H, W, C) or (N, C, H, W),
+                with 1, 3 or 4 channels. A tensor may also be (C, H, W). They score as a PNG file
+                of these pixels.
 
         Raises:
             UserError: a file is unreadable, or pixels have another shape or type, or can be read
                 in two ways.
         """
-        images = listed(images)
-        if paths := paths_of(images):
+        if paths := paths_of(images := listed(images)):
             found = [result for _, result in self.score_files(paths)]
             errors = [error for error in found if isinstance(error, ImageError)]
             report_unreadable(errors, len(found), skip_unreadable=False)
@@ -121,7 +163,7 @@ class Detector:
         Raises:
             UserError: as for ``calibration`` and ``score``.
         """
-        known = self.calibration  # before any image is read
+        known = self.calibration  # first: it may be missing
         return p_values(self.score(images), known)
 
     def decide(self, images: ImagesLike) -> np.ndarray:
@@ -164,11 +206,7 @@ class Detector:
         Raises:
             UserError: the scorer gives no maps; or as for ``score_files``.
         """
-        if not isinstance(self.scorers[0], MapScorer):
-            name = self.config.scorer[0].entry.name
-            raise UserError(f"{name} gives no maps; train with a scorer that does")
-        explainer = self._explainer
-        return map(explainer.of_file_size, explainer.of_files(paths))
+        return self._explainer.with_maps(paths)
 
     def fit(self, images: ImagesLike, exposed: ImagesLike | None = None) -> Detector:
         """Fit the scorers again, on other inliers; the network stays as it is.
@@ -182,60 +220,22 @@ class Detector:
         Raises:
             UserError: as for ``score``; or a scorer needs known outliers, or labels.
         """
-        for spec, scorer in zip(self.config.scorer, self.scorers, strict=True):
-            if scorer.needs_exposed and exposed is None:
-                raise UserError(f"{spec.entry.name} needs known outliers; pass them as exposed=")
-            if scorer.needs_classes:
-                raise UserError(f"{spec.entry.name} needs labelled inliers; train a run on them")
-        train = self._unlabelled(images)
-        outliers = None if exposed is None else self._unlabelled(exposed)
         self._calibration = ()
         with kept():
-            fit(self.scorers, self.method, self.shifts, train, self.config.seed, outliers)
+            parts = self.config, self.scorers, self.method, self.shifts, self.reading
+            self.names = refit(*parts, images, exposed)
         return self
 
-    def _unlabelled(self, images: ImagesLike) -> Images:
-        pixels = prepared(images, self.reading)
-        if not len(pixels):
-            raise UserError("no images")
-        nothing = torch.full((len(pixels),), -1)
-        return Images(pixels, nothing, nothing > 0, [str(index) for index in range(len(pixels))])
 
-
-def load(
-    folder: str | Path,
-    *,
-    plugins: AnyPath | Iterable[AnyPath] = (),
-    without: str | Iterable[str] = (),
-    allow_code: bool = False,
-) -> Detector:
-    """Loads the detector of a finished run.
-
-    Args:
-        folder: a run folder.
-        plugins, without, allow_code: as for ``load_config``.
-
-    Raises:
-        UserError: the folder holds no finished run, or a file of it is damaged.
-    """
-    folder = as_path(folder)
-    with kept():
-        model = model_file.model_facts(folder)
-        config = load_config(
-            folder / "config.yaml", plugins=plugins, without=without, allow_code=allow_code
-        )
-        model_file.check_model(folder, config, model[1])
-        return _restored(config, model, folder / "model.safetensors")
-
-
-def _restored(config: RunConfig, model: model_file.Model, path: Path) -> Detector:
+def restored(config: RunConfig, model: model_file.Model, path: Path) -> Detector:
+    """The detector of a model, from ``model_facts`` or ``packed``; ``path`` is for messages."""
     tensors, facts = model
     assembly = assemble(config, classes=len(facts["classes"]))
     calibration = model_file.restore_model(path, (tensors, facts), config, assembly)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     assembly.method.to(torch.device(device)).to(memory_format=torch.channels_last)
     assembly.method.eval()
-    return Detector(config, assembly, facts, calibration)
+    return Detector(config, assembly, facts, calibration, model_file.names_of(tensors))
 
 
 def _unpickled(
@@ -247,4 +247,4 @@ def _unpickled(
     with kept():
         node = parse(text, "pickled config")
         config = validate_tree(node, "pickled config", plugins, without, allow_code=True)
-        return _restored(config, (tensors, facts), Path("pickled detector"))
+        return restored(config, (tensors, facts), Path("pickled detector"))
