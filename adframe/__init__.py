@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from adframe.data.masks import open_masks as open_masks
     from adframe.detector import Detector as Detector
     from adframe.detector import load as load
+    from adframe.detector.export import export as export
     from adframe.engine.build import build as build
     from adframe.engine.compare import compare as compare
     from adframe.engine.comparison import Comparison as Comparison
@@ -40,6 +41,7 @@ _HOME = {
     "Views": "interfaces.types",
     "build": "engine.build",
     "compare": "engine.compare",
+    "export": "detector.export",
     "find_images": "data.find",
     "hookimpl": "registry.hookspecs",
     "load": "detector",

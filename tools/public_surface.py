@@ -41,7 +41,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 FILE = ROOT / "tests/public_surface.txt"
 UPDATE = "python tools/public_surface.py --update"
-MODULES = ["adframe", "adframe.interfaces", "adframe.ops", "adframe.testing"]
+MODULES = ["adframe", "adframe.interfaces", "adframe.ops", "adframe.sklearn", "adframe.testing"]
 
 
 def _public_names(module: ModuleType) -> list[str]:

@@ -62,12 +62,12 @@ class Detector:
         self.shifts, self.scorers = assembly.shifts, assembly.scorers
         #: channels, height, width of the training images
         self.size: tuple[int, ...] = tuple(facts["image_size"])
-        self._dataset = assembly.dataset
+        self.dataset = assembly.dataset
 
     @property
     def reading(self) -> ReadAs:
         """How files are read, as in training."""
-        return ReadAs(self.size[1:], self._dataset.depth, self._dataset.fit)
+        return ReadAs(self.size[1:], self.dataset.depth, self.dataset.fit)
 
     @property
     def _explainer(self) -> Explainer:

@@ -24,6 +24,9 @@ class Distance(Scorer):
 
     def score(self, features: Features) -> Tensor:
         rows = features["features"].flatten(1)
+        if torch.compiler.is_exporting():
+            squares = rows.square().sum(1, keepdim=True) - 2 * rows @ self.bank.T
+            return (squares + self.bank.square().sum(1)).clamp(min=0).amin(1).sqrt()
         nearest = [torch.cdist(part, self.bank).amin(1) for part in torch.split(rows, 1024)]
         return torch.cat(nearest)
 

@@ -34,9 +34,8 @@ def adframe_register(add):
 
 #: bundled methods, each with the scorer it was published with; and what is needed to be small
 METHODS = [
-    "simclr/cifar10", "csi/cifar10", "rotnet/cifar10", "droc/rotation", "geom/cifar10",
-    "goad/cifar10", "ssd/cifar10", "cutpaste/cifar10", "firm/cifar10", "idecode/cifar10",
-    "patchcore/mvtec", "padim/mvtec", "unicon_ha/cifar10", "rot_trans/cifar10",
+    "csi/cifar10", "rotnet/cifar10", "droc/rotation", "ssd/cifar10", "cutpaste/cifar10",
+    "firm/cifar10", "idecode/cifar10", "patchcore/mvtec", "padim/mvtec", "unicon_ha/cifar10",
 ]  # fmt: skip
 
 
@@ -165,21 +164,23 @@ for file in sys.argv[2:]:
 
 @pytest.mark.slow
 def test_methods_are_loaded_elsewhere_without_data_and_score_to_the_byte(shapes, tmp_path):
-    data = shutil.copytree(shapes, tmp_path / "data")
+    data = tmp_path / "data"
+    for name, count in {"left": 4, "dark": 2}.items():
+        (data / name).mkdir(parents=True)
+        for image in sorted((shapes / name).iterdir())[:count]:
+            shutil.copy(image, data / name)
     image = shutil.copy(next((data / "dark").iterdir()), tmp_path / "image.png")
     expected = []
     for name in METHODS:
         small = [
             f"dataset={{name: image_folder, root: {data}, normal: left}}", "outliers=[]",
-            "train.epochs=0", "train.device=cpu",
+            "metrics=[]", "train.epochs=0", "train.device=cpu",
         ]  # fmt: skip
         config = load_config(name)
         wide = {"wide_resnet": "widen_factor: 0.25"}.get(
             config.backbone.entry.name, "width: 0.0625"
         )
         small.append(f"backbone={{name: {config.backbone.entry.name}, {wide}}}")
-        if "mvtec" in name:
-            small.append("metrics=[]")
         adframe.run(load_config(name, small), tmp_path / "run" / name)
         detector = adframe.load(tmp_path / "run" / name)
         path = tmp_path / f"{name.replace('/', '_')}.safetensors"
