@@ -52,7 +52,7 @@ class Limits:
 
 
 class Model:
-    """A detector with a queue, and a thread of its own that scores what waits there.
+    """A detector with a queue, and a thread that scores what waits there.
 
     Args:
         path: a run folder, or a file of ``Detector.save``.
@@ -285,11 +285,11 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", action="append", required=True, metavar="NAME=PATH")
-    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     arguments = parser.parse_args()
     paths = dict(each.partition("=")[::2] for each in arguments.model)
-    uvicorn.run(make_app(paths), host=arguments.host, port=arguments.port)
+    uvicorn.run(make_app(paths), **{"host": arguments.address, "port": arguments.port})
 
 
 if __name__ == "__main__":
