@@ -40,7 +40,7 @@ def folded(method: Method, size: Sequence[int]) -> Method:
             norm.weight, norm.bias,
         )  # fmt: skip
         parent, _, name = names[norm].rpartition(".")
-        setattr(result.get_submodule(parent), name, nn.Identity())
+        setattr(result.get_submodule(parent), name, nn.Identity().eval())
     return result if _alike(plain, result, sample) else plain
 
 

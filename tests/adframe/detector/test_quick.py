@@ -33,6 +33,7 @@ def test_quick_scores_are_equal_up_to_rounding(detector, images):
     np.testing.assert_allclose(alone, expected, atol=1e-5)
     whole = pickle.loads(pickle.dumps(quick))  # what is saved is the network as it was
     np.testing.assert_array_equal(whole.score(images), expected)
+    assert not any(module.training for module in quick.method.modules())
     left = [m for m in quick.method.backbone.modules() if isinstance(m, nn.BatchNorm2d)]
     assert not left, "a batch normalisation is not folded"
     assert [m for m in detector.method.backbone.modules() if isinstance(m, nn.BatchNorm2d)]
