@@ -60,7 +60,7 @@ train: {epochs: 1}
         ("shifts: [{name: 3}]", "shifts.0: expected a shift: its name, or a mapping with 'name'"),
         ("shifts: [toy_shift, {name: shift}]", "shifts.1.name: no shift named 'shift'; did you"),
         ("shifts: [{name: toy_shift, angles: [91]}]", "shifts.0.angles.0: must be one of 90, 180"),
-        ("backbone: {name: toy_net, stages: 0}", "backbone.stages: must be 1 or more, not 0"),
+        ("backbone: {name: toy_net, stages: 0}", "backbone.stages: must be 0 or more, not -1"),
         ("backbone: [toy_net]", "backbone: expected a backbone: its name"),
         ("schedule: {name: toy_schedule, strengths: [0, 2]}", "schedule.strengths.1: must be 1 or"),
         ("schedule: {name: toy_schedule, strengths: 1}", "schedule.strengths: must be a list"),
@@ -72,7 +72,7 @@ train: {epochs: 1}
         ("scorer: []", "scorer: name at least one scorer"),
         ("scorer: [toy_scorer, nope]", "scorer.1: no scorer named 'nope'"),
         ("scorer: {name: toy_mean, of: [toy_scorer, {name: toy_scorer, views: 0}]}",
-         "scorer.of.1.views: must be 1 or more, not 0"),
+         "scorer.of.1.views: must be 0 or more, not -1"),
         ("scorer: {name: toy_mean, of: toy_scorer}", "scorer.of: must be a list, not 'toy_scorer'"),
         ("scorer: {name: toy_mean}", "scorer.of: missing"),
         ("plugins: x.py", "plugins: must be a list, not 'x.py'"),
@@ -120,7 +120,7 @@ def test_a_wrong_option_is_named_by_its_key(refusal, options, problem):
         ("{loss: toy_loss, weight: true}", "objective.0.weight: must be a number, not true"),
         ("{loss: toy_loss, weight: [1, x]}", "objective.0.weight.1: must be a number, not 'x'"),
         ("{loss: toy_loss, weight: {a: 1}}", "objective.0.weight: must be a number, not {'a': 1}"),
-        ("{loss: toy_loss, stages: [0]}", "objective.0.stages.0: must be 1 or more, not 0"),
+        ("{loss: toy_loss, stages: [0]}", "objective.0.stages.0: must be 0 or more, not -1"),
         ("{loss: toy_loss, stages: 1}", "objective.0.stages: must be a list, not 1"),
         ("{loss: toy_loss, wieght: 1}", "objective.0.wieght: unknown key; did you mean 'weight'?"),
         ("{weight: 1}", "objective.0.loss: missing"),
@@ -158,18 +158,18 @@ def test_a_kind_without_a_default_must_be_named(refusal, host_of, toys):
 
 
 def test_an_error_in_a_base_names_the_base(write, refusal):
-    write("seed: 1\ntrain:\n  epochs: 0\n  batch_size: 4", "base/b.yaml")
+    write("seed: 1\ntrain:\n  epochs: -1\n  batch_size: 4", "base/b.yaml")
     text = "extends: base/b.yaml\ndataset: toy_data\nobjective: []\ntrain: {batch_size: 1}\n"
     assert refusal(text) == (
-        "base/b.yaml:3: train.epochs: must be 1 or more, not 0\n"
+        "base/b.yaml:3: train.epochs: must be 0 or more, not -1\n"
         "x.yaml:4: train.batch_size: must be 2 or more, not 1"
     )
 
 
 def test_an_error_in_a_setting_quotes_the_setting(refusal):
-    assert refusal(MINIMAL, "train.epochs=0", "scorer.name=toy_scorer", "scorer.vews=1") == (
+    assert refusal(MINIMAL, "train.epochs=-1", "scorer.name=toy_scorer", "scorer.vews=1") == (
         "--set scorer.vews=1: scorer.vews: unknown key; did you mean 'views'?\n"
-        "--set train.epochs=0: train.epochs: must be 1 or more, not 0"
+        "--set train.epochs=-1: train.epochs: must be 0 or more, not -1"
     )
     assert refusal("seed: 1", "train.epochs=1").startswith("x.yaml:1: dataset: missing\n")
 
