@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from adframe.data.masks import open_masks as open_masks
     from adframe.detector import Detector as Detector
     from adframe.detector import load as load
+    from adframe.detector.export import export as export
+    from adframe.detector.hub import pull as pull
+    from adframe.detector.hub import push as push
     from adframe.engine.build import build as build
     from adframe.engine.compare import compare as compare
     from adframe.engine.comparison import Comparison as Comparison
@@ -44,6 +47,7 @@ _HOME = {
     "Views": "interfaces.types",
     "build": "engine.build",
     "compare": "engine.compare",
+    "export": "detector.export",
     "find_images": "data.find",
     "hookimpl": "registry.hookspecs",
     "init": "start.first_config",
@@ -51,6 +55,8 @@ _HOME = {
     "load_config": "config.model",
     "open_images": "data.load",
     "open_masks": "data.masks",
+    "pull": "detector.hub",
+    "push": "detector.hub",
     "read_images": "data.load",
     "readable_images": "data.load",
     "report": "reports.page",

@@ -41,7 +41,10 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 FILE = ROOT / "tests/public_surface.txt"
 UPDATE = "python tools/public_surface.py --update"
-MODULES = ["adframe", "adframe.interfaces", "adframe.jobs", "adframe.ops", "adframe.testing"]
+MODULES = [
+    "adframe", "adframe.interfaces", "adframe.jobs", "adframe.ops", "adframe.sklearn",
+    "adframe.testing",
+]  # fmt: skip
 
 
 def _public_names(module: ModuleType) -> list[str]:

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from adframe.config.model import RunConfig, load_config
 from adframe.config.schema import Component, options_of
-from adframe.config.sections import Decision, Exposure, Term, Train, Validation
+from adframe.config.sections import Decision, Exposure, Start, Term, Train, Validation
 from adframe.config.specs import USE_KIND_DEFAULT, ComponentSpec, plain
 from adframe.config.yaml_tree import leaves, to_yaml
 from adframe.errors import UserError, did_you_mean
@@ -24,7 +24,7 @@ KIND_DEFAULT = "the kind's default"
 #: Section of a config -> the model of its keys; ``config`` is the whole.
 SECTIONS: dict[str, type[BaseModel]] = {
     "config": RunConfig, "train": Train, "objective": Term, "exposure": Exposure,
-    "decision": Decision, "validation": Validation,
+    "decision": Decision, "start": Start, "validation": Validation,
 }  # fmt: skip
 _ARGUMENT = re.compile(r"^(\w+): *(?:\[([^\]]*)\] *)?(.*)$", re.MULTILINE)
 

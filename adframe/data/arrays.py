@@ -1,7 +1,8 @@
-"""What may be passed as images: paths, PIL images, and pixels of any layout and depth."""
+"""What may be passed as images: paths, bytes, PIL images, and pixels of any layout and depth."""
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable, Iterator
 
@@ -14,22 +15,22 @@ from adframe.data.lazy import LazyImages
 from adframe.errors import UserError
 from adframe.io.paths import AnyPath
 
-OneImage = AnyPath | Image.Image | np.ndarray | Tensor
+OneImage = AnyPath | bytes | Image.Image | np.ndarray | Tensor
 ImagesLike = OneImage | Iterable[OneImage]
 
 CHANNELS = (1, 3, 4)  # grey, RGB, RGBA
 
 
 def listed(images: ImagesLike) -> Tensor | np.ndarray | list[OneImage]:
-    """Converts a single path or PIL image to a list of one; keeps arrays and lists."""
+    """Converts one path, PIL image or bytes to a list of one; keeps arrays and lists."""
     if isinstance(images, LazyImages):
         return images[:]
     if isinstance(images, Tensor | np.ndarray):
         of_paths = isinstance(images, np.ndarray) and images.dtype.kind in "OU"
         return images.tolist() if of_paths else images
-    if isinstance(images, str | os.PathLike | Image.Image):
+    if isinstance(images, str | bytes | os.PathLike | Image.Image):
         return [images]
-    if isinstance(images, bytes) or not isinstance(images, Iterable):
+    if isinstance(images, io.IOBase) or not isinstance(images, Iterable):
         raise UserError(f"expected an image or several, not {type(images).__name__}")
     return list(images)
 

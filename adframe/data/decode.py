@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from io import BytesIO
 
 import numpy as np
 import torch
@@ -39,8 +40,8 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 logger = logging.getLogger("adframe")
 
 
-def read_image(path: AnyPath, reading: ReadAs = AS_IT_IS) -> Tensor:
-    """(3, H, W) uint8 RGB pixels of an image file.
+def read_image(path: AnyPath | bytes, reading: ReadAs = AS_IT_IS) -> Tensor:
+    """(3, H, W) uint8 RGB pixels of an image file, or of the bytes of one.
 
     Grey is repeated to three channels. Transparent pixels are blended with white. 16-bit grey is
     scaled to 8 bits. CMYK, YCbCr, LAB and palettes are converted. Of an animation, the first frame
@@ -87,19 +88,20 @@ def original_size(path: AnyPath) -> tuple[int, int]:
 
 
 @contextmanager
-def open_image(path: AnyPath) -> Iterator[ImageFile]:
-    """Open an image file; it is not decoded yet. Any error in the block names the file.
+def open_image(path: AnyPath | bytes) -> Iterator[ImageFile]:
+    """Open an image file, or its bytes; it is not decoded yet. Any error in the block names it.
 
     Raises:
         ImageError: as for ``read_image``.
     """
+    name = f"image of {len(path)} bytes" if isinstance(path, bytes) else path
     with (
-        naming(path),
-        open_regular(path) as file,
-        naming(path),
+        naming(name),
+        BytesIO(path) if isinstance(path, bytes) else open_regular(path) as file,
+        naming(name),
         Image.open(file, formats=readable()) as opened,
     ):
-        _check_count(opened, path)
+        _check_count(opened, name)
         yield opened
 
 

@@ -41,6 +41,16 @@ def find_images(paths: AnyPath | Iterable[AnyPath]) -> list[Path]:
     return found
 
 
+def arrivals(folders: Iterable[AnyPath]) -> list[Path]:
+    """Image files in folders, as from ``find_images``, without the warning.
+
+    Raises:
+        UserError: a folder cannot be read.
+    """
+    seen = set[Folder]()
+    return [Path(file) for top in folders for file in _walk(os.fspath(top), _PassedOver(), seen)]
+
+
 class _PassedOver:
     """What a search did not return: how many of each kind, and an example."""
 

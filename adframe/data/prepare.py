@@ -8,7 +8,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from adframe.data.arrays import ImagesLike, as_batch, as_images, listed, paths_of
-from adframe.data.decode import as_pixels
+from adframe.data.decode import as_pixels, read_image
 from adframe.data.load import read_images
 from adframe.data.reading import ReadAs
 from adframe.errors import UserError
@@ -18,7 +18,7 @@ def prepared(images: ImagesLike, reading: ReadAs) -> Tensor:
     """Pixels of images, shape (N, 3, H, W), uint8.
 
     Args:
-        images: one image or several: paths, PIL images, arrays or tensors.
+        images: one image or several: paths, bytes, PIL images, arrays or tensors.
         reading: how they are brought to one size, which it must state.
 
     Raises:
@@ -40,6 +40,8 @@ def prepared(images: ImagesLike, reading: ReadAs) -> Tensor:
             for image in images:
                 if isinstance(image, Image):
                     found.append(as_pixels(image, reading)[None])
+                elif isinstance(image, bytes):
+                    found.append(read_image(image, reading)[None])
                 else:
                     found.append(prepared(image, reading))
         except RecursionError as error:

@@ -31,6 +31,7 @@ class Adapting:
     method: Method
     shifts: Sequence[Shift]
     scorers: list[Scorer]
+    names: list[str]
     _facts: Mapping[str, Any]
     _calibration: Sequence[torch.Tensor | None]
 
@@ -63,7 +64,7 @@ class Adapting:
         train = self._unlabelled(images)
         outliers = None if exposed is None else self._unlabelled(exposed)
         self._calibration = ()
-        self._facts = {**self._facts, "names": train.names, "thresholds": None}
+        self._facts, self.names = {**self._facts, "thresholds": None}, list(train.names)
         with kept():
             fit(self.scorers, self.method, self.shifts, train, self.config.seed, outliers)
         return self
@@ -90,8 +91,8 @@ class Adapting:
         new = self._unlabelled(images)
         with kept():
             rows = grow(scorer, self.method, self.shifts, new, self.config.seed, limit)
-        if names := self._facts.get("names"):
-            self._facts = {**self._facts, "names": [[*names, *new.names][row] for row in rows]}
+        if self.names:
+            self.names = [[*self.names, *new.names][row] for row in rows]
         self._facts = {**self._facts, "thresholds": None}
         if self._calibration:
             self._calibration = ()

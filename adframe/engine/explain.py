@@ -14,6 +14,7 @@ from adframe.data.decode import ImageError, attempt_all, original_size
 from adframe.data.map_files import Explanation, Neighbour
 from adframe.data.reading import ReadAs, undo
 from adframe.engine.decision import p_values
+from adframe.engine.features import MIN_BATCH
 from adframe.engine.scoring import score
 from adframe.interfaces import Features, Method, Scorer, Shift, ViewSpec
 from adframe.io.paths import AnyPath, each
@@ -65,6 +66,7 @@ class Explainer:
         names: names of the images that the scorer was fitted on, if they are known.
         neighbours: number of nearest training images that are named, if the scorer knows them.
         calibration: sorted scores of calibration images, if there are any.
+        least: images that a smaller batch is filled up to; see ``score``.
     """
 
     scorer: Scorer
@@ -75,6 +77,7 @@ class Explainer:
     names: Sequence[str] = ()
     neighbours: int = 0
     calibration: np.ndarray | None = None
+    least: int = MIN_BATCH
 
     def of_pixels(self, pixels: Tensor) -> list[Explanation]:
         """Scores, and maps if the scorer gives any, of (N, 3, H, W) uint8."""
@@ -90,6 +93,7 @@ class Explainer:
             pixels,
             self.seed,
             keep=lambda scorer, start, maps: kept.append(maps),
+            least=self.least,
         )
         maps = iter(torch.cat(kept).numpy()) if kept else repeat(None)
         named = noting.named(self.names) if known else repeat(())

@@ -60,8 +60,9 @@ def extract_features(
     chunk = max(2 * MIN_BATCH, rows // (spec.views * variants))
     if spec.windows is not None:
         chunk = max(1, MAX_WINDOWS // (_count_windows(spec.windows, size) * spec.views * variants))
-    was_training = method.training
-    method.eval()
+    training = [module for module in method.modules() if module.training]
+    if training:
+        method.eval()
     try:
         order = torch.arange(len(pixels)).tensor_split(max(1, math.ceil(len(pixels) / chunk)))
         for part in iter_batches(pixels, order):
@@ -72,7 +73,8 @@ def extract_features(
                 features["size"] = torch.tensor([size] * len(block))
             yield features
     finally:
-        method.train(was_training)
+        for module in training:
+            module.training = True
 
 
 def _count_windows(windows: Windows, size: Sequence[int]) -> int:

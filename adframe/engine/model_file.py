@@ -5,13 +5,12 @@ The file contains the SHA-256 of its content, and fingerprints of config and tra
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from adframe._version import __version__
@@ -26,9 +25,9 @@ from adframe.engine.state import Run
 from adframe.errors import UserError
 from adframe.interfaces import Method, Scorer
 from adframe.io.folders import check_folder
-from adframe.io.read import read_text
 from adframe.io.tensors import read_tensors, write_tensors
 
+NAMES = "names"  # tensor with the names of the training images, UTF-8 with a zero between two
 Model = tuple[dict[str, Tensor], dict[str, Any]]  #: tensors by name, and facts
 #: Sorted scores of the calibration images by each scorer; None for one that has none.
 Calibration = Sequence[Tensor | None]
@@ -58,8 +57,8 @@ def save_model(
         facts["started_from"] = run.started_from
     if any(bound is not None for bound in thresholds):
         facts["thresholds"] = list(thresholds)
-    model = packed(run.config, run.assembly.method, run.assembly.scorers, facts, calibration)
-    write_tensors(folder / "model.safetensors", *model)
+    parts = run.assembly.method, run.assembly.scorers, facts, calibration, run.data.train.names
+    write_tensors(folder / "model.safetensors", *packed(run.config, *parts))
 
 
 def packed(
@@ -68,12 +67,19 @@ def packed(
     scorers: Sequence[Scorer],
     facts: Mapping[str, Any],
     calibration: Calibration = (),
+    names: Sequence[str] = (),
 ) -> Model:
-    """Weights and what scorers learned, as tensors by name; the rest is added to ``facts``."""
+    """Weights and what scorers learned, as tensors by name; the rest is added to ``facts``.
+
+    ``names`` are those of the images that the scorers were fitted on.
+    """
     tensors = {f"method/{name}": tensor for name, tensor in method.state_dict().items()}
-    names = [spec.entry.name for spec in config.scorer]
+    if names:
+        text = "\0".join(names).encode("utf-8", "surrogateescape")
+        tensors[NAMES] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
+    scorers_named = [spec.entry.name for spec in config.scorer]
     learned: list[dict[str, Any] | None] = [None] * len(scorers)  # None: it failed
-    for index, (name, scorer) in enumerate(zip(names, scorers, strict=True)):
+    for index, (name, scorer) in enumerate(zip(scorers_named, scorers, strict=True)):
         try:
             found, values = pack(scorer, name)
         except UserError:  # the report names it
@@ -85,7 +91,15 @@ def packed(
         learned[index] = {"tensors": _shapes(found), "values": dict(sorted(values.items()))}
     known = {index: of for index, of in enumerate(calibration) if of is not None}
     tensors |= {f"calibration/{index}": of for index, of in known.items()}
-    return tensors, {**facts, "scorers": names, "learned": learned}
+    return tensors, {**facts, "scorers": scorers_named, "learned": learned}
+
+
+def names_of(tensors: Mapping[str, Tensor]) -> list[str]:
+    """Names of the images that the scorers of a model were fitted on; empty if it has none."""
+    found = tensors.get(NAMES)
+    if found is None or found.dtype != torch.uint8:
+        return []
+    return found.numpy().tobytes().decode("utf-8", "surrogateescape").split("\0")
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, str]:
@@ -114,6 +128,16 @@ def model_facts(folder: Path) -> Model:
         raise UserError(f"{folder}: its run is not finished; continue with adframe run --resume")
     tensors, facts = read_tensors(path)
     check_format(path, facts)
+    check_facts(path, facts)
+    return tensors, facts
+
+
+def check_facts(path: Path, facts: Mapping[str, Any]) -> None:
+    """Check that all facts of a model are there.
+
+    Raises:
+        UserError: the file is damaged.
+    """
     wanted = {"image_size": list, "classes": list, "epochs": int, "config": dict, "images": str}
     for key, kind in wanted.items():
         if not isinstance(facts.get(key), kind):
@@ -124,24 +148,6 @@ def model_facts(folder: Path) -> Model:
     size = facts["image_size"]
     if len(size) != 3 or not all(type(side) is int and 0 < side < 1 << 16 for side in size):
         raise UserError(f"{path}: damaged: image_size is {size}")
-    return tensors, facts
-
-
-def training_names(path: Path) -> list[str]:
-    """Names of the images that the scorers of a run were fitted on, from ``training.csv``.
-
-    Without the file there are none; scores do not need them.
-
-    Raises:
-        UserError: the file is damaged.
-    """
-    if not path.exists():
-        return []
-    rows = csv.DictReader(io.StringIO(read_text(path), newline=""))
-    try:
-        return [row["path"] for row in rows if row["use"] == "train"]
-    except (csv.Error, KeyError) as error:
-        raise UserError(f"{path}: damaged: {error}") from error
 
 
 def started_from(facts: Mapping[str, Any]) -> str:

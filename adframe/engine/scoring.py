@@ -160,6 +160,7 @@ def score(
     seen: Counter = lambda views: None,
     failures: dict[int, str] | None = None,
     keep: MapSink | None = None,
+    least: int = MIN_BATCH,
 ) -> list[Tensor]:
     """Scores of each scorer, shape (N,), float32; higher is more anomalous.
 
@@ -176,10 +177,11 @@ def score(
         failures: as for ``fit``; the scores of scorers in it are NaN.
         keep: called with the index of a scorer that gives maps, the number of the first image of a
             few, and their maps, (n, H, W) float32.
+        least: images that a smaller batch is filled up to.
     """
     filled = pixels
-    if len(pixels) < MIN_BATCH:
-        copies = pixels[-1:].expand(MIN_BATCH - len(pixels), *pixels.shape[1:])
+    if len(pixels) < least:
+        copies = pixels[-1:].expand(least - len(pixels), *pixels.shape[1:])
         filled = torch.cat([pixels[:], copies])
     found: list[list[Tensor]] = [[] for _ in scorers]
     for spec, alike in by_view_spec(scorers).items():

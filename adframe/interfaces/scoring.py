@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from adframe.interfaces.method import Method
 from adframe.interfaces.types import Transform
@@ -160,6 +160,15 @@ class Scorer(metaclass=_Constructed):
         """
         raise NotImplementedError
 
+    def module(self) -> nn.Module | None:
+        """A module for ``adframe export``: features -> scores (N,), or maps of a ``MapScorer``.
+
+        The default calls ``score`` or ``maps``. That will do where these compute with tensors, and
+        no branch or loop depends on their values or on N; ``torch.compiler.is_exporting()`` is true
+        meanwhile. Another way of computing the same may be returned, or None if there is none.
+        """
+        return _Calls(self.maps if isinstance(self, MapScorer) else self.score)
+
     def state(self) -> dict[str, Any]:
         """What ``fit`` and ``expose`` learned, by attribute name.
 
@@ -187,6 +196,17 @@ class Scorer(metaclass=_Constructed):
             if not name.isidentifier() or name == _GIVEN or fixed:
                 raise ValueError(f"'{name}' is not part of the state of this scorer")
             setattr(self, name, value)
+
+
+class _Calls(nn.Module):
+    """A function of features as a module."""
+
+    def __init__(self, function: Callable[[Features], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, features: dict[str, Tensor]) -> Tensor:
+        return self.function(features)
 
 
 class MapScorer(Scorer):

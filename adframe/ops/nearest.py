@@ -32,6 +32,8 @@ def topk_cosine(queries: Tensor, bank: Tensor, k: int = 1, budget: int = 16 << 2
     if queries.shape[-1] != bank.shape[-1] or not len(bank):
         shape = tuple(bank.shape)
         raise ValueError(f"bank of shape {shape} does not fit queries of width {queries.shape[-1]}")
+    if torch.compiler.is_exporting():  # a graph holds no loop over an unknown number of rows
+        return (queries @ bank.T).topk(min(k, len(bank)), dim=1).values
     if k == 1:
         return _max_cosine(queries, bank, budget)[:, None]
     k = min(k, len(bank))

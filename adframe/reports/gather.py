@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from adframe.engine.model_file import training_names
 from adframe.engine.run_list import RunFacts, read_run
 from adframe.errors import UserError
 from adframe.io.atomic import read_json
@@ -103,10 +102,21 @@ def gather(folder: Path) -> RunView:
         list(_log(folder / "metrics.jsonl")),
         read_text(origins if origins.exists() else folder / "config.yaml"),
         list(_images(folder / "scores.csv")),
-        training_names(folder / "training.csv"),
+        _trained_on(folder / "training.csv"),
     )
     view.unusual = list(_unusual(view))
     return view
+
+
+def _trained_on(path: Path) -> list[str]:
+    """Names of the training images, calibration images left aside; none without the file."""
+    if not path.exists():
+        return []
+    rows = csv.DictReader(io.StringIO(read_text(path), newline=""))
+    try:
+        return [row["path"] for row in rows if row["use"] == "train"]
+    except (csv.Error, KeyError) as error:
+        raise UserError(f"{path}: damaged: {error}") from error
 
 
 def _mapping(path: Path) -> dict[str, Any]:

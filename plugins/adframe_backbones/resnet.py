@@ -137,4 +137,4 @@ class _Shortcut(nn.Conv2d):
     def forward(self, maps: Tensor) -> Tensor:
         rows, columns = self.stride
         every_other = maps[:, :, ::rows, ::columns]
-        return nn.functional.conv2d(every_other, self.weight)
+        return nn.functional.conv2d(every_other, self.weight, self.bias)

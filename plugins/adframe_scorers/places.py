@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypedDict
 
 import torch
 from annotated_types import Interval
-from torch import Tensor
+from torch import Tensor, nn
 
 from adframe import UserError
 from adframe.interfaces import Features, Fraction, MapScorer, Positive, RandomKeys, Scorer
@@ -134,17 +134,25 @@ class Places(MapScorer):
     def maps(self, features: Features) -> Tensor:
         outputs, rows, columns = self.places(features)
         flat = {name: _flat(values) for name, values in outputs.items()}
-        place = self._relative(features, rows, columns)
-        scores = torch.empty(len(place))
-        region = self._region(place)
+        if torch.compiler.is_exporting():
+            scores = self._inner[0].score(flat).float()
+        else:
+            scores = self._in_parts(flat, self._region(self._relative(features, rows, columns)))
+        grid = scores.view(-1, len(rows), len(columns))
+        size: list[int] = features["size"][0].tolist()
+        return spread_scores(grid, rows, columns, size, self.sigma or self.width(size))
+
+    def _in_parts(self, flat: Features, region: Tensor) -> Tensor:
+        scores = torch.empty(len(region))
         for number, scorer in enumerate(self._inner):
             for part in torch.split((region == number).nonzero().flatten(), AT_ONCE):
                 if len(part):
                     some = {name: values[part] for name, values in flat.items()}
                     scores[part] = scorer.score(some).float()
-        grid = scores.view(-1, len(rows), len(columns))
-        size: list[int] = features["size"][0].tolist()
-        return spread_scores(grid, rows, columns, size, self.sigma or self.width(size))
+        return scores
+
+    def module(self) -> nn.Module | None:
+        return super().module() if self.regions == 1 and self.of.module() is not None else None
 
     def reduce(self, maps: Tensor) -> Tensor:
         pixels = maps.flatten(1)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from adframe.ops import topk_cosine
 
@@ -36,6 +36,11 @@ class Searching(Banked):
             searched. More cells find the nearest image more often and take longer
             (docs/performance/notes.md).
     """
+
+    neighbours: Neighbours
+
+    def module(self) -> nn.Module | None:
+        return super().module() if self.neighbours.search == "exact" else None
 
 
 class Neighbours:

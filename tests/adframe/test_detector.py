@@ -123,12 +123,13 @@ def test_one_image_of_any_kind_scores_as_in_a_list(folder, written):
     (expected,) = detector.score([path])
     image = Image.open(path)
     pixels = np.asarray(image)
-    one = [path, Path(path), image, pixels, torch.from_numpy(pixels.copy())]
+    raw = Path(path).read_bytes()
+    one = [path, Path(path), image, pixels, torch.from_numpy(pixels.copy()), raw]
     for given in [*one, *([item] for item in one), np.array([path]), iter([path])]:
         scores = detector.score(given)
         assert (scores.shape, scores.dtype) == ((1,), np.float32), type(given)
         np.testing.assert_allclose(scores, expected, atol=1e-6)
-    np.testing.assert_allclose(detector.score(one), np.full(5, expected), atol=1e-6)
+    np.testing.assert_allclose(detector.score(one), np.full(6, expected), atol=1e-6)
 
 
 @pytest.mark.parametrize("nothing", [[], (), np.array([]), np.zeros((0, 16, 16, 3), np.uint8)])
@@ -294,7 +295,7 @@ def test_a_pil_image_that_cannot_be_decoded_is_an_image_error(folder, tmp_path):
 
 @pytest.mark.parametrize(
     "given",
-    [None, 3, b"a.png", io.BytesIO(b"a"), [None], [1, 2], np.array(3), torch.tensor(3),
+    [None, 3, io.BytesIO(b"a"), [None], [1, 2], np.array(3), torch.tensor(3),
      np.array([b"a.png"])],
     ids=lambda given: type(given).__name__,
 )  # fmt: skip

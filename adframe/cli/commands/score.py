@@ -29,6 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=a_path, metavar="PATH", help="images or folders")
     parser.add_argument("--out", type=a_path, metavar="FILE", help="write the CSV here")
     parser.add_argument(
+        "--watch", action="store_true",
+        help="score what arrives in the folders, each image once, and append it to --out",
+    )  # fmt: skip
+    parser.add_argument(
         "--maps", type=a_path, metavar="DIR", help="write a map and an overlay of each image here"
     )
     parser.add_argument(
@@ -49,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     from adframe.io.terminal import error_line
 
     _check_out(arguments)
+    if arguments.watch:
+        return _watch(arguments)
     with open_rows(arguments.out) as out:
         files = find_images(arguments.paths)
         if not files:
@@ -58,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         unreadable = 0
         writer = RowWriter(out)
         decided = detector.config.decision is not None
-        more = _decisions(detector) if decided else lambda score: []
+        more = _decisions(detector)
         near = [f"{name}_{place + 1}" for place in range(NEIGHBOURS * arguments.explain)
                 for name in ("nearest", "distance")]  # fmt: skip
         writer.writerow(["path", "score", *(COLUMNS if decided else []), *near])
@@ -76,8 +82,32 @@ def run(arguments: argparse.Namespace) -> int:
     return 2 if unreadable else 0
 
 
+def _watch(arguments: argparse.Namespace) -> int:
+    """Score what arrives in folders until a signal ends it.
+
+    Raises:
+        UserError: the arguments are not those of a watch.
+    """
+    from adframe.cli.watch import watch
+    from adframe.detector import load
+    from adframe.engine.decision import COLUMNS
+
+    if arguments.out is None or arguments.maps is not None or arguments.explain:
+        raise UserError("--watch: appends rows to --out FILE, without --maps and --explain")
+    if files := [path for path in arguments.paths if not os.path.isdir(path)]:
+        raise UserError(f"--watch {files[0]}: is not a folder")
+    detector = load(arguments.run, **options.of_plugins(arguments))
+    more = _decisions(detector)
+    columns = COLUMNS if detector.config.decision is not None else []
+    header = ["path", "score", *columns]
+    watch(detector, arguments.paths, arguments.out, header, lambda score: [score, *more(score)])
+    return 0
+
+
 def _decisions(detector: Detector) -> Callable[[float], list[float | int]]:
-    """Function that returns the p-value of a score, and whether it is anomalous."""
+    """Function that returns the p-value of a score and whether it is anomalous, if decided."""
+    if detector.config.decision is None:
+        return lambda score: []
     import numpy as np
 
     from adframe.engine.decision import columns, p_values

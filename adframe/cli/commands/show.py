@@ -15,7 +15,7 @@ from adframe.registry.loading import load_plugins
 from adframe.registry.registry import KINDS, check_kind
 
 #: Sections of a config that are not components; named here, since ``describe`` imports torch.
-SECTIONS = ("config", "train", "objective", "exposure", "decision", "validation")
+SECTIONS = ("config", "train", "objective", "exposure", "decision", "start", "validation")
 summary = "show a component or a section of a config, with options"
 
 

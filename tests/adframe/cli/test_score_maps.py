@@ -72,7 +72,7 @@ def run_without(toy_file, tmp_path_factory):
 
 def test_a_scorer_without_maps_is_one_line(run_without, photos, tmp_path, capsys):
     assert main(["score", str(run_without), str(photos), "--maps", str(tmp_path / "maps")]) == 2
-    assert "nearest_cosine gives no maps" in capsys.readouterr().err
+    assert "'nearest_cosine' of plugin 'scorers' gives no maps" in capsys.readouterr().err
     assert not (tmp_path / "maps").exists()
 
 

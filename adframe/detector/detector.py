@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import copy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from adframe.config.model import RunConfig, load_config, validate_tree
+from adframe.config.model import RunConfig, validate_tree
 from adframe.config.yaml_tree import parse
 from adframe.data.arrays import ImagesLike, listed, paths_of
 from adframe.data.decode import ImageError, report_unreadable
-from adframe.data.map_files import Explanation
+from adframe.data.map_files import Explanation, Neighbour
 from adframe.data.prepare import prepared
 from adframe.data.reading import ReadAs
+from adframe.detector import saved
+from adframe.detector.deciding import Deciding
 from adframe.engine import model_file
 from adframe.engine.adapt import Adapting
 from adframe.engine.build import Assembly, assemble
-from adframe.engine.decision import calibration_of, p_values, threshold
-from adframe.engine.explain import Explainer
+from adframe.engine.explain import Explainer, finds_nearest
+from adframe.engine.features import MIN_BATCH
+from adframe.engine.fold import folded
 from adframe.engine.global_state import kept
 from adframe.errors import UserError
 from adframe.io.paths import AnyPath, as_path
 from adframe.registry.loading import installed
+from adframe.registry.registry import name_of
 
 
-class Detector(Adapting):
+class Detector(Deciding, Adapting):
     """A trained method with its fitted scorers; ``adframe.load`` reads it from a run folder.
 
     Scores are those of the first scorer. A detector can be pickled and copied for other processes,
@@ -46,27 +51,30 @@ class Detector(Adapting):
         assembly: Assembly,
         facts: Mapping[str, Any],
         calibration: model_file.Calibration = (),
+        names: Sequence[str] = (),
     ) -> None:
         self.config = config
+        #: names of the images that the scorers were fitted on, such as their paths
+        self.names = list(names)
+        self._least = MIN_BATCH
         self._calibration = calibration
         self._facts = facts
-        self.method = assembly.method
-        self.shifts = assembly.shifts
-        self.scorers = assembly.scorers
+        self.method = self._saved = assembly.method
+        self.shifts, self.scorers = assembly.shifts, assembly.scorers
         #: channels, height, width of the training images
         self.size: tuple[int, ...] = tuple(facts["image_size"])
-        self._dataset = assembly.dataset
+        self.dataset = assembly.dataset
 
     @property
     def reading(self) -> ReadAs:
         """How files are read, as in training."""
-        return ReadAs(self.size[1:], self._dataset.depth, self._dataset.fit)
+        return ReadAs(self.size[1:], self.dataset.depth, self.dataset.fit)
 
     def _explainer(self, neighbours: int = 0) -> Explainer:
         parts = (self.scorers[0], self.method, self.shifts, self.config.seed, self.reading)
         known = None if not self._calibration else self._calibration[0]
-        return Explainer(*parts, self._facts.get("names", ()), neighbours,
-                         None if known is None else known.numpy())  # fmt: skip
+        values = None if known is None else known.numpy()
+        return Explainer(*parts, self.names, neighbours, values, self._least)
 
     def __repr__(self) -> str:
         names = ", ".join(spec.entry.name for spec in self.config.scorer)
@@ -77,76 +85,69 @@ class Detector(Adapting):
         """Pickle the config, the paths of plugin files, and what was learned."""
         loaded = {plugin.key for plugin in self.config.loaded.registry.plugins}
         without = [one.plugin.key for one in installed() if one.plugin.key not in loaded]
-        learned = (self.method, self.scorers, self._facts, self._calibration)
-        model = model_file.packed(self.config, *learned)
-        return _unpickled, (self.config.yaml(), self.config.plugins, without, *model)
+        return _unpickled, (self.config.yaml(), self.config.plugins, without, *self._model())
+
+    def _model(self) -> model_file.Model:
+        learned = self.scorers, self._facts, self._calibration, self.names
+        return model_file.packed(self.config, self._saved, *learned)
+
+    def save(self, file: AnyPath) -> None:
+        """Write all that scoring needs into one safetensors file for ``adframe.load``: no image.
+
+        It names the plugins that it needs, with version and hash.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        saved.write(as_path(file), self.config, self._model())
+
+    def quick(self) -> Detector:
+        """A copy for images that come one by one: several times as fast for one image.
+
+        Batch normalisations are folded, and batches not filled up: equal to about 1e-5 only.
+        """
+        quick = copy.copy(self)
+        quick.scorers = copy.deepcopy(self.scorers)
+        quick.method, quick._least = folded(self.method, self.size), 1
+        return quick
+
+    def nearest(self, image: ImagesLike, k: int = 5) -> list[Neighbour]:
+        """Name and distance of the ``k`` images nearest to one image, of those fitted on.
+
+        Args:
+            image: one image, as for ``score``.
+
+        Raises:
+            UserError: the scorer compares with no images, it is not one image, or as for ``score``.
+        """
+        if not (finds_nearest(self.scorers[0]) and self.names):
+            raise UserError(f"{name_of(self.scorers[0])} compares with no training images")
+        found = self.explain(image, k)
+        if len(found) != 1:
+            raise UserError(f"expected one image, not {len(found)}")
+        return list(found[0].nearest)
 
     def score(self, images: ImagesLike) -> np.ndarray:
         """Anomaly scores, shape (N,), float32; higher is more anomalous.
 
         Args:
-            images: one image or several: paths, PIL images, arrays or tensors. All are brought to
-                size as in training. Arrays are uint8, uint16, or floating point in 0..1; of
-                shape (H, W), (H, W, C), (N, H, W, C) or (N, C, H, W), with 1, 3 or 4 channels.
-                A tensor may also be (C, H, W). They score as a PNG file of these pixels.
+            images: one image or several: paths, PIL images, bytes of image files, arrays or
+                tensors. All are brought to size as in training. Arrays are uint8, uint16, or
+                floating point in 0..1; of shape (H, W), (H, W, C), (N, H, W, C) or (N, C, H, W),
+                with 1, 3 or 4 channels. A tensor may also be (C, H, W). They score as a PNG file
+                of these pixels.
 
         Raises:
             UserError: a file is unreadable, or pixels have another shape or type, or can be read
                 in two ways.
         """
-        images = listed(images)
-        if paths := paths_of(images):
+        if paths := paths_of(images := listed(images)):
             found = [result for _, result in self.score_files(paths)]
             errors = [error for error in found if isinstance(error, ImageError)]
             report_unreadable(errors, len(found), skip_unreadable=False)
             return np.array(found, dtype=np.float32)
         explained = self._explainer().of_pixels(prepared(images, self.reading))
         return np.array([each.score for each in explained], dtype=np.float32)
-
-    @property
-    def calibration(self) -> np.ndarray:
-        """Sorted scores of the calibration images, float32.
-
-        Raises:
-            UserError: the run has no ``decision``, or the scorer was fitted again.
-        """
-        return calibration_of(self.config, self._calibration)
-
-    def p_values(self, images: ImagesLike) -> np.ndarray:
-        """Conformal p-values, shape (N,), float64, in (0, 1]: small for anomalous images.
-
-        Args:
-            images: as for ``score``.
-
-        Raises:
-            UserError: as for ``calibration`` and ``score``.
-        """
-        known = self.calibration  # before any image is read
-        return p_values(self.score(images), known)
-
-    @property
-    def threshold(self) -> float:
-        """The smallest score that is called anomalous; infinite if there is none.
-
-        Raises:
-            UserError: as for ``calibration``.
-        """
-        known, decision = self.calibration, self.config.decision
-        assert decision is not None, "a calibration belongs to a decision"
-        if decision.rule == "false_alarms":
-            return threshold(known, decision.false_alarms)
-        found = self._facts.get("thresholds") or [None]
-        if found[0] is None:
-            raise UserError("there is no threshold for these inliers; evaluate or train a run")
-        return float(found[0])
-
-    def decide(self, images: ImagesLike) -> np.ndarray:
-        """Whether each image is anomalous, shape (N,), bool, by the ``decision`` of the run.
-
-        Arguments and errors are those of ``p_values``.
-        """
-        bound = self.threshold  # before any image is read
-        return self.score(images) >= bound
 
     def score_files(
         self, paths: AnyPath | Iterable[AnyPath]
@@ -193,42 +194,15 @@ class Detector(Adapting):
         return map(explainer.of_file_size, explainer.of_files(paths))
 
 
-def load(
-    folder: str | Path,
-    *,
-    plugins: AnyPath | Iterable[AnyPath] = (),
-    without: str | Iterable[str] = (),
-    allow_code: bool = False,
-) -> Detector:
-    """Loads the detector of a finished run.
-
-    Args:
-        folder: a run folder.
-        plugins, without, allow_code: as for ``load_config``.
-
-    Raises:
-        UserError: the folder holds no finished run, or a file of it is damaged.
-    """
-    folder = as_path(folder)
-    with kept():
-        model = model_file.model_facts(folder)
-        config = load_config(
-            folder / "config.yaml", plugins=plugins, without=without, allow_code=allow_code
-        )
-        model_file.check_model(folder, config, model[1])
-        tensors, facts = model
-        facts = {**facts, "names": model_file.training_names(folder / "training.csv")}
-        return _restored(config, (tensors, facts), folder / "model.safetensors")
-
-
-def _restored(config: RunConfig, model: model_file.Model, path: Path) -> Detector:
+def restored(config: RunConfig, model: model_file.Model, path: Path) -> Detector:
+    """The detector of a model, from ``model_facts`` or ``packed``; ``path`` is for messages."""
     tensors, facts = model
     height, width = facts["image_size"][1:]
     assembly = assemble(config, len(facts["classes"]), (height, width))
     calibration = model_file.restore_model(path, (tensors, facts), config, assembly)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     assembly.method.to(torch.device(device)).to(memory_format=torch.channels_last).eval()
-    return Detector(config, assembly, facts, calibration)
+    return Detector(config, assembly, facts, calibration, model_file.names_of(tensors))
 
 
 def _unpickled(
@@ -240,4 +214,4 @@ def _unpickled(
     with kept():
         node = parse(text, "pickled config")
         config = validate_tree(node, "pickled config", plugins, without, allow_code=True)
-        return _restored(config, (tensors, facts), Path("pickled detector"))
+        return restored(config, (tensors, facts), Path("pickled detector"))
