@@ -38,7 +38,7 @@ def test_it_is_installed_found_and_run(shell, tmp_path):
     result = json.loads((tmp_path / "run/result.json").read_text())
     assert _logged(tmp_path / "run/tensorboard") == {
         "train/loss": 1,
-        "train/align_uniform_5": 1,
+        "train/align_uniform_4": 1,
         "auroc/gaussian_potential/lfw_faces": 1,
     }
     assert result["epochs"] == 1

@@ -17,7 +17,7 @@ def test_bundled_configs_are_valid():
     ("name", "text", "problem"),
     [
         ("x.yaml", "train: {epoch: 1}", "x.yaml:1: train.epoch: unknown key"),
-        ("x.yaml", "train: {epochs: 1}", "objective: missing"),
+        ("x.yaml", "train: {epochs: 1}", "dataset: missing"),
         ("base/x.yaml", "objective: [{loss: nothing}]", "no loss named 'nothing'"),
         ("tables/x.yaml", "titel: A table", "x.yaml:1: titel: unknown key"),
         ("tables/published/x.yaml", "source: nobody", "protocol: missing"),

@@ -61,7 +61,8 @@ def _status(words: list[str], stop: Stop) -> int:
             raise Stopped(stop.asked)
         return status
     except UserError as error:
-        error_line(error)
+        if str(error):  # else all was printed before
+            error_line(error)
         return 2
     except BrokenPipeError:  # the reader of a pipe has ended, as `head` does
         drop_output()

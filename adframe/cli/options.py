@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from adframe.config.bundled import bundled_configs
+from adframe.errors import ConfigError
 from adframe.io.paths import a_path
+from adframe.io.terminal import error_line
 
 if TYPE_CHECKING:
     from adframe.config.model import RunConfig
@@ -61,10 +63,10 @@ def completes(
 
 
 def load(arguments: argparse.Namespace) -> RunConfig:
-    """The config that the arguments name; wrong names are reported before torch is imported.
+    """The config that the arguments name; wrong names are printed before torch is imported.
 
     Raises:
-        ConfigError: every problem found; only those of names if a name is wrong.
+        ConfigError: every problem found that is not printed yet.
         UserError: a file cannot be read.
     """
     from adframe.config.compose import read_config
@@ -74,11 +76,16 @@ def load(arguments: argparse.Namespace) -> RunConfig:
 
     node, source = read_config(arguments.config, arguments.set)
     loaded = load_plugins_of(node, **of_plugins(arguments))
-    if problems := wrong_names(node, loaded.registry):
-        raise located(once(problems, loaded.registry.plugins), node)
+    early: list[str] = []
+    if wrong := once(wrong_names(node, loaded.registry), loaded.registry.plugins):
+        early = [str(problem) for problem in located(wrong, node).problems]
+        error_line("\n".join(early))
     from adframe.config.model import validate_tree
 
-    return validate_tree(node, source, arguments.plugin, loaded=loaded)
+    try:
+        return validate_tree(node, source, arguments.plugin, loaded=loaded)
+    except ConfigError as error:
+        raise ConfigError(one for one in error.problems if str(one) not in early) from error
 
 
 def of_plugins(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -104,7 +104,7 @@ class Scorer(metaclass=_Constructed):
 
     needs_exposed: bool = False  #: whether the scorer needs the known outliers of ``exposure``
     needs_classes: bool = False  #: whether the scorer needs labelled inlier classes
-    #: Whether the scorer learns from the training images: true for a class that defines ``fit``.
+    #: Whether the scorer learns from the training images, as a class that defines ``fit`` does.
     #: If no scorer does, they are not passed through the network.
     needs_fit: bool = False
 

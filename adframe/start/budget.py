@@ -59,9 +59,8 @@ class _Clock:
         if len(self.times) > STEPS or (len(self.times) > 1 and now - self.times[0] > SECONDS):
             raise _Enough
 
-    @property
-    def step(self) -> float:
-        """Seconds of a step."""
+    def seconds(self) -> float:
+        """Of a step."""
         return median(later - earlier for earlier, later in pairwise(self.times))
 
 
@@ -87,7 +86,7 @@ def measure(config: RunConfig) -> Cost:
         clock.times.insert(0, start)
     views, scoring = _scoring(run)
     fixed = reading + scoring / max(views, 1) * count_views(run)
-    return Cost(fixed, clock.step * run.batches_per_epoch)
+    return Cost(fixed, clock.seconds() * run.batches_per_epoch)
 
 
 def _scoring(run: Run) -> tuple[int, float]:

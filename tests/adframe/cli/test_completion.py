@@ -52,7 +52,7 @@ def completed(tmp_path):
 
 def test_verbs_and_options(completed):
     assert set(find_verbs()) <= completed("adframe ")
-    assert completed("adframe re") == {"reproduce"}
+    assert completed("adframe rep") == {"report", "reproduce"}
     assert completed("adframe run --res") == {"--resume"}
     assert completed("adframe check --res") == {"--resolved"}
 
