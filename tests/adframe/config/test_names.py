@@ -59,7 +59,7 @@ def test_a_wrong_name_is_printed_before_torch_is_imported():
     words = ["check", "quickstart", "--set", "backbone=resnet19", "--set", "train.epoch=3"]
     command = [sys.executable, "-c", FIRST, *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    assert done.stdout.startswith("2 [(False, \"--set backbone=resnet19: backbone: no backbone")
+    assert done.stdout.startswith('2 [(False, "--set backbone=resnet19: backbone: no backbone')
     second = "--set train.epoch=3: train.epoch: unknown key; did you mean 'epochs'?\n"
     assert done.stderr == second
 
