@@ -20,7 +20,8 @@ class Method(nn.Module, ABC):
     shifts_augmented: bool = False  #: whether the schedule augments before the shift, not after
     side: int | None = None  #: side of the square windows it trains on; None for whole images
     #: Names of the ``MethodParts`` that the method does not use, of ``objective``, ``shifts``,
-    #: ``schedule`` and ``backbone``. A config that sets one gets a warning; it needs no ``objective``.
+    #: ``schedule`` and ``backbone``. A config that sets one gets a warning, and it needs no
+    #: ``objective``.
     ignores: tuple[str, ...] = ()
 
     @abstractmethod
