@@ -133,10 +133,11 @@ def _explained(
     from adframe.data.map_files import Explanation, map_paths, scale_of, write_map
     from adframe.engine.explain import finds_nearest
     from adframe.interfaces import MapScorer
+    from adframe.registry.registry import name_of
 
-    name = detector.config.scorer[0].entry.name
-    if arguments.explain and not finds_nearest(detector.scorers[0]):
-        raise UserError(f"--explain: {name} compares with no training images")
+    scorer = detector.scorers[0]
+    if arguments.explain and not finds_nearest(scorer):
+        raise UserError(f"--explain: {name_of(scorer)} compares with no training images")
     if arguments.maps is None and arguments.explain:
         yield from detector.explain_files(files, NEIGHBOURS)
         return
@@ -144,8 +145,8 @@ def _explained(
         for file, one in detector.score_files(files):
             yield file, one if isinstance(one, ImageError) else Explanation(one, None)
         return
-    if not isinstance(detector.scorers[0], MapScorer):
-        raise UserError(f"{name} gives no maps; train with a scorer that does")
+    if not isinstance(scorer, MapScorer):
+        raise UserError(f"{name_of(scorer)} gives no maps; train with a scorer that does")
     folder: Path = arguments.maps
     _check_maps(folder, files)
     scale = scale_of(arguments.run / "result.json")

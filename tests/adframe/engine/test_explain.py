@@ -12,6 +12,7 @@ import adframe
 from adframe.cli.main import main
 from adframe.data.map_files import Neighbour
 from adframe.errors import UserError
+from adframe.reports.gather import gather
 
 
 @pytest.fixture(scope="module")
@@ -93,12 +94,19 @@ def test_what_an_update_cannot_do_is_one_line(folder, toy_file, shapes, tmp_path
         detector.update(shapes / "dark/00.png")
 
 
-def test_scores_need_no_list_of_training_images(folder, shapes, tmp_path):
+def test_the_nearest_images_are_known_without_the_list_of_training_images(folder, shapes, tmp_path):
+    copy, image = tmp_path / "copy", shapes / "dark/00.png"
+    shutil.copytree(folder, copy)
+    ((_, before),) = adframe.load(copy).explain_files(image)
+    (copy / "training.csv").unlink()
+    ((_, after),) = adframe.load(copy).explain_files(image)
+    assert before.nearest
+    assert after.nearest == before.nearest
+
+
+def test_a_damaged_list_of_training_images_is_a_line_of_the_report(folder, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
-    (copy / "training.csv").unlink()
-    ((_, found),) = adframe.load(copy).explain_files(shapes / "dark/00.png")
-    assert (found.nearest, found.score > 0) == ((), True)
     (copy / "training.csv").write_text("a,b\n1,2\n")
     with pytest.raises(UserError, match=r"training.csv: damaged"):
-        adframe.load(copy)
+        gather(copy)
