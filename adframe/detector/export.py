@@ -22,6 +22,7 @@ from adframe.detector.detector import Detector
 from adframe.detector.graph import Graph
 from adframe.errors import UserError
 from adframe.io.atomic import write
+from adframe.io.folders import check_no_run_file
 from adframe.io.paths import AnyPath, as_path
 from adframe.io.read import read_bytes
 from adframe.registry.registry import reason
@@ -74,6 +75,7 @@ def export(
     Raises:
         UserError: a component cannot be exported, with the reason; or the scores differ.
     """
+    check_no_run_file(as_path(file))
     given = _images(detector, images)
     graph = Graph(detector).eval()
     program = _traced(graph, given[:2], pixels)

@@ -18,6 +18,7 @@ from adframe.config.yaml_tree import escaped, parse, to_yaml
 from adframe.engine import model_file
 from adframe.engine.checkpoint import check_format
 from adframe.errors import ConfigError, UserError
+from adframe.io.folders import check_no_run_file
 from adframe.io.paths import as_list
 from adframe.io.read import read_bytes
 from adframe.io.tensors import read_tensors, write_tensors
@@ -35,6 +36,7 @@ def write(path: Path, config: RunConfig, model: model_file.Model) -> None:
     Raises:
         UserError: the file cannot be written.
     """
+    check_no_run_file(path)
     tensors, facts = model
     kept: dict[str, Any] = {"outliers": [], "metrics": [], "start": None}
     fields = {name: getattr(config, name) for name in type(config).model_fields}

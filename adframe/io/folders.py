@@ -30,6 +30,18 @@ def check_folder(path: Path) -> None:
         raise UserError(f"{path / min(odd)}: is {odd[min(odd)]}; a run folder has only files there")
 
 
+def check_no_run_file(out: Path) -> None:
+    """Raise an error if writing a file would replace a file of a run.
+
+    Raises:
+        UserError: it would.
+    """
+    place = Path(os.path.realpath(out))
+    of_run = os.path.isfile(place.parent / "config.yaml") and place.suffix in _SUFFIXES
+    if of_run and os.path.isfile(place):
+        raise UserError(f"{out}: is a file of a run; choose another one to write")
+
+
 def _odd(entry: os.DirEntry[str]) -> str:
     """What an entry of a run folder is that should not be there; empty for others."""
     if entry.is_file(follow_symlinks=False):

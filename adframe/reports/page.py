@@ -15,6 +15,7 @@ from adframe.engine.compare import compare
 from adframe.engine.comparison import Comparison
 from adframe.errors import PluginFault, UserError, one_line
 from adframe.io import atomic
+from adframe.io.folders import check_no_run_file
 from adframe.io.paths import AnyPath, as_list, as_path
 from adframe.reports.figures import curves, histogram, losses
 from adframe.reports.gather import RunView, gather
@@ -55,6 +56,7 @@ def report(runs: AnyPath | Iterable[AnyPath], out: AnyPath | None = None, **opti
     if not folders:
         raise UserError("no runs")
     path = folders[0] / "report.html" if out is None else as_path(out)
+    check_no_run_file(path)
     views = [gather(folder) for folder in folders]
     sections = [_section(view, options) for view in views]
     compared, reason = _compared(folders)
