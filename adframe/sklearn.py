@@ -14,11 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from adframe.config.model import RunConfig, load_config
-from adframe.data.arrays import ImagesLike, OneImage, as_batch, listed, paths_of
+from adframe.data.arrays import ImagesLike, OneImage, as_batch, listed
 from adframe.data.decode import as_pixels, read_image
-from adframe.data.prepare import prepared
 from adframe.data.reading import ReadAs
 from adframe.detector.detector import Detector
+from adframe.engine.adapt import unlabelled
 from adframe.engine.build import construct, locating, set_up
 from adframe.engine.checkpoint import FORMAT
 from adframe.engine.decision import held_out
@@ -29,7 +29,7 @@ from adframe.engine.start import freeze, start
 from adframe.engine.state import Run
 from adframe.engine.train import train
 from adframe.errors import UserError
-from adframe.interfaces import Images, Splits
+from adframe.interfaces import Splits
 
 
 class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # untyped
@@ -105,16 +105,14 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # unt
             source = assembly.dataset
             items = listed(given)
             reading = ReadAs(self.size or _size_of(items), source.depth, source.fit)
-            pixels = prepared(items, reading)
+            images = unlabelled(items, reading)
+            pixels = images.pixels
             if len(pixels) < 4:
                 raise UserError(f"{len(pixels)} images; at least 4 are needed")
             kept_rows, held = held_out(len(pixels), self.calibration, config.seed)
             started = start(config, assembly.parts.backbone)
             height, width = pixels.shape[2:]
             set_up(config, assembly, 1, (height, width))
-        nothing = torch.full((len(pixels),), -1)
-        names = list(map(str, paths_of(items))) or list(map(str, range(len(pixels))))
-        images = Images(pixels, nothing, nothing > 0, names)
         inliers = images.subset(kept_rows)
         check_first_use(assembly, inliers.pixels[:SAMPLE])
         with locating(config):

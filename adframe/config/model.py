@@ -108,6 +108,10 @@ class RunConfig(Section):
         """Pickle the text, the files of plugins, and which installed plugins were excluded."""
         return _restored, (self.yaml(), self.source, tuple(self.plugins), excluded(self.loaded))
 
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> RunConfig:
+        """The same config: it is frozen, and its plugins are modules, which cannot be copied."""
+        return self
+
     def located(self, error: ConfigError) -> ConfigError:
         """Add file and line to problems."""
         return located(error.problems, self._tree)

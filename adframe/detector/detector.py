@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from adframe.config.model import RunConfig, validate_tree
-from adframe.config.yaml_tree import parse
+from adframe.config.model import RunConfig
 from adframe.data.arrays import ImagesLike, listed, paths_of
 from adframe.data.decode import ImageError, report_unreadable
 from adframe.data.map_files import Explanation, Neighbour
@@ -28,7 +27,6 @@ from adframe.engine.fold import folded
 from adframe.engine.global_state import kept
 from adframe.errors import UserError
 from adframe.io.paths import AnyPath, as_path
-from adframe.registry.loading import installed
 from adframe.registry.registry import name_of
 
 
@@ -82,10 +80,8 @@ class Detector(Deciding, Adapting):
         return f"Detector({self.config.backbone.entry.name}, {names}, {pixels} pixels)"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the config, the paths of plugin files, and what was learned."""
-        loaded = {plugin.key for plugin in self.config.loaded.registry.plugins}
-        without = [one.plugin.key for one in installed() if one.plugin.key not in loaded]
-        return _unpickled, (self.config.yaml(), self.config.plugins, without, *self._model())
+        """Pickle the config, and what was learned."""
+        return _unpickled, (self.config, *self._model())
 
     def _model(self) -> model_file.Model:
         learned = self.scorers, self._facts, self._calibration, self.names
@@ -205,13 +201,7 @@ def restored(config: RunConfig, model: model_file.Model, path: Path) -> Detector
     return Detector(config, assembly, facts, calibration, model_file.names_of(tensors))
 
 
-def _unpickled(
-    text: str, plugins: list[str], without: list[str], tensors: Any, facts: dict[str, Any]
-) -> Detector:
+def _unpickled(config: RunConfig, tensors: Any, facts: dict[str, Any]) -> Detector:
     """The detector that ``Detector.__reduce__`` has pickled."""
-    here = {source.plugin.key for source in installed()}
-    without = [key for key in without if key in here]
     with kept():
-        node = parse(text, "pickled config")
-        config = validate_tree(node, "pickled config", plugins, without, allow_code=True)
         return restored(config, (tensors, facts), Path("pickled detector"))

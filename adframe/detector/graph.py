@@ -77,7 +77,7 @@ class Graph(nn.Module):
         if len(names) < len(spec.outputs):
             found[PIXELS] = images.flatten(1)
         if names:
-            made = self.method.embed(images)
+            made = self.method.embed_only(images, names)
             found |= {name: made[name] for name in names}
         if spec.stages:
             maps = self.method.feature_maps(images, max(spec.stages))

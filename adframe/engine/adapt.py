@@ -61,8 +61,8 @@ class Adapting:
                 raise UserError(f"{spec.entry.name} needs known outliers; pass them as exposed=")
             if scorer.needs_classes:
                 raise UserError(f"{spec.entry.name} needs labelled inliers; train a run on them")
-        train = self._unlabelled(images)
-        outliers = None if exposed is None else self._unlabelled(exposed)
+        train = unlabelled(images, self.reading)
+        outliers = None if exposed is None else unlabelled(exposed, self.reading)
         self._calibration = ()
         self._facts, self.names = {**self._facts, "thresholds": None}, list(train.names)
         with kept():
@@ -88,7 +88,7 @@ class Adapting:
             raise UserError(f"{name} cannot take more inliers; fit it again, on all of them")
         if limit is not None and limit < 1:
             raise UserError(f"limit: must be at least 1, not {limit}")
-        new = self._unlabelled(images)
+        new = unlabelled(images, self.reading)
         with kept():
             rows = grow(scorer, self.method, self.shifts, new, self.config.seed, limit)
         if self.names:
@@ -114,10 +114,21 @@ class Adapting:
         self._calibration = (torch.from_numpy(scores),)
         return self
 
-    def _unlabelled(self, images: ImagesLike) -> Images:
-        pixels = prepared(images, self.reading)
-        if not len(pixels):
-            raise UserError("no images")
-        nothing = torch.full((len(pixels),), -1)
-        names = [str(path) for path in paths_of(listed(images)) or range(len(pixels))]
-        return Images(pixels, nothing, nothing > 0, names)
+
+def unlabelled(images: ImagesLike, reading: ReadAs) -> Images:
+    """Images without labels, named by their paths, or by their numbers.
+
+    Args:
+        images: as for ``Detector.score``.
+        reading: how they are brought to size.
+
+    Raises:
+        UserError: one of them is unreadable, or there are none.
+    """
+    items = listed(images)
+    pixels = prepared(items, reading)
+    if not len(pixels):
+        raise UserError("no images")
+    nothing = torch.full((len(pixels),), -1)
+    names = [str(path) for path in paths_of(items) or range(len(pixels))]
+    return Images(pixels, nothing, nothing > 0, names)

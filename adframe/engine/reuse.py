@@ -11,7 +11,7 @@ from adframe.engine import model_file
 from adframe.engine.global_state import kept
 from adframe.engine.report import write_report
 from adframe.engine.run_folder import check_config, write_config
-from adframe.engine.runner import evaluate_trained, prepare, write_environment
+from adframe.engine.runner import evaluate_trained, prepare, take_facts, write_environment
 from adframe.errors import UserError
 from adframe.interfaces import Report
 from adframe.io import atomic
@@ -61,15 +61,14 @@ def evaluate_into(
     with lock_folder(out) as lock:
         check_config(out, config, resume=False)
         current = prepare(config, None)
-        current.verbose, current.epoch = verbose, model[1]["epochs"]
-        current.started_from = model_file.started_from(model[1])
+        current.verbose = verbose
+        take_facts(current, model[1])
         same = model[1]["images"] == current.fingerprint["images"]
         if "dataset" not in changed and not same:
             raise UserError(f"{folder}: the training images have changed; set dataset, or train")
         path = folder / "model.safetensors"
         model_file.restore_weights(path, model[0], current.assembly)
         current.out, current.lock = out, lock
-        current.finished = str(model[1].get("finished", ""))
         with current.observed():
             report = evaluate_trained(current, folder, fitted=False)
             write_config(out, config)

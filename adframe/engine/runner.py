@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -184,12 +185,17 @@ def load_run(folder: Path, **options: Any) -> Run:
     config = load_config(folder / "config.yaml", **options)
     model_file.check_model(folder, config, model[1])
     current = prepare(config, None)
-    current.epoch, current.finished = model[1]["epochs"], str(model[1].get("finished", ""))
-    current.started_from = model_file.started_from(model[1])
+    take_facts(current, model[1])
     if model[1]["images"] != current.fingerprint["images"]:
         raise UserError(f"{folder}: the training images have changed; train again")
     model_file.restore_model(folder / "model.safetensors", model, config, current.assembly)
     return current
+
+
+def take_facts(run: Run, facts: Mapping[str, Any]) -> None:
+    """Give a run what its trained model knows of the training."""
+    run.epoch, run.finished = facts["epochs"], str(facts.get("finished", ""))
+    run.started_from = model_file.started_from(facts)
 
 
 def evaluate_trained(run: Run, folder: Path, fitted: bool) -> Report:

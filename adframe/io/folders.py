@@ -37,8 +37,9 @@ def check_no_run_file(out: Path) -> None:
         UserError: it would.
     """
     place = Path(os.path.realpath(out))
-    of_run = os.path.isfile(place.parent / "config.yaml") and place.suffix in _SUFFIXES
-    if of_run and os.path.isfile(place):
+    beside = ("config.yaml", "environment.json")  # a project may have a file of one name
+    of_run = all(os.path.isfile(place.parent / name) for name in beside)
+    if of_run and place.suffix in _SUFFIXES and os.path.isfile(place):
         raise UserError(f"{out}: is a file of a run; choose another one to write")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from adframe.errors import PluginFault, UserError, did_you_mean
 from adframe.jobs.job import Ended, Job
@@ -28,10 +28,10 @@ class Executor(ABC):
             raise UserError(f"nothing can follow the name, not ':{text}'")
 
     @abstractmethod
-    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Ended | None]]:
+    def run(self, jobs: Sequence[Job]) -> Generator[tuple[int, Ended | None]]:
         """Index and end of each job, in the order in which they end; None when a job starts.
 
-        A job whose process is lost is tried again. If the iterator is closed early, because the
+        A job whose process is lost is tried again. If it is closed early, because the
         command was stopped, the jobs that run save a checkpoint and end.
         """
 

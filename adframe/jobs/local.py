@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import cast
@@ -28,7 +28,7 @@ class LocalExecutor(Executor):
         self.count = int(text or 1)
         self.here = not text
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Ended | None]]:
+    def run(self, jobs: Sequence[Job]) -> Generator[tuple[int, Ended | None]]:
         """See ``Executor.run``. A lost process is replaced, and its job tried again."""
         if self.here:
             for index, job in enumerate(jobs):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import closing
-from typing import Any, cast
+from typing import Any
 
 from adframe.errors import Stopped, UserError
 from adframe.io import atomic
 from adframe.io.paths import make_folders
 from adframe.jobs.executors import Executor
-from adframe.jobs.job import Ended, Job
+from adframe.jobs.job import Job
 from adframe.jobs.local import LocalExecutor
 from adframe.tables.grid import Cell, Grid
 from adframe.tables.markdown import markdown
@@ -47,7 +47,7 @@ def execute(
         left = [(number, cell) for number, cell in left if read_result(cell).status != "done"]
         held = []
         jobs = [Job(cell.config, cell.folder) for _, cell in left]
-        with closing(cast(Generator[tuple[int, Ended | None]], executor.run(jobs))) as ends:
+        with closing(executor.run(jobs)) as ends:
             for index, ended in ends:
                 number, cell = left[index]
                 head = f"[{number}/{len(grid.chosen)}] {cell.name}"

@@ -36,6 +36,7 @@ def table_of(
         UserError: an item of ``over`` or ``settings`` is not of that form, or there are too many
             runs.
     """
+    base = str(find_config(config).absolute())
     axes = [list(_values(text)) for text in over]
     rows: dict[str, dict[str, Any]] = {}
     for chosen in itertools.product(*axes):
@@ -46,7 +47,7 @@ def table_of(
         while row in rows:
             row += "+"
         changes = {key: value for key, _, value in chosen}
-        rows[row] = {"config": str(find_config(config).absolute()), "title": title, "set": changes}
+        rows[row] = {"config": base, "title": title, "set": changes}
     columns = {name: {"tasks": [NAME], "metric": name} for name in metrics}
     return {
         "title": f"{config.stem} over {', '.join(text.partition('=')[0] for text in over)}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -24,7 +24,7 @@ from adframe.interfaces import (
 from adframe_backbones.dcgan import Generator
 from adframe_methods.one_stage import USUAL, check_last_stage, last_map_size, views_of
 
-from .search import WhenRead, in_equal_batches, search, uniform_codes
+from .search import in_equal_batches, search, uniform_codes
 
 VIEW, CODE, SEARCH = 0, 1, 2  # tags and a seed of random keys
 
@@ -110,13 +110,14 @@ class AnoGAN(Method):
     def outputs(self) -> tuple[str, ...]:
         return ("features", "anomaly")
 
-    def embed(self, images: Tensor) -> Mapping[str, Tensor]:  # type: ignore[override]
-        return WhenRead(
-            {
-                "features": lambda: self._map(images).mean(dim=(2, 3)),
-                "anomaly": lambda: self._searched(images)[:, None],
-            }
-        )
+    def embed(self, images: Tensor) -> dict[str, Tensor]:
+        return self.embed_only(images, self.outputs())
+
+    def embed_only(self, images: Tensor, outputs: Sequence[str]) -> dict[str, Tensor]:
+        found = {"features": self._map(images).mean(dim=(2, 3))}
+        if "anomaly" in outputs:
+            found["anomaly"] = self._searched(images)[:, None]
+        return found
 
     def _searched(self, images: Tensor) -> Tensor:
         pixels = (images * 255).round().to(torch.uint8)

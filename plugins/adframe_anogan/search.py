@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -82,22 +82,3 @@ def in_equal_batches(
     rows = rows.clamp(max=len(images) - 1)
     parts = [score(images[part], start[part]) for part in rows.view(-1, size)]
     return torch.cat(parts)[: len(images)]
-
-
-class WhenRead(Mapping[str, Tensor]):
-    """Outputs by name, each computed when it is read for the first time."""
-
-    def __init__(self, functions: Mapping[str, Callable[[], Tensor]]) -> None:
-        self._functions = functions
-        self._known: dict[str, Tensor] = {}
-
-    def __getitem__(self, name: str) -> Tensor:
-        if name not in self._known:
-            self._known[name] = self._functions[name]()
-        return self._known[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._functions)
-
-    def __len__(self) -> int:
-        return len(self._functions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from adframe import UserError
@@ -32,7 +32,7 @@ class RayExecutor(Executor):
             raise UserError("needs the extra 'ray': pip install 'adframe[ray]'") from error
         self.ray, self.address = ray, text or None
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Ended | None]]:
+    def run(self, jobs: Sequence[Job]) -> Generator[tuple[int, Ended | None]]:
         """See ``Executor.run``. Ray tries a task again whose process was lost."""
         ray, started = self.ray, not self.ray.is_initialized()
         if started:

@@ -14,16 +14,11 @@ class MethodOutput(Scorer):
         output: Name of the output of the method. Several values of an image are averaged.
     """
 
-    needs_fit = False
-
     def __init__(self, output: str = "anomaly") -> None:
         self.output = output
 
     def view_spec(self) -> ViewSpec:
         return ViewSpec(outputs=(self.output,))
-
-    def fit(self, features: Features) -> None:
-        pass
 
     def score(self, features: Features) -> Tensor:
         return features[self.output].float().mean(dim=(1, 2, 3))

@@ -8,7 +8,6 @@ from pathlib import Path
 from adframe.cli import options
 from adframe.errors import UserError
 from adframe.io.paths import a_path
-from adframe.registry.loading import load_plugins
 from adframe.tables.verb import on, run_grid
 
 summary = "run a config with each of several values"
@@ -41,8 +40,6 @@ def run(arguments: argparse.Namespace) -> int:
     out = arguments.out or Path("runs") / f"{arguments.config.stem}-sweep"
     metrics = [spec.entry.name for spec in config.metrics]
     content = table_of(arguments.config, arguments.over, arguments.set, arguments.seeds, metrics)
-    files = config.plugins
-    loaded = load_plugins(files, arguments.without)
-    table = written(content, out)
-    grid = make_grid(table, NAME, out, Path(), loaded, plugins=files, need_data=False)
+    table, plugins = written(content, out), config.plugins
+    grid = make_grid(table, NAME, out, Path(), config.loaded, plugins=plugins, need_data=False)
     return run_grid(grid, arguments.on, arguments.json)

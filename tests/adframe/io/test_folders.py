@@ -19,3 +19,9 @@ def test_a_file_of_a_run_is_not_replaced(fake_run, tmp_path):
     check_no_run_file(run / "report.html")
     check_no_run_file(run / "new.safetensors")
     check_no_run_file(tmp_path / "no/such.json")
+
+
+def test_a_file_next_to_a_config_of_no_run_may_be_replaced(tmp_path):
+    for name in ("config.yaml", "detector.safetensors"):
+        (tmp_path / name).write_text("mine")
+    check_no_run_file(tmp_path / "detector.safetensors")

@@ -41,6 +41,23 @@ def test_a_score_depends_on_no_other_image_and_on_no_batch(method: AnoGAN) -> No
     assert len(whole.unique()) == 11
 
 
+def test_nothing_is_searched_for_an_output_that_nobody_reads(method: AnoGAN, monkeypatch) -> None:
+    images, searched = pixels().float() / 255, list[Tensor]()
+
+    def search(images: Tensor) -> Tensor:
+        searched.append(images)
+        return torch.zeros(len(images))
+
+    monkeypatch.setattr(method, "_searched", search)
+    method.eval()
+    with torch.no_grad():
+        assert list(method.embed_only(images, ["features"])) == ["features"]
+        assert not searched
+        assert list(method.embed_only(images, ["anomaly"])) == ["features", "anomaly"]
+        assert list(method.embed(images)) == ["features", "anomaly"]
+    assert len(searched) == 2
+
+
 def test_the_search_finds_images_that_the_generator_makes(method: AnoGAN) -> None:
     method.eval()
     with torch.no_grad():

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from adframe.interfaces import RandomKeys
-from adframe_anogan.search import WhenRead, anomaly, in_equal_batches, search, uniform_codes
+from adframe_anogan.search import anomaly, in_equal_batches, search, uniform_codes
 
 torch.manual_seed(0)
 MIX, READ = torch.randn(2, 12), torch.randn(12, 5)
@@ -81,18 +81,3 @@ def test_codes_are_uniform_and_belong_to_the_key() -> None:
     assert abs(codes.mean()) < 0.03
     alone = uniform_codes(RandomKeys.from_index(0, torch.tensor([7])), 3)
     assert torch.equal(alone[0], codes[7])
-
-
-def test_an_output_that_nobody_reads_is_not_computed() -> None:
-    computed: list[str] = []
-
-    def make(name: str) -> Tensor:
-        computed.append(name)
-        return torch.zeros(1)
-
-    made = WhenRead({"cheap": lambda: make("cheap"), "dear": lambda: make("dear")})
-    assert list(made) == ["cheap", "dear"]
-    assert len(made) == 2
-    assert not computed
-    assert made["cheap"] is made["cheap"]
-    assert computed == ["cheap"]
