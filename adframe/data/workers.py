@@ -15,6 +15,7 @@ from adframe.errors import ProcessLost
 
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux's prctl.h
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
+_LOST = (ConnectionError, EOFError)  # of a worker that ended while it gave a batch away
 
 
 @contextmanager
@@ -24,13 +25,16 @@ def watched_workers(loader: DataLoader[Any]) -> Iterator[Iterator[Any]]:
     Raises:
         ProcessLost: a worker has ended, for example killed for its memory.
     """
-    with _signals_held():
-        batches = iter(loader)
-    workers = getattr(batches, "_workers", [])
+    batches: Any = None
+    workers: list[Any] = []
     try:
+        with _signals_held():
+            batches = iter(loader)
+        workers = getattr(batches, "_workers", [])
         yield batches
-    except RuntimeError as error:
-        if "DataLoader worker" in str(error) and "Caught" not in str(error):
+    except (RuntimeError, *_LOST) as error:
+        named = "DataLoader worker" in str(error) and "Caught" not in str(error)
+        if named or isinstance(error, _LOST):
             text = "a process that decodes images was killed"
             raise ProcessLost(f"{text}; is memory full? workers: 0 needs none") from error
         raise

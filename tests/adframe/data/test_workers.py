@@ -82,6 +82,32 @@ def test_signals_wait_while_workers_start():
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == held
 
 
+@pytest.mark.parametrize("at", ["start", "batch"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "),
+        ConnectionResetError(104, "Connection reset by peer"),
+        EOFError(),
+    ],
+)
+def test_a_worker_may_be_killed_at_any_moment(at, error):
+    class Loader:
+        def __iter__(self):
+            if at == "start":
+                raise error
+            return self
+
+        def __next__(self):
+            raise error
+
+    with (
+        pytest.raises(ProcessLost, match="a process that decodes images was killed"),
+        workers.watched_workers(Loader()) as batches,
+    ):
+        next(batches)
+
+
 # --- whole commands ------------------------------------------------------------------------------
 
 
@@ -196,4 +222,7 @@ def test_workers_end_with_a_killed_run_and_write_nothing(start):
     process.kill()
     _, told = process.communicate(timeout=10)  # a worker that lives would hold the pipe open
     assert "Traceback" not in told
+    end = time.monotonic() + 10
+    while group(process.pid) and time.monotonic() < end:  # a process closes its files, then ends
+        time.sleep(0.01)
     assert not group(process.pid)
