@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch._dynamo  # by the first step of an optimizer; imported before the forks
 from PIL import Image
 
 import adframe.engine.evaluate

@@ -2,7 +2,7 @@ import os
 import subprocess
 import sys
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -137,3 +137,22 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path], str
         return done.stdout + done.stderr
 
     return run
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with ``adframe`` and ``python`` that start with torch imported."""
+    folder, script = tmp_path_factory.mktemp("warm"), Path(__file__).parent / "warm_python.py"
+    for name in ("adframe", "python"):
+        program = folder / name
+        command = f'"{sys.executable}" -I -S "{script}" "{folder}/socket" {name}'
+        program.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        program.chmod(0o755)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
+    with subprocess.Popen(
+        [sys.executable, str(script), str(folder / "socket")],
+        env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    ) as server:  # fmt: skip
+        assert server.stdout.readline() == b"ready\n"
+        yield folder
+        server.kill()

@@ -16,6 +16,9 @@ GIVEN = {
     ("backbone", "timm"): {"model": "test_resnet", "size": "image"},
     ("loss", "shift_heads"): {"heads": [2, 2]},
     ("augmentation", "random_window"): {"size": 8},
+    ("scorer", "feature_map"): {"grid": 6},
+    ("scorer", "patchcore"): {"grid": 6},
+    ("method", "anogan"): {"latent": 16, "steps": 5},
     ("method", "patches"): {"of": "contrastive", "size": 8},
 }
 

@@ -38,8 +38,11 @@ def script():
 
 
 @pytest.fixture
-def checkout(tmp_path):
-    """A copy of the repository with a .venv that is set up, and sees what this one has."""
+def checkout(tmp_path, warm):
+    """A copy of the repository with a .venv that is set up, and sees what this one has.
+
+    Its ``adframe`` starts with torch imported.
+    """
     copy = tmp_path / "adframe"
     shutil.copytree(ROOT, copy, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
     venv.create(copy / ".venv", symlinks=True)
@@ -49,8 +52,8 @@ def checkout(tmp_path):
         "".join(f"import site; site.addsitedir({path!r})\n" for path in outer)
     )
     command = copy / ".venv/bin/adframe"
-    run = "import sys; from adframe.cli.main import main; sys.exit(main())"
-    command.write_text(f'#!/bin/sh\nexec "{copy}/.venv/bin/python" -c "{run}" "$@"\n')
+    path = f"{copy}:{copy}/plugins"
+    command.write_text(f'#!/bin/sh\nPYTHONPATH="{path}" exec "{warm}/adframe" "$@"\n')
     command.chmod(0o755)
     (copy / ".venv/.ready").touch()
     return copy

@@ -76,6 +76,28 @@ def test_there_is_no_circle():
     assert circles(GRAPH) == []
 
 
+def files_of(package: Path) -> dict[str, set[str]]:
+    """The files of a plugin, and which of them each imports; plugins import theirs relatively."""
+    names = {path.stem for path in package.glob("*.py")}
+
+    def own(code: str) -> Iterator[str]:
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and node.level == 1:
+                yield from [node.module] if node.module else [alias.name for alias in node.names]
+
+    return {
+        path.stem: {to.partition(".")[0] for to in own(path.read_text())} & names
+        for path in sorted(package.glob("*.py"))
+    }
+
+
+@pytest.mark.parametrize("package", sorted((ROOT / "plugins").glob("adframe_*")), ids=str)
+def test_no_plugin_imports_in_a_circle(package):
+    graph = files_of(package)
+    assert circles(graph) == []
+    assert "__init__" not in graph or not any("__init__" in to for to in graph.values())
+
+
 def test_a_circle_and_a_hidden_import_would_be_found():
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c", "a"]]
     code = "if True:\n    from adframe.engine import train\ndef f():\n    import adframe"

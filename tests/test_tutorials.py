@@ -110,25 +110,6 @@ def run_pages():
     return sorted(path for path in pages if "<!-- tested: run" in path.read_text())
 
 
-@pytest.fixture(scope="session")
-def warm(tmp_path_factory):
-    """A folder with ``adframe`` and ``python`` that start with torch imported."""
-    folder, script = tmp_path_factory.mktemp("warm"), ROOT / "tests/warm_python.py"
-    for name in ("adframe", "python"):
-        program = folder / name
-        command = f'"{sys.executable}" -I -S "{script}" "{folder}/socket" {name}'
-        program.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
-        program.chmod(0o755)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
-    with subprocess.Popen(
-        [sys.executable, str(script), str(folder / "socket")],
-        env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-    ) as server:  # fmt: skip
-        assert server.stdout.readline() == b"ready\n"
-        yield folder
-        server.kill()
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1800)  # trains, on machines that may be busy
 @pytest.mark.parametrize("path", run_pages(), ids=lambda path: f"{path.parent.name}/{path.stem}")

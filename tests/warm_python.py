@@ -67,6 +67,7 @@ def serve(path: str) -> None:
 def start(words: list[str]) -> None:
     """Do what the command does."""
     sys.path.pop(0)  # the folder of this file
+    sys.path[:0] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     if words[0] == "adframe":
         sys.argv = words
         runpy.run_module("adframe", run_name="__main__")
