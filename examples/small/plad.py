@@ -11,7 +11,7 @@ from adframe.interfaces import Batch, Count, Method, MethodParts, NonNegative, U
 
 
 class SmallPLAD(Method):
-    """Learns the smallest perturbations that a classifier can tell from normal images.
+    """Learns the smallest perturbations that a classifier can separate from normal images.
 
     Args:
         width: [guess: 32] Channels of the perturbator.
@@ -38,8 +38,8 @@ class SmallPLAD(Method):
         both = torch.cat([images, images * (1 + factor) + summand])
         normal, perturbed = self.embed(both)["anomaly"].chunk(2)
         size = (factor.square() + summand.square()).flatten(1).sum(1).mean()
-        told = (F.softplus(normal).mean() + F.softplus(-perturbed).mean()) / 2
-        yield Update(told + self.penalty * size, metrics={"size": size.detach()})
+        apart = (F.softplus(normal).mean() + F.softplus(-perturbed).mean()) / 2
+        yield Update(apart + self.penalty * size, metrics={"size": size.detach()})
 
     def outputs(self) -> tuple[str, ...]:
         return ("features", "anomaly")

@@ -30,7 +30,7 @@ class CSVLog(Observer):
 
 
 class Tracker(Observer):
-    """What an experiment tracker is told: parameters, metrics, status. Here as lines of JSON.
+    """What an experiment tracker gets: parameters, metrics, status. Here as lines of JSON.
 
     Args:
         file: The file that the lines are added to.
