@@ -98,12 +98,13 @@ class Run:
         ``adframe_epoch_end``; mark that ``@hookimpl(tryfirst=True)`` if another one reads it.
 
         Raises:
-            ValueError: no epoch has ended, or it has a metric of that name.
+            ValueError: no epoch has ended, it has a metric of that name, or the value is no number.
         """
         if not self.epoch:
             raise ValueError(f"'{name}' cannot be logged before the first epoch has ended")
         if name in self.epoch_metrics:
             raise ValueError(f"the epoch has a metric '{name}' already")
+        value = float(value)  # a tensor of one value will do
         self.epoch_metrics[name] = value
         values = self.history.setdefault(name, [])
         values += [math.nan] * (self.epoch - len(values))

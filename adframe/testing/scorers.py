@@ -200,7 +200,7 @@ def computes_what_it_requests(subject: Subject) -> None:
     method = SmallMethod().eval()
     with torch.enable_grad():
         together, alone = spec.compute(method, images), spec.compute(method, images[2:3])
-    problem = returned.embedding(together, spec.outputs, 4)
+    problem = returned.embedding(together, spec.outputs, 4, "compute")
     assert not problem, problem
     for name in spec.outputs:
         close(alone[name].detach(), together[name][2:3].detach(), f"'{name}' of one image")

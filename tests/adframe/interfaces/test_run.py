@@ -27,4 +27,9 @@ def test_a_metric_is_not_replaced_and_none_logged_before_an_epoch(run):
     run.epoch, run.epoch_metrics = 1, {"loss": 1.0}
     with pytest.raises(ValueError, match="has a metric 'loss' already"):
         run.log("loss", 0.5)
+    with pytest.raises(ValueError, match="could not convert"):
+        run.log("spread", "high")
     assert run.epoch_metrics == {"loss": 1.0}
+    assert run.history == {}
+    run.log("spread", torch.tensor(0.25))
+    assert (run.history, type(run.epoch_metrics["spread"])) == ({"spread": [0.25]}, float)
