@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
 from adframe.config.messages import nested
 from adframe.config.schema import Component, options_of, resolve
 from adframe.config.specs import ComponentSpec
-from adframe.errors import ConfigError, KeyPath, Problem
+from adframe.errors import ConfigError, KeyPath, PluginFault, Problem, UserError
 from adframe.registry.registry import Registry
 
 
@@ -50,23 +50,48 @@ Scorers = Annotated[
 class Grouped(Component):
     """Marks a field as a component, or a mapping of names to one component for each.
 
-    A mapping is of the latter form if it has no ``name``, all its values are mappings, and no key
-    is an option of the kind's default.
+    A key of a mapping names a group if it is no option of the component, and its value is a mapping
+    or a name. All other keys are of the component of all groups: a group that
+    names no other component has its options, but for those that it sets itself.
     """
 
     def _validate(self, value: Any, registry: Registry | None) -> Any:
-        if registry is None or not self._is_grouped(value, registry):
+        groups = [] if registry is None else self._groups(value, registry)
+        if registry is None or not groups:
             return super()._validate(value, registry)
-        items = [((key,), item) for key, item in value.items()]
-        return dict(zip(value, _resolved(self.kind, items, registry), strict=True))
+        common = {key: item for key, item in value.items() if key not in groups}
+        tables = {key: self._over(common, value[key]) for key in groups}
+        items = [((key,), table) for key, table in tables.items()]
+        return dict(zip(groups, _resolved(self.kind, items, registry), strict=True))
 
-    def _is_grouped(self, value: Any, registry: Registry) -> bool:
-        if not isinstance(value, Mapping) or not value or "name" in value:
+    def _groups(self, value: Any, registry: Registry) -> list[str]:
+        """The keys of a mapping that name groups."""
+        if not isinstance(value, Mapping) or not isinstance(value.get("name", ""), str):
+            return []
+        try:
+            named = registry.get(self.kind, value["name"]) if "name" in value else None
+            entry = named or registry.default(self.kind)
+            options = {} if entry is None else options_of(entry).model_fields
+        except (UserError, PluginFault):  # reported when the component is resolved
+            return []
+        others = [key for key in value if key != "name" and key not in options]
+        found = [key for key in others if isinstance(value[key], Mapping | str)]
+        sure = any(
+            isinstance(of := value[key], Mapping) or self._known(of, registry) for key in found
+        )
+        return found if sure else []
+
+    def _known(self, name: str, registry: Registry) -> bool:
+        try:
+            return bool(registry.get(self.kind, name))
+        except UserError:
             return False
-        if not all(isinstance(item, Mapping) for item in value.values()):
-            return False
-        default = registry.default(self.kind)
-        return default is None or not set(value) & set(options_of(default).model_fields)
+
+    @staticmethod
+    def _over(common: Mapping[str, Any], group: Any) -> Any:
+        table = {"name": group} if isinstance(group, str) else group
+        named = table.get("name", common.get("name"))
+        return {**common, **table} if named == common.get("name") else table
 
 
 #: One optimizer for all groups of parameters, or the name of each group -> its optimizer.

@@ -208,6 +208,8 @@ def set_up(
             for stage in requested(scorer).stages
             if stage > count
         ]
+        if not isinstance(assembly.method, scorer.needs_method):
+            texts.append(f"{name} needs a method of class {scorer.needs_method.__qualname__}")
         if scorer.needs_classes and classes == 1:
             texts.append(f"{name} needs several labelled inlier classes; the data set has one")
         problems += [Problem(("scorer", index), text) for text in texts]

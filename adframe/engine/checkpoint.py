@@ -104,6 +104,7 @@ def save_state(run: Run, sums: Mapping[str, float], optimizers: Optimizers) -> N
         tensors[f"history/{name}"] = torch.tensor(values, dtype=torch.float64)
     position = {"epoch": run.epoch, "step": run.step, "sums": dict(sums)}
     position |= {"finished": run.finished} if run.finished else {}
+    position |= {"metrics": list(run.history)}  # their order, which the tensors do not have
     facts = {"format": FORMAT, "adframe": __version__, **run.fingerprint, **position}
     if run.started_from:
         facts["started_from"] = run.started_from
@@ -135,9 +136,10 @@ def load_state(run: Run) -> State | None:
     try:
         load_weights(path, run.assembly.method, _part(tensors, "model/"))
         run.epoch, run.step = int(facts["epoch"]), int(facts["step"])
+        history = _part(tensors, "history/")
         run.history = {
-            name: [float(value) for value in values.tolist()]
-            for name, values in _part(tensors, "history/").items()
+            str(name): [float(value) for value in history[name].tolist()]
+            for name in facts.get("metrics", history)
         }
         if facts["config"] != run.extends:  # an extended run continues
             run.finished = str(facts.get("finished", ""))

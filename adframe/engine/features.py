@@ -144,7 +144,8 @@ def _outputs(method: Method, images: Tensor, spec: ViewSpec) -> dict[str, Tensor
             made, by = method.embed_only(images, names), method
         else:
             made, by = _computed(method, spec.compute, images), spec.compute
-        expect(getattr(by, "__self__", by), returned.embedding(made, names, len(images)))
+        what = "embed" if spec.compute is None else "compute"
+        expect(getattr(by, "__self__", by), returned.embedding(made, names, len(images), what))
         found |= {name: made[name].detach() for name in names}
     if spec.stages:
         maps = method.feature_maps(images, max(spec.stages))

@@ -164,15 +164,22 @@ def outputs(made: Any) -> str:
     return "" if "features" in made else f"outputs returns {tuple(made)}, without 'features'"
 
 
-def embedding(made: Any, names: Sequence[str], rows: int) -> str:
-    """Problem of what ``Method.embed`` returns for ``rows`` images, for the outputs requested."""
+def embedding(made: Any, names: Sequence[str], rows: int, what: str = "embed") -> str:
+    """Problem of what ``Method.embed`` returns for ``rows`` images, for the outputs requested.
+
+    Args:
+        made: what it returns.
+        names: the outputs requested.
+        rows: number of images.
+        what: the function that returned it; or ``ViewSpec.compute``.
+    """
     if not isinstance(made, Mapping):
-        return f"embed returns {shown(made)}, not a mapping of names to tensors (N, D)"
+        return f"{what} returns {shown(made)}, not a mapping of names to tensors (N, D)"
     for name in names:
         value = made.get(name)
         whole = isinstance(value, Tensor) and value.ndim == 2 and not value.is_complex()
         if not whole or len(made[name]) != rows:
-            return f"embed returns {shown(value)} as '{name}', not a tensor ({rows}, D)"
+            return f"{what} returns {shown(value)} as '{name}', not a tensor ({rows}, D)"
     return ""
 
 

@@ -19,7 +19,7 @@ from adframe.engine.first_use import SAMPLE, check_first_use
 from adframe.engine.global_state import kept
 from adframe.engine.report import write_report
 from adframe.engine.run_folder import changed_rule, check_config, write_config
-from adframe.engine.start import freeze, start
+from adframe.engine.start import freeze, start, start_modules
 from adframe.engine.state import Run
 from adframe.engine.train import train
 from adframe.errors import ConfigError, Problem, UserError
@@ -105,6 +105,8 @@ def prepare(
         started_from = start(config, assembly.parts.backbone) if fresh else ""
         height, width = splits.train.pixels.shape[2:]
         set_up(config, assembly, len(splits.classes), (height, width))
+        if started_from:
+            start_modules(config, assembly.method)
     check_first_use(assembly, splits.train.pixels[:SAMPLE])
     with locating(config):
         freeze(config, assembly.parts.backbone, splits.train.pixels)

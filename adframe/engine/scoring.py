@@ -74,14 +74,15 @@ def fit(
             return _collect(scorers, of, _counted(found, seen), images, failures)
 
         learning = [index for index in alike if scorers[index].needs_fit]
-        for index, inliers in features(train, learning).items() if learning else ():
-            with noting(failures, index):
-                scorers[index].fit(inliers)
         exposing = [index for index in alike if scorers[index].needs_exposed]
-        if exposing and exposed is not None:
-            for index, known in features(exposed, exposing).items():
+        with noting(failures if spec.compute else None, *alike):
+            for index, inliers in features(train, learning).items() if learning else ():
                 with noting(failures, index):
-                    scorers[index].expose(known)
+                    scorers[index].fit(inliers)
+            if exposing and exposed is not None:
+                for index, known in features(exposed, exposing).items():
+                    with noting(failures, index):
+                        scorers[index].expose(known)
 
 
 def grow(
@@ -186,19 +187,22 @@ def score(
     found: list[list[Tensor]] = [[] for _ in scorers]
     for spec, alike in by_view_spec(scorers).items():
         done = 0
-        for block in _counted(extract_features(method, shifts, filled, spec, seed), seen):
-            rows = len(next(iter(block.values())))
-            for index in alike:
-                made = torch.full((rows,), torch.nan)
-                if failures is None or index not in failures:
-                    with noting(failures, index):
-                        made, maps = _checked(scorers[index], block, rows)
-                        if keep is not None and maps is not None and done < len(pixels):
-                            keep(index, done, maps[: len(pixels) - done])
-                if failures is None and not bool(made.isfinite().all()):
-                    expect(scorers[index], "score returns values that are not finite")
-                found[index].append(made)
-            done += rows
+        with noting(failures if spec.compute else None, *alike):
+            for block in _counted(extract_features(method, shifts, filled, spec, seed), seen):
+                rows = len(next(iter(block.values())))
+                for index in alike:
+                    made = torch.full((rows,), torch.nan)
+                    if failures is None or index not in failures:
+                        with noting(failures, index):
+                            made, maps = _checked(scorers[index], block, rows)
+                            if keep is not None and maps is not None and done < len(pixels):
+                                keep(index, done, maps[: len(pixels) - done])
+                    if failures is None and not bool(made.isfinite().all()):
+                        expect(scorers[index], "score returns values that are not finite")
+                    found[index].append(made)
+                done += rows
+        for index in alike:  # the images that a failed computation left
+            found[index].append(torch.full((len(filled) - done,), torch.nan))
     return [torch.cat(blocks)[: len(pixels)] for blocks in found]
 
 
@@ -225,19 +229,17 @@ def by_view_spec(scorers: Sequence[Scorer]) -> dict[ViewSpec, list[int]]:
 
 
 @contextmanager
-def noting(failures: dict[int, str] | None, index: int) -> Iterator[None]:
-    """Note the error of one scorer in ``failures``, if there is such a dictionary."""
+def noting(failures: dict[int, str] | None, *indices: int) -> Iterator[None]:
+    """Note an error of scorers in ``failures``, if there is such a dictionary."""
     try:
         yield
-    except (UserError, PluginFault) as error:
-        if failures is None:
-            raise
-        failures[index] = str(error)
     except BaseException as error:
         if failures is None or out_of_memory(error):
             raise
-        fault = blame(error)
+        known = isinstance(error, UserError | PluginFault)
+        fault = error if known else blame(error)
         if fault is None:
             raise
-        show_traceback(fault)
-        failures[index] = str(fault)
+        if not known:
+            show_traceback(fault)
+        failures.update(dict.fromkeys(indices, str(fault)))

@@ -5,6 +5,7 @@ Nothing here runs when a run is resumed from a checkpoint, evaluated or loaded, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from adframe.config.model import RunConfig
 from adframe.engine import model_file
 from adframe.errors import ConfigError, Problem, UserError
-from adframe.interfaces import Backbone, Pixels
+from adframe.interfaces import Backbone, Method, MethodWrapper, Pixels
 from adframe.io.paths import expand_user
 from adframe.io.read import sha256_of
 from adframe.io.tensors import digest_of_tensors, read_weights
@@ -49,6 +50,32 @@ def start(config: RunConfig, backbone: Backbone) -> str:
     return digest_of_tensors(published, {})
 
 
+def start_modules(config: RunConfig, method: Method) -> None:
+    """Give the other modules of a method the weights that they have in the run of ``init_from``.
+
+    Args:
+        config: the config of the run.
+        method: its method, which is set up.
+
+    Raises:
+        UserError: they have other shapes; one line that names the tensors.
+    """
+    if config.start is None or not config.start.init_from:
+        return
+    path = expand_user(config.start.init_from)
+    inner = method
+    while isinstance(inner, MethodWrapper):
+        inner = inner.of
+    tensors, _ = model_file.model_facts(path)
+    root = re.compile(r"method/(?:of\.)*")
+    there = {root.sub("", name, count=1): value for name, value in tensors.items()}
+    for name in inner.starts_with:
+        found = {key: value for key, value in there.items() if key.startswith(f"{name}.")}
+        if found:
+            weights = {key.removeprefix(f"{name}."): value for key, value in found.items()}
+            load(inner.get_submodule(name), weights, f"{path}: {name}")
+
+
 def _of_run(folder: Path, backbone: Backbone) -> dict[str, Tensor]:
     """The weights of the backbone of a finished run; where its method keeps them is found out."""
     tensors, _ = model_file.model_facts(folder)
@@ -64,13 +91,13 @@ def _of_run(folder: Path, backbone: Backbone) -> dict[str, Tensor]:
     return {name.removeprefix(best): of for name, of in tensors.items() if name.startswith(best)}
 
 
-def load(backbone: Backbone, weights: Mapping[str, Tensor], source: str) -> None:
-    """Copy weights into a backbone; each must be there, of the same shape, and no other.
+def load(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
+    """Copy weights into a network; each must be there, of the same shape, and no other.
 
     Raises:
         UserError: one line that names what is missing, unexpected or of another shape.
     """
-    own = backbone.state_dict()
+    own = network.state_dict()
     missing = [name for name in own if name not in weights and not name.endswith(COUNTER)]
     shared = [name for name in own if name in weights]
     odd = [
@@ -84,7 +111,8 @@ def load(backbone: Backbone, weights: Mapping[str, Tensor], source: str) -> None
         *_named("another shape", odd),
     ]
     if parts:
-        raise UserError(f"{source}: does not fit the backbone: {'; '.join(parts)}")
+        what = "the backbone" if isinstance(network, Backbone) else "the method"
+        raise UserError(f"{source}: does not fit {what}: {'; '.join(parts)}")
     for name, weight in weights.items():
         if weight.is_floating_point() != own[name].is_floating_point():
             raise UserError(f"{source}: {name} is of type {weight.dtype}, not {own[name].dtype}")

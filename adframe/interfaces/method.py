@@ -23,6 +23,9 @@ class Method(nn.Module, ABC):
     #: ``schedule`` and ``backbone``. A config that sets one gets a warning, and it needs no
     #: ``objective``.
     ignores: tuple[str, ...] = ()
+    #: Names of its modules, besides the backbone, that ``start.init_from`` takes from a run whose
+    #: method has modules of these names. Other runs leave them as they are.
+    starts_with: tuple[str, ...] = ()
 
     @abstractmethod
     def setup(self, parts: MethodParts) -> None:

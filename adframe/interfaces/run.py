@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,6 +90,25 @@ class Run:
         """
         self.config.loaded.attach(observer)
         self._observers.append(observer)
+
+    def log(self, name: str, value: float) -> None:
+        """Adds a metric to the epoch that has just ended: to ``epoch_metrics`` and ``history``.
+
+        So it is part of the checkpoint, and observers may read it. Call it in
+        ``adframe_epoch_end``; mark that ``@hookimpl(tryfirst=True)`` if another one reads it.
+
+        Raises:
+            ValueError: no epoch has ended, it has a metric of that name, or the value is no number.
+        """
+        if not self.epoch:
+            raise ValueError(f"'{name}' cannot be logged before the first epoch has ended")
+        if name in self.epoch_metrics:
+            raise ValueError(f"the epoch has a metric '{name}' already")
+        value = float(value)  # a tensor of one value will do
+        self.epoch_metrics[name] = value
+        values = self.history.setdefault(name, [])
+        values += [math.nan] * (self.epoch - len(values))
+        values[self.epoch - 1] = value
 
     def finish(self, reason: str) -> None:
         """Ends training after this epoch; the run is then evaluated. The first reason counts."""

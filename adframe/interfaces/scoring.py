@@ -69,7 +69,7 @@ class ViewSpec:
     independent: bool = False
     windows: Windows | None = None
     stages: tuple[int, ...] = ()
-    compute: Callable[[Method, Tensor], Mapping[str, Tensor]] | None = None
+    compute: Callable[[Any, Tensor], Mapping[str, Tensor]] | None = None
 
 
 class _Constructed(ABCMeta):
@@ -104,6 +104,9 @@ class Scorer(metaclass=_Constructed):
 
     needs_exposed: bool = False  #: whether the scorer needs the known outliers of ``exposure``
     needs_classes: bool = False  #: whether the scorer needs labelled inlier classes
+    #: Base class of the methods that the scorer works with, if ``ViewSpec.compute`` needs more than
+    #: any method has. A config with another method is refused before training.
+    needs_method: type[Method] = Method  # type: ignore[type-abstract]
     #: Whether the scorer learns from the training images, as a class that defines ``fit`` does.
     #: If no scorer does, they are not passed through the network.
     needs_fit: bool = False

@@ -13,6 +13,8 @@ from adframe.interfaces.types import Batch, Update
 class MethodWrapper(Method):
     """A method that changes something of another one; all else is passed on.
 
+    Parameters that it adds itself are trained in the group ``main``.
+
     Args:
         of: The method.
 
@@ -66,5 +68,8 @@ class MethodWrapper(Method):
         return self.of.feature_maps(images, depth)
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
-        """The groups of the method."""
-        return self.of.groups()
+        """The groups of the method; own parameters are added to ``main``."""
+        groups = self.of.groups()
+        inner = {id(parameter) for parameter in self.of.parameters()}
+        own = [p for p in self.parameters() if id(p) not in inner and p.requires_grad]
+        return {**groups, "main": [*groups.get("main", []), *own]} if own else groups

@@ -79,7 +79,10 @@ def _choice(kind: str) -> list[str]:
 def config(name: str, kinds: Sequence[str]) -> str:
     """A config that runs the new components together with bundled ones."""
     values = {kind: Template(_choice(kind)[kind in kinds]).substitute(name=name) for kind in KINDS}
-    return Template(_text("config.yaml.tmpl")).substitute(values, name=name)
+    text = Template(_text("config.yaml.tmpl")).substitute(values, name=name)
+    if "method" in kinds and "shift" not in kinds:  # the method of the template ignores shifts
+        text = re.sub("^shifts: .*\n", "", text, flags=re.M)
+    return text
 
 
 def single_file(name: str, kinds: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from unittest import SkipTest
 
 import torch
@@ -54,7 +55,8 @@ def _step(method: Method, batch: Batch, progress: float = 0.0) -> list[Tensor]:
     optimizers = {name: SmallSteps(group) for name, group in groups.items() if group}
     losses = []
     torch.manual_seed(0)
-    updates = method.train().step(batch, progress)
+    fresh = replace(batch, keys=RandomKeys(batch.keys.values))  # keys count what is drawn of them
+    updates = method.train().step(fresh, progress)
     problem = returned.updates(updates)
     assert not problem, problem
     for update in updates:

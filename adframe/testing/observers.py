@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import torch
 
-from adframe.interfaces import Images, Observer, Outcome, Report, Run, Splits
+from adframe.interfaces import Images, MethodParts, Observer, Outcome, Report, Run, Splits
 from adframe.registry.loading import load_plugins
+from adframe.testing.fakes import SmallMethod, Still, WholeNet
 from adframe.testing.subject import Subject
 
 EPOCHS = 3
@@ -29,8 +30,16 @@ def _run(folder: Path | None) -> Run:
         dump=dict,
         yaml=str,
     )
-    splits = Splits(images, images)
-    return Run(config, folder, splits, {"inliers": images}, None, torch.device("cpu"))
+    method, schedule = SmallMethod(), WholeNet(Still())
+    assembly = SimpleNamespace(
+        method=method,
+        parts=MethodParts(method.backbone, [], schedule, [], 1, image_size=(16, 16)),
+        scorers=[],
+        metrics=[],
+        shifts=[],
+    )
+    splits = Splits(images, images, validation=images)
+    return Run(config, folder, splits, {"inliers": images}, assembly, torch.device("cpu"))
 
 
 def _watch(observer: Observer, run: Run) -> None:

@@ -194,11 +194,13 @@ def computes_what_it_requests(subject: Subject) -> None:
     spec = scorer.view_spec()
     if spec.compute is None:
         raise SkipTest(f"{subject} computes nothing with the network")
+    if not isinstance(SmallMethod(), scorer.needs_method):
+        raise SkipTest(f"{subject} needs a method of class {scorer.needs_method.__qualname__}")
     images = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     method = SmallMethod().eval()
     with torch.enable_grad():
         together, alone = spec.compute(method, images), spec.compute(method, images[2:3])
-    problem = returned.embedding(together, spec.outputs, 4)
+    problem = returned.embedding(together, spec.outputs, 4, "compute")
     assert not problem, problem
     for name in spec.outputs:
         close(alone[name].detach(), together[name][2:3].detach(), f"'{name}' of one image")

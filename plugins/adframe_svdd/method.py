@@ -32,6 +32,7 @@ class _Hypersphere(Method):
     """A network that maps inliers close to a centre, which a first pass over them fixes."""
 
     ignores = ("objective", "shifts")
+    starts_with = ("project",)
     centre: Tensor
 
     def __init__(self, embedding: LayerWidth, least: NonNegative) -> None:
@@ -94,8 +95,8 @@ class DeepSVDD(_Hypersphere):
     Scorers can use ``features``, the embedding, and ``anomaly``, the squared distance from the
     centre (minus the squared radius; scorer ``method_output``).
 
-    Differences: the network is not initialised by an autoencoder, which the public code trains for
-    350 epochs before.
+    Differences: the public code starts with the encoder of an autoencoder, which it trains before
+    for 350 epochs. Here that is another run, of the method ``autoencoder`` (``start: init_from``).
 
     Args:
         embedding: [inferred: Deep SVDD's code] Width of the embedding.
@@ -150,9 +151,9 @@ class DeepSAD(_Hypersphere):
     Scorers can use ``features``, the embedding, and ``anomaly``, the squared distance (scorer
     ``method_output``).
 
-    Differences: no autoencoder, as for ``deep_svdd``. The public code has unlabelled, normal and
-    anomalous images; here training images are the unlabelled ones, and none is labelled normal. Its
-    centre is the mean of known outliers, too.
+    Differences: the autoencoder is another run, as for ``deep_svdd``. The public code has
+    unlabelled, normal and anomalous images; here training images are the unlabelled ones, and none
+    is labelled normal. Its centre is the mean of known outliers, too.
 
     Args:
         embedding: [inferred: Deep SAD's code] Width of the embedding.

@@ -6,4 +6,5 @@ from adframe import Add, hookimpl
 @hookimpl
 def adframe_register(add: Add) -> None:
     add("method", "deep_svdd", ".method:DeepSVDD")
+    add("method", "autoencoder", ".autoencoder:Autoencoder")
     add("method", "deep_sad", ".method:DeepSAD")

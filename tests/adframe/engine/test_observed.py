@@ -100,6 +100,7 @@ def test_a_resumed_run_is_watched_from_its_checkpoint(make, notes, tmp_path):
     config = make("observers=[notes]", "train.epochs=3")
     adframe.run(config, tmp_path / "run", resume=True)  # another option is not another run
     again, *epochs, end, close = notes()
+    assert list(again[4]) == second[2]  # in the order in which they were logged
     assert again[:3] == ["start", 1, 4]  # the hook after the second epoch is called again
     assert again[3] != start[3]
     assert len(again[4]["loss"]) == 1

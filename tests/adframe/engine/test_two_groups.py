@@ -131,6 +131,8 @@ def test_each_group_has_its_own_optimizer(make, tmp_path):
         ("{net: {lr: -1}, head: {}}", "net.lr: must be above 0, not -1"),
         ("{net: {name: adm}, head: {}}", "net.name: no optimizer named 'adm'; did you mean"),
         ("{learning: 0.1}", "learning: unknown key"),
+        ("{net: adm, head: sgd}", "net.name: no optimizer named 'adm'; did you mean 'adam'?"),
+        ("{name: adam, net: {lrr: 1}, head: {}}", "net.lrr: unknown key; did you mean 'lr'?"),
     ],
 )
 def test_groups_that_do_not_fit_are_refused(make, tmp_path, setting, problem):
@@ -157,3 +159,18 @@ def test_groups_are_written_to_the_run_and_read_again(make, tmp_path):
     (tmp_path / "again.yaml").write_text(config.yaml())
     again = load_config(tmp_path / "again.yaml", plugins=[tmp_path / "two_nets.py"])
     assert again.dump() == config.dump()
+
+
+def test_groups_may_be_set_over_one_optimizer(make, tmp_path):
+    """As in a config that extends another: a group keeps options, or names another optimizer."""
+    text = (tmp_path / "two.yaml").read_text()
+    start, end = text.index("optimizer:"), text.index("train:")
+    one = "optimizer: {name: adam, lr: 0.5, eps: 0.25}\n"
+    (tmp_path / "two.yaml").write_text(text[:start] + one + text[end:])
+    found = make("optimizer={net: {lr: 0.1}, head: sgd}").dump()["optimizer"]
+    assert {key: found["net"][key] for key in ("name", "lr", "eps")} == {
+        "name": "adam", "lr": 0.1, "eps": 0.25,
+    }  # fmt: skip
+    assert (found["head"]["name"], found["head"]["lr"]) == ("sgd", 0.01)
+    alone = make("optimizer.weight_decay=0.125").dump()["optimizer"]
+    assert (alone["lr"], alone["weight_decay"]) == (0.5, 0.125)

@@ -168,3 +168,9 @@ def test_a_folder_that_cannot_be_written_is_an_error_in_one_line(tmp_path, monke
     assert main(["new", "idea"]) == 2
     assert capsys.readouterr().err == "idea: cannot be written: No space left on device\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_the_config_of_a_method_sets_nothing_that_the_method_ignores():
+    assert "shifts:" not in scaffold.config("my_idea", ["method"])
+    assert "shifts: [my_idea]\n" in scaffold.config("my_idea", ["method", "shift"])
+    assert "shifts: [rotation]\n" in scaffold.config("my_idea", ["loss"])

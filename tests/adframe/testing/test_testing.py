@@ -550,6 +550,26 @@ class Counted(GoodMethod):
             yield Update(update.loss / self.steps)
 
 
+class Drawing(GoodMethod):
+    """Draws from the keys of the batch themselves."""
+
+    def step(self, batch, progress):
+        for update in super().step(batch, progress):
+            yield Update(update.loss * batch.keys.uniform().mean())
+
+
+class OfOneMethod(GoodScorer):
+    """Computes with what only one method has."""
+
+    needs_method = Counted
+
+    def view_spec(self):
+        return ViewSpec(compute=self.compute)
+
+    def compute(self, network, images):
+        return {"features": network.embed(images)["features"] * network.steps}
+
+
 class Searching(GoodScorer):
     """Computes an output relative to the other images."""
 
@@ -563,6 +583,16 @@ class Searching(GoodScorer):
 
 class Hookless(Observer):
     """Has no hook."""
+
+
+class Looking(Observer):
+    """Reads what the docs list of a run."""
+
+    @hookimpl
+    def adframe_epoch_end(self, run, epoch):
+        run.assembly.method.embed(run.data.validation.pixels / 255)
+        run.log("channels", sum(run.assembly.parts.backbone.widths))
+        assert len(run.history["channels"]) == epoch
 
 
 class Ending(Observer):
@@ -681,6 +711,9 @@ BROKEN = {
     Numbering: {"method_resumes_from_its_state"},
     Annealed: {"method_resumes_from_its_state"},
     Counted: set(),
+    Drawing: set(),
+    OfOneMethod: set(),
+    Looking: set(),
     Searching: {"computes_what_it_requests"},
     Hookless: {"observer_has_hooks"},
     Ending: {"observer_watches_a_run"},
