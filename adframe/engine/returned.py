@@ -167,11 +167,7 @@ def outputs(made: Any) -> str:
 def embedding(made: Any, names: Sequence[str], rows: int, what: str = "embed") -> str:
     """Problem of what ``Method.embed`` returns for ``rows`` images, for the outputs requested.
 
-    Args:
-        made: what it returns.
-        names: the outputs requested.
-        rows: number of images.
-        what: the function that returned it; or ``ViewSpec.compute``.
+    ``what`` names the function that made it, as ``ViewSpec.compute`` can.
     """
     if not isinstance(made, Mapping):
         return f"{what} returns {shown(made)}, not a mapping of names to tensors (N, D)"
