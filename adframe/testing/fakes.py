@@ -16,6 +16,7 @@ from adframe.interfaces import (
     Loss,
     Method,
     MethodParts,
+    Optimizer,
     RandomKeys,
     Schedule,
     Shift,
@@ -114,3 +115,11 @@ class UpsideDown(Shift):
 
 
 TURN = UpsideDown()
+
+
+class Constant(Optimizer):
+    """SGD with a learning rate that stays the same."""
+
+    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """SGD without momentum."""
+        return torch.optim.SGD(parameters, lr=0.01)

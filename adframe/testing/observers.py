@@ -10,7 +10,7 @@ import torch
 
 from adframe.interfaces import Images, MethodParts, Observer, Outcome, Report, Run, Splits
 from adframe.registry.loading import load_plugins
-from adframe.testing.fakes import SmallMethod, Still, WholeNet
+from adframe.testing.fakes import Constant, SmallMethod, Still, WholeNet
 from adframe.testing.subject import Subject
 
 EPOCHS = 3
@@ -25,6 +25,7 @@ def _run(folder: Path | None) -> Run:
         list("abcd"),
     )
     config = SimpleNamespace(
+        seed=0,
         train=SimpleNamespace(epochs=EPOCHS, batch_size=2, drop_last=True),
         loaded=load_plugins(sources=[]),
         dump=dict,
@@ -37,6 +38,7 @@ def _run(folder: Path | None) -> Run:
         scorers=[],
         metrics=[],
         shifts=[],
+        optimizer=lambda group: Constant(),
     )
     splits = Splits(images, images, validation=images)
     return Run(config, folder, splits, {"inliers": images}, assembly, torch.device("cpu"))
