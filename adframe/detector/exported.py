@@ -133,7 +133,8 @@ def onnx_runtime(path: Path) -> tuple[Mapping[str, Any], Runtime]:
 
 def _torch(path: Path) -> tuple[Mapping[str, Any], Runtime]:
     extra = {EXTRA: ""}
-    module = torch.export.load(path, extra_files=extra).module()
+    with open(path, "rb") as file:  # by name, torch reads only those that end with .pt2
+        module = torch.export.load(file, extra_files=extra).module()
     return json.loads(extra[EXTRA]), lambda batch: [
         found.numpy() for found in module(torch.from_numpy(batch))
     ]
