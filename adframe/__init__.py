@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from adframe.detector import Detector as Detector
     from adframe.detector import load as load
     from adframe.detector.export import export as export
+    from adframe.detector.exported import ExportedDetector as ExportedDetector
+    from adframe.detector.exported import load_export as load_export
     from adframe.detector.hub import pull as pull
     from adframe.detector.hub import push as push
     from adframe.engine.build import build as build
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from adframe.interfaces.run import Report as Report
     from adframe.interfaces.run import Run as Run
     from adframe.interfaces.types import Views as Views
+    from adframe.io.listing import read_table as read_table
     from adframe.registry.hookspecs import Add as Add
     from adframe.registry.hookspecs import hookimpl as hookimpl
     from adframe.reports.page import report as report
@@ -40,6 +43,7 @@ _HOME = {
     "Add": "registry.hookspecs",
     "Comparison": "engine.comparison",
     "Detector": "detector",
+    "ExportedDetector": "detector.exported",
     "FirstConfig": "start.first_config",
     "Report": "interfaces.run",
     "Run": "interfaces.run",
@@ -53,11 +57,13 @@ _HOME = {
     "init": "start.first_config",
     "load": "detector",
     "load_config": "config.model",
+    "load_export": "detector.exported",
     "open_images": "data.load",
     "open_masks": "data.masks",
     "pull": "detector.hub",
     "push": "detector.hub",
     "read_images": "data.load",
+    "read_table": "io.listing",
     "readable_images": "data.load",
     "report": "reports.page",
     "run": "engine.runner",

@@ -31,6 +31,12 @@ def seed_of(*parts: int | str) -> int:
     return int.from_bytes(digest, "little", signed=True)
 
 
+def content_factors(length: int) -> Tensor:
+    """Factors of the values of an image in ``RandomKeys.from_images``, shape (length,), int64."""
+    generator = torch.Generator().manual_seed(length)
+    return torch.randint(-(2**62), 2**62, (length,), generator=generator)
+
+
 class RandomKeys:
     """Random keys of N images and the random numbers drawn from them.
 
@@ -64,8 +70,7 @@ class RandomKeys:
         """
         flat = images.flatten(1)
         values = flat.float().view(torch.int32) if flat.is_floating_point() else flat
-        generator = torch.Generator().manual_seed(flat.shape[1])
-        factors = torch.randint(-(2**62), 2**62, (flat.shape[1],), generator=generator)
+        factors = content_factors(flat.shape[1])
         return cls.from_index(seed, (values.to(torch.int64) * factors.to(flat.device)).sum(1))
 
     def __len__(self) -> int:
@@ -86,7 +91,7 @@ class RandomKeys:
         self._count += width
         bits = _mix(self.values[:, None] + counter * _STEP)
         # A float32 below one has 24 bits of precision.
-        return ((bits >> 40) & 0xFFFFFF).float().mul_(2.0**-24).view(len(self.values), *shape)
+        return ((bits >> 40) & 0xFFFFFF).float().mul_(2.0**-24).view(self.values.shape[0], *shape)
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal random numbers, shape (N, *shape), float32 (Box-Muller transform)."""

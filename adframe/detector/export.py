@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -19,7 +21,8 @@ from adframe._version import __version__
 from adframe.data.arrays import ImagesLike
 from adframe.data.prepare import prepared
 from adframe.detector.detector import Detector
-from adframe.detector.graph import Graph
+from adframe.detector.exported import EXTRA, KEY, NEEDS, Runtime, onnx_runtime
+from adframe.detector.graph import Graph, explained
 from adframe.errors import UserError
 from adframe.io.atomic import write
 from adframe.io.folders import check_no_run_file
@@ -29,7 +32,6 @@ from adframe.registry.registry import reason
 
 Target = Literal["onnx", "torch"]
 Pixel = Literal["uint8", "float32"]
-Runtime = Callable[[np.ndarray], Sequence[np.ndarray]]
 
 CLOSE = 1e-4  # largest difference of a score that is accepted, of the largest score or of 1
 MOST = 200  # images that are compared
@@ -78,7 +80,7 @@ def export(
     check_no_run_file(as_path(file))
     given = _images(detector, images)
     graph = Graph(detector).eval()
-    program = _traced(graph, given[:2], pixels)
+    program = _traced(detector, graph, given[:2], pixels)
     facts = _facts(detector, graph, pixels)
     with TemporaryDirectory() as folder:
         path = Path(folder, "detector")
@@ -105,18 +107,33 @@ def _as_input(images: torch.Tensor, pixels: Pixel) -> torch.Tensor:
     return images if pixels == "uint8" else images.float() / 255
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what torch prints and logs about a graph away: a refusal is one line."""
+    before = logging.root.manager.disable
+    logging.disable()
+    try:
+        with warnings.catch_warnings(), open(os.devnull, "w") as nothing:
+            warnings.simplefilter("ignore")
+            with redirect_stdout(nothing), redirect_stderr(nothing):
+                yield
+    finally:
+        logging.disable(before)
+
+
 @torch.no_grad()
-def _traced(graph: Graph, images: torch.Tensor, pixels: Pixel) -> torch.export.ExportedProgram:
+def _traced(
+    detector: Detector, graph: Graph, images: torch.Tensor, pixels: Pixel
+) -> torch.export.ExportedProgram:
     shapes = ({0: torch.export.Dim("batch")},)
     for parameter in graph.parameters():
         parameter.requires_grad_(False)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _quiet():
         try:
             given = (_as_input(images, pixels),)
             return torch.export.export(graph, given, dynamic_shapes=shapes, strict=False)
         except Exception as error:  # of any component
-            raise UserError(f"cannot be exported: {reason(error)}") from error
+            raise explained(detector, reason(error)) from error
 
 
 def _facts(detector: Detector, graph: Graph, pixels: Pixel) -> dict[str, Any]:
@@ -125,7 +142,7 @@ def _facts(detector: Detector, graph: Graph, pixels: Pixel) -> dict[str, Any]:
         "input": {"name": "images", "type": pixels, "shape": ["batch", *detector.size]},
         "reading": {"depth": detector.reading.depth, "fit": detector.reading.fit},
         "outputs": graph.outputs,
-        "threshold": graph.threshold,
+        "threshold": graph.threshold if isfinite(graph.threshold or 0.0) else None,
         "higher": "more anomalous",
         "backbone": detector.config.backbone.entry.name,
         "scorer": detector.config.scorer[0].entry.name,
@@ -136,9 +153,8 @@ def _to_torch(
     program: torch.export.ExportedProgram, path: Path, facts: dict[str, Any], outputs: list[str]
 ) -> Runtime:
     named = path.with_suffix(".pt2")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.export.save(program, named, extra_files={"adframe.json": json.dumps(facts)})
+    with _quiet():
+        torch.export.save(program, named, extra_files={EXTRA: json.dumps(facts)})
     os.replace(named, path)
     module = program.module()
     return lambda batch: [found.numpy() for found in module(torch.from_numpy(batch))]
@@ -154,30 +170,22 @@ def _to_onnx(
     """
     try:
         import onnx
-        import onnxruntime
+        import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        needs = "onnx, onnxscript and onnxruntime: pip install 'adframe[export]'"
-        raise UserError(f"--to onnx needs {needs}") from error
+        raise UserError(f"--to onnx needs {NEEDS}") from error
     try:
-        with warnings.catch_warnings(), open(os.devnull, "w") as nothing, redirect_stdout(nothing):
-            warnings.simplefilter("ignore")
+        with _quiet():
             made: Any = torch.onnx.export(
                 program, dynamo=True, input_names=["images"], output_names=outputs, verbose=False
             )
             model = made.model_proto
     except Exception as error:  # of the exporter, for an operation that ONNX does not have
         raise UserError(f"cannot be exported to ONNX: {reason(error)}") from error
-    onnx.helper.set_model_props(model, {"adframe": json.dumps(facts)})
+    onnx.helper.set_model_props(model, {KEY: json.dumps(facts)})
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString())
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-
-    def run(batch: np.ndarray) -> Sequence[np.ndarray]:
-        found: Sequence[np.ndarray] = session.run(None, {"images": batch})
-        return found
-
-    return run
+    return onnx_runtime(path)[1]
 
 
 def _compared(

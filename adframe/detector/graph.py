@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from adframe.detector.detector import Detector
-from adframe.engine.decision import threshold
-from adframe.engine.features import PIXELS
+from adframe.engine.features import PIXELS, drawn
 from adframe.errors import UserError
-from adframe.interfaces import MapScorer, Scorer, every_variant
+from adframe.interfaces import MapScorer, Scorer, ViewSpec, every_variant
 from adframe.ops.image import to_float
+from adframe.random import RandomKeys, content_factors, seed_of
 from adframe.registry.registry import name_of
+
+#: What to do if a scorer cannot be exported.
+REMEDY = "fit another scorer and export that: adframe evaluate RUN --set scorer=knn --out DIR"
 
 
 class Graph(nn.Module):
@@ -28,6 +32,8 @@ class Graph(nn.Module):
         UserError: a part of it has no form as a module; one line that names it.
     """
 
+    factors: Tensor  # of the pixels of an image, if it draws views
+
     def __init__(self, detector: Detector) -> None:
         super().__init__()
         scorer = detector.scorers[0]
@@ -36,10 +42,13 @@ class Graph(nn.Module):
         self._scorer, self._shifts = scorer, detector.shifts
         self._spec = scorer.view_spec()
         self._size = list(detector.size[1:])
+        self._seed = seed_of(detector.config.seed, "views")
+        self.random = bool(_random(self._spec))  #: whether it draws views, by each image's content
+        if self.random:
+            self.register_buffer("factors", content_factors(math.prod(detector.size)))
         self.threshold: float | None = None
-        decision = detector.config.decision
-        if decision is not None:
-            self.threshold = threshold(detector.calibration, decision.false_alarms)
+        if detector.config.decision is not None:
+            self.threshold = detector.threshold
 
     @property
     def outputs(self) -> list[str]:
@@ -60,11 +69,20 @@ class Graph(nn.Module):
         return tuple(found)
 
     def _features(self, images: Tensor) -> dict[str, Tensor]:
-        spec = self._spec
+        spec, count = self._spec, images.shape[0]  # len would fix it
         shifts = self._shifts if spec.apply_shifts else []
-        views = [self._outputs(to_float(view)) for view in every_variant(images, shifts)]
-        features = {
-            name: torch.stack([view[name].float() for view in views], 1)[:, None]
+        if self.random:
+            # A product: onnxruntime sums large integers in floating point.
+            content = images.flatten(1).to(torch.int64) @ self.factors
+            keys = RandomKeys.from_index(self._seed, content)
+            each = [keys.fold_in(number).values for number in range(spec.views)]
+            images = images.repeat(spec.views, 1, 1, 1)
+            made = list(drawn(images, spec, shifts, RandomKeys(torch.cat(each))))
+        else:
+            made = every_variant(images, shifts)
+        views = [self._outputs(to_float(view)) for view in made]
+        features = {  # (views x N, ...) of each variant -> (N, views, variants, ...)
+            name: _apart(torch.stack([view[name].float() for view in views], 1), spec.views, count)
             for name in views[0]
         }
         if spec.stages:
@@ -99,23 +117,37 @@ class _Sizes:
         return self.size
 
 
+def _apart(rows: Tensor, views: int, count: int) -> Tensor:
+    return rows.view(views, count, *rows.shape[1:]).transpose(0, 1)
+
+
 def _module_of(scorer: Scorer) -> nn.Module:
     """The module of a scorer.
 
     Raises:
-        UserError: there is none, or it needs views that no graph can make.
+        UserError: there is none, or it needs features that no graph can make.
     """
     spec, who = scorer.view_spec(), name_of(scorer)
-    drawn: list[Any] = [each for each in (spec.transform, spec.pre_shift) if each is not None]
-    if drawn:
-        names = " and ".join(map(name_of, drawn))
+    if spec.compute is not None:
         raise UserError(
-            f"{who} draws random views by {names}, which no graph can hold; "
-            "evaluate the run with a scorer without augmentation, then export that"
+            f"{who} computes with gradients or a search, which no graph holds; {REMEDY}"
         )
     if spec.windows is not None:
-        raise UserError(f"{who} scores windows one by one, which is not exported")
+        raise UserError(f"{who} scores windows one by one, which is not exported; {REMEDY}")
     module = scorer.module()
     if module is None:
-        raise UserError(f"{who} cannot be exported with these options: it gives no module")
+        raise UserError(
+            f"{who} cannot be exported with these options: it gives no module; {REMEDY}"
+        )
     return module
+
+
+def explained(detector: Detector, problem: str) -> UserError:
+    """Why a graph could not be traced, with what may be the reason and a way out."""
+    names = " and ".join(map(name_of, _random(detector.scorers[0].view_spec())))
+    why = f" (it draws random views by {names})" if names else ""
+    return UserError(f"cannot be exported{why}: {problem}; {REMEDY}")
+
+
+def _random(spec: ViewSpec) -> list[Any]:
+    return [each for each in (spec.transform, spec.pre_shift) if each is not None]

@@ -116,8 +116,8 @@ def _whole(
     method: Method, shifts: Sequence[Shift], images: Tensor, spec: ViewSpec, seed: int
 ) -> dict[str, Tensor]:
     """Features of a few images, or of windows."""
-    drawn = spec.transform is not None or spec.pre_shift is not None
-    keys = RandomKeys.from_images(seed_of(seed, "views"), images) if drawn else None
+    random = spec.transform is not None or spec.pre_shift is not None
+    keys = RandomKeys.from_images(seed_of(seed, "views"), images) if random else None
     outputs = [
         _outputs(method, view, spec)
         for number in range(spec.views)
@@ -182,15 +182,15 @@ def _views(
     if keys is None:
         views: Iterable[Tensor] = every_variant(images, shifts)
     else:
-        views = _drawn(images, spec, shifts, keys)
+        views = drawn(images, spec, shifts, keys)
     for view in views:
         yield to_float(view).contiguous(memory_format=torch.channels_last)
 
 
-def _drawn(
+def drawn(
     images: Tensor, spec: ViewSpec, shifts: Sequence[Shift], keys: RandomKeys
 ) -> Iterator[Tensor]:
-    """Yields views with random transforms: those before the shift, the shift, those after it."""
+    """Views with random transforms, in 0..1: those before the shift, the shift, those after it."""
     own = [keys.fold_in(variant) for variant in range(1, count_variants(shifts))]
     each = [keys, *(own if spec.independent else [keys] * len(own))]
     before: Tensor | list[Tensor] = images

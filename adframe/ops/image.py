@@ -84,6 +84,6 @@ def cut_window(images: Tensor, keys: RandomKeys, size: int) -> Tensor:
     top, left = places.long().unbind(1)
     side = torch.arange(size, device=images.device)
     rows, columns = (start[:, None] + side for start in (top, left))
-    numbers = torch.arange(len(images), device=images.device)[:, None, None]
+    numbers = torch.arange(images.shape[0], device=images.device)[:, None, None]
     found = images.movedim(1, -1)[numbers, rows[:, :, None], columns[:, None]]
     return found.movedim(-1, 1).contiguous()

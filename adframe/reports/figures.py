@@ -84,6 +84,29 @@ def losses(log: Sequence[Mapping[str, Any]]) -> str:
     return _svg(draw, "loss") if points else ""
 
 
+def validated(log: Sequence[Mapping[str, Any]]) -> str:
+    """AUROC on the validation images after each epoch that has one, a line for each scorer."""
+    first = "validation_auroc"
+    names = dict.fromkeys(name for line in log for name in line if name.startswith(first))
+    series = {
+        name.removeprefix(first).strip("_"): [
+            (line["epoch"], line[name]) for line in log if _numbers(line, "epoch", name)
+        ]
+        for name in names
+    }
+    series = {name: points for name, points in series.items() if points}
+
+    def draw(axes: Axes) -> None:
+        for (name, points), colour in zip(series.items(), cycle(COLOURS), strict=False):
+            axes.plot(*zip(*points, strict=True), color=colour, label=_short(name or "main scorer"),
+                      linewidth=1.2, marker="." if len(points) < 20 else None)  # fmt: skip
+        axes.set(xlabel="epoch", ylabel="AUROC")
+        if len(series) > 1:
+            axes.legend(frameon=False)
+
+    return _svg(draw, "validation") if series else ""
+
+
 def counts(good: np.ndarray, bad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """False and true positives at each threshold, from the highest on; both start with 0."""
     values = np.concatenate([good, bad])

@@ -17,7 +17,7 @@ from adframe.errors import PluginFault, UserError, one_line
 from adframe.io import atomic
 from adframe.io.folders import check_no_run_file
 from adframe.io.paths import AnyPath, as_list, as_path
-from adframe.reports.figures import curves, histogram, losses
+from adframe.reports.figures import curves, histogram, losses, validated
 from adframe.reports.gather import RunView, gather
 from adframe.reports.pictures import Album, Picture, groups
 from adframe.reports.words import tables, words
@@ -76,6 +76,8 @@ def _section(view: RunView, options: Mapping[str, Any]) -> Section:
         figures = {"Scores": histogram(scores, view.threshold), **figures}
     if loss := losses(view.log):
         figures["Loss during training"] = loss
+    if curve := validated(view.log):
+        figures["AUROC on validation images during training"] = curve
     pictures = album.pictures(groups(view))
     return Section(view, list(words(view)), tables(view), figures, pictures, note or album.note)
 

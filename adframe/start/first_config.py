@@ -60,7 +60,7 @@ def init(
 
     Args:
         folder: images; folders of classes; ``train`` and ``test`` with such folders; several
-            products of these; or a CSV file with the columns ``path`` and ``label``.
+            products of these; or a CSV or Parquet file with the columns ``path`` and ``label``.
         out: the config to write; ``FOLDER.yaml`` in the working directory by default.
         normal: the normal class, if its name does not show it.
         minutes: how long the run may take; decides the number of epochs.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +10,7 @@ from typing import Literal
 
 from adframe.data.find import find_images
 from adframe.errors import UserError, did_you_mean, one_line
-from adframe.io.read import read_text
+from adframe.io.listing import TABLES, read_table
 
 Files = dict[str, list[Path]]  # class -> images
 Kind = Literal["folder", "split", "parts", "table"]
@@ -23,7 +21,8 @@ MASKS = ("ground_truth", "masks", "mask")  # folders of masks next to the classe
 SHOWN = 12  # names in a message
 EXPECTED = (
     "expected images; or folders of classes such as good/ and scratch/; or train/good, test/good "
-    "and test/scratch; or several such products; or a CSV file with the columns path and label"
+    "and test/scratch; or several such products; or a CSV or Parquet file with the columns path "
+    "and label"
 )
 
 
@@ -33,8 +32,8 @@ class Layout:
 
     Attributes:
         kind: ``folder`` is one folder of images or of classes; ``split`` has train/ and test/;
-            ``parts`` the same with a mask for each defect; ``table`` is a CSV file.
-        root: the folder, or the CSV file.
+            ``parts`` the same with a mask for each defect; ``table`` is a CSV or Parquet file.
+        root: the folder, or the table.
         normal: the class or classes that are normal; empty for a folder without classes.
         train: images by class that may be trained on.
         test: images by class for testing; of ``folder``, those that are not normal.
@@ -65,7 +64,7 @@ class Layout:
 
 
 def layout_of(root: Path, normal: str | None = None) -> Layout:
-    """The layout of a folder, or of a CSV file.
+    """The layout of a folder, or of a table.
 
     Args:
         root: the folder or file.
@@ -75,8 +74,8 @@ def layout_of(root: Path, normal: str | None = None) -> Layout:
         UserError: it has none that is known, or the normal class is not clear.
     """
     if root.is_file():
-        if root.suffix.lower() != ".csv":
-            raise UserError(f"{root}: is a file, but no CSV; {EXPECTED}")
+        if root.suffix.lower() not in TABLES:
+            raise UserError(f"{root}: is a file, but no CSV or Parquet file; {EXPECTED}")
         return _table(root, normal)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder")
@@ -117,13 +116,13 @@ def _split(root: Path, normal: str | None) -> Layout:
 
 
 def _table(root: Path, normal: str | None) -> Layout:
-    rows = csv.DictReader(io.StringIO(read_text(root), newline=""))
-    if not {"path", "label"} <= set(rows.fieldnames or ()):
+    rows = read_table(root)
+    if not rows or not {"path", "label"} <= set(rows[0]):
         raise UserError(f"{root}: expected the columns path and label, and perhaps split")
     train, test = Files(), Files()
-    for row in rows:
+    for number, row in enumerate(rows, 2):
         if not row["path"] or not row["label"]:
-            raise UserError(f"{root}:{rows.line_num}: a row without path or label")
+            raise UserError(f"{root}:{number}: a row without path or label")
         held = (row.get("split") or "train") != "train"
         (test if held else train).setdefault(row["label"], []).append(root.parent / row["path"])
     if not train:

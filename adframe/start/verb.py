@@ -11,7 +11,7 @@ summary = "examine a folder of images and write a config for it"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare FOLDER, ``--out``, ``--normal`` and ``--minutes``."""
-    parser.add_argument("folder", type=a_path, metavar="FOLDER", help="images, or a CSV file")
+    parser.add_argument("folder", type=a_path, metavar="FOLDER", help="images, or a table of them")
     parser.add_argument("--out", type=a_path, metavar="CONFIG", help="the config (FOLDER.yaml)")
     parser.add_argument("--normal", metavar="CLASS", help="the normal class (good, ok, ...)")
     parser.add_argument(

@@ -28,6 +28,7 @@ from PIL import Image
 import adframe
 
 Answer = dict[str, float | bool]
+Loaded = adframe.Detector | adframe.ExportedDetector
 BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds, of the histogram
 FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 
@@ -51,17 +52,35 @@ class Limits:
     batch: int = 16
 
 
+def load(path: str) -> Loaded:
+    """The detector of a run folder, of ``Detector.save``, or of ``adframe export``.
+
+    Raises:
+        adframe.UserError: it cannot be loaded.
+    """
+    exported = path.endswith((".onnx", ".pt2"))
+    return adframe.load_export(path) if exported else adframe.load(path)
+
+
+def rule_of(detector: Loaded) -> tuple[float | None, Any]:
+    """The threshold and the sorted scores of calibration images, where there are any."""
+    if isinstance(detector, adframe.ExportedDetector):
+        return detector.threshold, None
+    decides = detector.config.decision is not None
+    return (detector.threshold, detector.calibration) if decides else (None, None)
+
+
 class Model:
     """A detector with a queue, and a thread that scores what waits there.
 
     Args:
-        path: a run folder, or a file of ``Detector.save``.
+        path: a run folder, a file of ``Detector.save``, or an exported ``.onnx`` or ``.pt2`` file.
         limits: the limits of the service.
     """
 
     def __init__(self, path: str, limits: Limits) -> None:
         self.path, self.limits = path, limits
-        self.detector = adframe.load(path)
+        self.detector = load(path)
         self.waiting: queue.Queue[tuple[Image.Image, Future[Answer]] | None]
         self.waiting = queue.Queue(limits.waiting)
         self.batches = self.images = 0
@@ -84,7 +103,7 @@ class Model:
         Raises:
             adframe.UserError: it cannot be loaded; the old one stays.
         """
-        self.detector = adframe.load(self.path)
+        self.detector = load(self.path)
 
     def close(self) -> None:
         """Score what waits, then end the thread."""
@@ -119,17 +138,15 @@ class Model:
         detector = self.detector  # one and the same for a batch, also during a reload
         scores = detector.score(images)
         self.batches, self.images = self.batches + 1, self.images + len(images)
-        decision = detector.config.decision
-        if decision is None:
-            return [{"score": float(score)} for score in scores]
-        known = detector.calibration
-        lower = known.searchsorted(scores, side="left")
-        values = (1 + len(known) - lower) / (1 + len(known))
-        return [
-            {"score": float(score), "p_value": float(value),
-             "anomalous": bool(value <= decision.false_alarms)}
-            for score, value in zip(scores, values, strict=True)
-        ]  # fmt: skip
+        bound, known = rule_of(detector)
+        answers: list[Answer] = [{"score": float(score)} for score in scores]
+        for answer in answers:
+            if known is not None:
+                lower = int(known.searchsorted(answer["score"], side="left"))
+                answer["p_value"] = (1 + len(known) - lower) / (1 + len(known))
+            if bound is not None:
+                answer["anomalous"] = answer["score"] >= bound
+        return answers
 
 
 class Metrics:
@@ -209,7 +226,7 @@ def make_app(paths: dict[str, str], limits: Limits | None = None) -> FastAPI:
     """The service.
 
     Args:
-        paths: name of a model -> run folder, or file of ``Detector.save``.
+        paths: name of a model -> as for ``Model``.
         limits: what a request may take.
 
     Raises:

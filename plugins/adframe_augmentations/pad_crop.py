@@ -54,6 +54,6 @@ def _moved(images: Tensor, by: Tensor, dim: int) -> Tensor:
     size = images.shape[dim]
     start = torch.arange(size, device=images.device) - by[:, None]  # (N, size)
     inside = (start >= 0) & (start < size)
-    shape = (len(images), 1, 1, size) if dim == -1 else (len(images), 1, size, 1)
+    shape = (-1, 1, 1, size) if dim == -1 else (-1, 1, size, 1)
     index = start.clamp(0, size - 1).view(shape).expand_as(images)
     return images.gather(dim, index) * inside.view(shape).to(images.dtype)

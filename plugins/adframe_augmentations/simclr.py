@@ -137,6 +137,8 @@ class SimCLR(Augmentation):
 
 def blocks(images: Tensor) -> list[slice]:
     """Slices of rows to augment at a time: on a CPU few enough to stay in the cache."""
+    if torch.compiler.is_exporting():  # a graph does not know the number of rows
+        return [slice(None)]
     size = images.shape[-2] * images.shape[-1]
     rows = max(1, PIXELS // size if images.is_cpu else len(images))
     return [slice(start, start + rows) for start in range(0, max(1, len(images)), rows)]

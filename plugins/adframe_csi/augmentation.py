@@ -110,7 +110,7 @@ def crop_reflected(images: Tensor, start: Tensor, sides: Tensor) -> Tensor:
         images: (N, 3, H, W) floating point.
         start, sides: (N, 2) left and top, width and height, as shares of the image, 0..1.
     """
-    theta = images.new_zeros(len(images), 2, 3)
+    theta = images.new_zeros(images.shape[0], 2, 3)
     theta[:, :, :2] = torch.diag_embed(sides.to(images.dtype))
     theta[:, :, 2] = (2 * start + sides - 1).to(images.dtype)
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)

@@ -1,15 +1,13 @@
-"""Image files that a CSV table lists, as a data set."""
+"""Image files that a CSV or Parquet table lists, as a data set."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Unpack
 
-from adframe import UserError
+from adframe import UserError, read_table
 from adframe.interfaces import Fit, Images, Splits
 
 from .classes import Listing, Size
@@ -21,7 +19,7 @@ SPLITS = ("train", "validation", "test")
 
 
 class ImageTable(HeldOut):
-    """Images that a CSV file lists, with the columns ``path`` and ``label``.
+    """Images that a CSV or Parquet file lists, with the columns ``path`` and ``label``.
 
     A column ``split`` has ``train``, ``test`` or ``validation`` for each image. Without it, a share
     of each normal class is held out for testing. A decision that needs labelled anomalies takes
@@ -30,7 +28,7 @@ class ImageTable(HeldOut):
     As an outlier set it gives its test images, or all images if there is no split.
 
     Args:
-        table: The CSV file, relative to the working directory.
+        table: The file, relative to the working directory. Parquet (``.parquet``) needs pyarrow.
         root: Folder that the paths in the table are relative to; by default that of the table.
         size: Side of the square that all images become, or its height and width, in the way of
             ``fit``. Without it, all images must have the same size.
@@ -102,12 +100,7 @@ class ImageTable(HeldOut):
 
     @cached_property
     def _rows(self) -> list[dict[str, str]]:
-        try:
-            text = self.table.read_text("utf-8-sig")
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "not UTF-8 text"
-            raise UserError(f"{self.table}: {reason}") from error
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        rows = read_table(self.table)
         columns = [*NEEDED, *(["split"] if rows and "split" in rows[0] else [])]
         for number, row in enumerate(rows, 2):
             for column in columns:

@@ -36,7 +36,9 @@ class GaussianBlur(Shift):
         for dim in (-1, -2):
             sigma = self.sigma * values.shape[dim] / 32
             radius = min(max(1, round(3 * sigma)), values.shape[dim] - 1)
-            values = gaussian_blur(values, values.new_full((len(values),), sigma), radius, [dim])
+            values = gaussian_blur(
+                values, values.new_full((values.shape[0],), sigma), radius, [dim]
+            )
         return restore_dtype(values, images)
 
 

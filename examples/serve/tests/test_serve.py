@@ -45,9 +45,28 @@ def saved(folder):
 
 
 @pytest.fixture(scope="module")
+def exported(folder):
+    pytest.importorskip("onnxruntime", reason="needs it: pip install 'adframe[export]'")
+    file = folder.parent / "one.onnx"
+    adframe.export(adframe.load(folder), file)
+    return file
+
+
+@pytest.fixture(scope="module")
 def client(folder, saved):
     with TestClient(make_app({"run": str(folder), "file": str(saved)}, LIMITS)) as client:
         yield client
+
+
+@pytest.mark.slow
+def test_an_exported_file_is_served(folder, exported):
+    detector = adframe.load(folder)
+    with TestClient(make_app({"onnx": str(exported)}, LIMITS)) as client:
+        assert "ExportedDetector(" in client.get("/health").json()["models"]["onnx"]
+        found = client.post("/models/onnx/score", content=png()).json()
+    assert set(found) == {"score", "anomalous"}
+    assert found["score"] == pytest.approx(float(detector.score(png())[0]), abs=1e-4)
+    assert found["anomalous"] == bool(detector.decide(png())[0])
 
 
 def test_scores_are_those_of_the_detector(client, folder):

@@ -11,7 +11,9 @@ import adframe
 from adframe.cli.main import main
 from adframe.config.model import load_config
 from adframe.detector.export import export
+from adframe.detector.graph import Graph
 from adframe.errors import UserError
+from adframe.interfaces import ViewSpec
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs it: pip install 'adframe[export]'")
 
@@ -19,6 +21,7 @@ ROTATED = ["shifts=[rotation]", "objective=[{loss: shift_classification}]", "sco
 KINDS = {
     "knn": ["scorer=knn", "decision={false_alarms: 0.3, calibration: 0.4}"],
     "true_shift": ROTATED,
+    "random": ["scorer={name: nearest_cosine, augmentation: simclr, views: 2}"],
     "patchcore": ["scorer={name: patchcore, grid: 4, coreset: 0.5, around: 1}"],
 }
 
@@ -66,8 +69,16 @@ def run_torch(file, given):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("to", "run"), [("onnx", run_onnx), ("torch", run_torch)])
+@pytest.mark.parametrize(
+    ("kind", "to", "run"),
+    [
+        ("knn", "onnx", run_onnx),
+        ("knn", "torch", run_torch),
+        ("true_shift", "torch", run_torch),
+        ("random", "onnx", run_onnx),
+        ("patchcore", "onnx", run_onnx),
+    ],
+)
 def test_the_file_scores_as_the_detector_does(kind, to, run, load, images, tmp_path):
     detector = load(kind)
     parity = export(detector, tmp_path / "x", to, images)
@@ -76,11 +87,21 @@ def test_the_file_scores_as_the_detector_does(kind, to, run, load, images, tmp_p
     for some in (images[:1], images[5:12]):
         outputs, facts = run(tmp_path / "x", pixels_of(some))
         np.testing.assert_allclose(outputs["scores"], detector.score(some), atol=1e-4)
-    assert facts["scorer"] == kind
+    assert facts["scorer"] == {"random": "nearest_cosine"}.get(kind, kind)
     assert facts["input"]["shape"] == ["batch", 3, 16, 16]
     if kind == "knn":
         np.testing.assert_array_equal(outputs["anomalous"], detector.decide(some))
         assert np.isfinite(facts["threshold"])
+    read = adframe.load_export(tmp_path / "x")
+    # The file itself brings images of any size to its own.
+    large = Image.open(images[0]).resize((40, 21))
+    np.testing.assert_allclose(read.score(large), detector.score(large), atol=1e-4)
+    if kind == "knn":
+        assert read.threshold == detector.threshold
+        np.testing.assert_array_equal(read.decide(images), detector.decide(images))
+    else:
+        with pytest.raises(UserError, match="no threshold"):
+            read.decide(images)
     if kind == "patchcore":
         maps = [found.map for _, found in detector.explain_files(some)]
         np.testing.assert_allclose(outputs["maps"], maps, atol=1e-4)
@@ -98,17 +119,16 @@ def test_the_command_prints_how_scores_compare(load, shapes, images, tmp_path, c
 
 
 def test_what_cannot_be_exported_is_refused_with_the_reason(load, images, tmp_path, monkeypatch):
-    detector = load("random", ["scorer={name: nearest_cosine, augmentation: simclr}"])
     windows = load("dense", ["scorer={name: dense, patch: 8, stride: 8}"])
     regions = load("regions", ["scorer={name: patchcore, grid: 4, regions: 2, around: 1}"])
     for given, text in [
-        (detector, "draws random views by augmentation 'simclr'"),
         (windows, "windows"),
         (regions, "gives no module"),
     ]:
         with pytest.raises(UserError, match=text) as caught:
             export(given, tmp_path / "x", images=images)
         assert "\n" not in str(caught.value)
+        assert "adframe evaluate RUN --set scorer=knn" in str(caught.value)
     with pytest.raises(UserError, match="at least 2 images"):
         export(load("knn"), tmp_path / "x", images=images[:1])
     knn = load("knn")
@@ -122,6 +142,46 @@ def test_what_cannot_be_exported_is_refused_with_the_reason(load, images, tmp_pa
         export(knn, tmp_path / "x", "torch", images)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "x").exists()
+
+
+def test_a_scorer_that_computes_with_the_network_is_refused(load, images, tmp_path, monkeypatch):
+    knn = load("knn")
+    spec = ViewSpec(compute=lambda method, images: {"features": images.flatten(1)})
+    monkeypatch.setattr(knn.scorers[0], "view_spec", lambda: spec)
+    with pytest.raises(
+        UserError, match="knn' of plugin 'scorers' computes with gradients or a search"
+    ) as caught:
+        export(knn, tmp_path / "x", images=images)
+    assert "adframe evaluate RUN --set scorer=knn" in str(caught.value)
+
+
+def test_an_augmentation_that_no_graph_holds_is_named(load, images, tmp_path, monkeypatch, capfd):
+    random = load("random")
+
+    def branching(self, images, keys, strength=1.0):
+        return images.float() / 255 if keys.uniform().sum() > 0 else images.float()
+
+    monkeypatch.setattr(type(random.scorers[0].augmentation), "__call__", branching)
+    with pytest.raises(UserError, match=r"random views by augmentation 'simclr' of .*\)") as caught:
+        export(random, tmp_path / "x", "torch", images)
+    assert capfd.readouterr() == ("", "")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_threshold_is_that_of_the_detector_whatever_its_rule(load, monkeypatch):
+    knn = load("knn")
+    monkeypatch.setattr(type(knn), "threshold", property(lambda self: 0.25))
+    assert Graph(knn).threshold == 0.25
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 99, b"PK\x03\x04" + b"x" * 99])
+def test_what_is_no_exported_file_is_one_line(content, tmp_path):
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(UserError, match="no file of adframe export") as caught:
+        adframe.load_export(tmp_path / "x")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="No such file"):
+        adframe.load_export(tmp_path / "none")
 
 
 def test_a_file_with_other_scores_is_not_written(load, images, tmp_path, monkeypatch):

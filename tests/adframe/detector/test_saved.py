@@ -36,6 +36,9 @@ def adframe_register(add):
 METHODS = [
     "csi/cifar10", "rotnet/cifar10", "droc/rotation", "ssd/cifar10", "cutpaste/cifar10",
     "firm/cifar10", "idecode/cifar10", "patchcore/mvtec", "padim/mvtec", "unicon_ha/cifar10",
+    "cutpaste/three_way", "droc/contrastive", "droc/da_contrastive", "geom/cifar10", "goad/cifar10",
+    "rot_trans/cifar10", "simclr/cifar10", "deep_svdd/cifar10", "plad/cifar10",
+    "csi/cifar10_no_shifts",
 ]  # fmt: skip
 
 

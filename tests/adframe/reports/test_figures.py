@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from adframe.reports.figures import counts, curves, histogram, losses
+from adframe.reports.figures import counts, curves, histogram, losses, validated
 
 
 def test_curves_are_those_of_scikit_learn_with_ties():
@@ -31,3 +31,17 @@ def test_figures_are_xml_with_names_as_text_and_equal_for_equal_data():
     assert losses([]) == ""
     constant = {"inliers": np.ones(3), "odd": np.ones(2)}
     assert histogram(constant, None).startswith("<svg")
+
+
+def test_the_validation_figure_has_a_line_for_each_scorer_at_its_epochs():
+    log = [{"epoch": epoch, "loss": 1.0} for epoch in range(1, 5)]
+    assert validated(log) == ""
+    log[1] |= {"validation_auroc": 0.6, "validation_auroc_knn": 0.5}
+    log[3] |= {"validation_auroc": 0.7, "validation_auroc_knn": None}
+    figure = validated(log)
+    ET.fromstring(figure)
+    assert "main scorer" in figure
+    assert "knn" in figure
+    alone = validated([{"epoch": 1, "validation_auroc": 0.6, "validation_precision": 1}])
+    assert "main scorer" not in alone
+    assert "AUROC" in alone

@@ -156,3 +156,12 @@ def test_maps_are_laid_over_images(run, tmp_path):
     text = adframe.report(tmp_path / "maps").read_text()
     assert text.count('alt="map"') == text.count("<figcaption><strong>") > 8
     assert "training images nearest" not in Page(text).text
+
+
+def test_a_run_with_validation_images_shows_their_curve(run, tmp_path):
+    title = "AUROC on validation images during training"
+    shutil.copytree(run, tmp_path / "run")
+    assert title not in adframe.report(tmp_path / "run").read_text("utf-8")
+    with open(tmp_path / "run" / "metrics.jsonl", "a", encoding="utf-8") as log:
+        log.write(json.dumps({"epoch": 2, "validation_auroc": 0.75}) + "\n")
+    assert title in Page(adframe.report(tmp_path / "run").read_text("utf-8")).text
