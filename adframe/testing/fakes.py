@@ -118,8 +118,8 @@ TURN = UpsideDown()
 
 
 class Constant(Optimizer):
-    """SGD with a learning rate that stays the same."""
+    """Gradient descent with a learning rate that stays the same."""
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """SGD without momentum."""
-        return torch.optim.SGD(parameters, lr=0.01)
+        """Small steps."""
+        return SmallSteps(parameters)
