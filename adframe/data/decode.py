@@ -6,10 +6,11 @@ import logging
 import os
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from io import BytesIO
+from itertools import chain, islice
 
 import numpy as np
 import torch
@@ -151,26 +152,31 @@ def decoded(
     report_unreadable(errors, len(paths), skip_unreadable)
 
 
-def attempt_all(paths: Sequence[AnyPath], reading: ReadAs) -> Iterator[Tensor | ImageError]:
+def attempt_all(paths: Iterable[AnyPath], reading: ReadAs) -> Iterator[Tensor | ImageError]:
     """The pixels of image files in order, decoded a little ahead by threads.
+
+    Whether threads pay is decided by the size of the first files.
 
     Yields:
         (3, H, W) uint8 of each file, as from ``read_image``; or the error, if it is unreadable.
     """
 
-    def several(start: int) -> list[Tensor | ImageError]:
-        return [attempt(path, reading) for path in paths[start : start + AT_ONCE]]
+    def several(some: list[AnyPath]) -> list[Tensor | ImageError]:
+        return [attempt(path, reading) for path in some]
 
-    if _tiny(paths[:AT_ONCE]):
-        yield from (attempt(path, reading) for path in paths)
+    rest = iter(paths)
+    some = list(islice(rest, AT_ONCE))
+    if _tiny(some):
+        yield from (attempt(path, reading) for path in chain(some, rest))
         return
     threads = os.cpu_count() or 1
     waiting: deque[Future[list[Tensor | ImageError]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
-        for start in range(0, len(paths), AT_ONCE):
-            waiting.append(pool.submit(several, start))
+        while some:
+            waiting.append(pool.submit(several, some))
             if len(waiting) > 2 * threads:
                 yield from waiting.popleft().result()
+            some = list(islice(rest, AT_ONCE))
         while waiting:
             yield from waiting.popleft().result()
 
