@@ -21,7 +21,7 @@ from torch import Tensor
 from adframe.data.formats import readable
 from adframe.data.image_errors import ImageError as ImageError
 from adframe.data.image_errors import naming
-from adframe.data.jpeg import plain_jpeg
+from adframe.data.jpeg import MAX_PIXELS, plain_jpeg, plain_jpeg_file
 from adframe.data.modes import GreyRange, grey_range, to_rgb
 from adframe.data.reading import ReadAs
 from adframe.errors import UserError
@@ -29,7 +29,6 @@ from adframe.io.paths import AnyPath
 from adframe.io.read import open_regular
 
 RULES = 3  # version of ``read_image``; raise it with each change of the pixels
-MAX_PIXELS = 89_478_485  # of one image: Pillow's limit against decompression bombs
 AS_IT_IS = ReadAs()  # in its own size
 AT_ONCE = 8  # images that a thread decodes in one go
 TINY = 2560  # bytes of a file below which threads do not pay: docs/performance/notes.md
@@ -53,6 +52,9 @@ def read_image(path: AnyPath | bytes, reading: ReadAs = AS_IT_IS) -> Tensor:
             file, or of more than 89 megapixels; or its values have no fixed range, such as
             floating point.
     """
+    quickly = None if isinstance(path, bytes) else plain_jpeg_file(path, reading)
+    if quickly is not None:
+        return quickly
     with open_image(path) as opened:
         grey = grey_range(opened, reading.depth)
         if (opened.height, opened.width) == reading.result(opened.height, opened.width):
