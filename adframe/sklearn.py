@@ -23,6 +23,7 @@ from adframe.engine.build import construct, locating, set_up
 from adframe.engine.checkpoint import FORMAT
 from adframe.engine.decision import held_out
 from adframe.engine.first_use import SAMPLE, check_first_use
+from adframe.engine.fold import folded
 from adframe.engine.global_state import kept
 from adframe.engine.scoring import fit
 from adframe.engine.start import freeze, start
@@ -126,8 +127,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # unt
             run.hook.adframe_run_start(run=run)
             train(run)
         assembly.method.eval()
-        fit(assembly.scorers, assembly.method, assembly.shifts, inliers, config.seed)
         size = list(pixels.shape[1:])
+        method = folded(assembly.method, size)
+        fit(assembly.scorers, method, assembly.shifts, inliers, config.seed)
         facts = {"format": FORMAT, "image_size": size, "classes": ["inlier"], "epochs": run.epoch}
         detector = Detector(
             config, assembly, {**facts, "config": {}, "images": ""}, (), inliers.names

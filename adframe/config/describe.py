@@ -5,19 +5,17 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from adframe.config.model import RunConfig, load_config
+from adframe.config.model import RunConfig
 from adframe.config.schema import Component, options_of
 from adframe.config.sections import Decision, Exposure, Start, Term, Train, Validation
-from adframe.config.specs import USE_KIND_DEFAULT, ComponentSpec, plain
-from adframe.config.yaml_tree import leaves, to_yaml
+from adframe.config.specs import USE_KIND_DEFAULT, plain
+from adframe.config.yaml_tree import to_yaml
 from adframe.errors import UserError, did_you_mean
-from adframe.registry.loading import LoadedPlugins
 from adframe.registry.registry import KINDS, Entry, Registry
 
 KIND_DEFAULT = "the kind's default"
@@ -161,28 +159,6 @@ def example(kind: str, name: str, options: list[dict[str, Any]]) -> str:
     for part in reversed(_PLACES.get(kind, (kind,))):
         made = [made] if isinstance(part, int) else {part: made}
     return to_yaml(made, flow=None, width=100)
-
-
-def used_by(entry: Entry, folder: Path, loaded: LoadedPlugins) -> list[str]:
-    """Names of the valid configs below a folder that use the component."""
-    found = []
-    for path in sorted(folder.rglob("*.yaml")):
-        try:
-            config = load_config(path, loaded=loaded)
-        except UserError:
-            continue
-        if _uses(config, entry):
-            found.append(path.relative_to(folder).with_suffix("").as_posix())
-    return found
-
-
-def _uses(value: Any, entry: Entry) -> bool:
-    for _, leaf in leaves(value):
-        if isinstance(leaf, ComponentSpec) and (leaf.entry == entry or _uses(leaf.options, entry)):
-            return True
-        if isinstance(leaf, BaseModel) and _uses(vars(leaf), entry):
-            return True
-    return False
 
 
 _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}

@@ -6,10 +6,11 @@ import logging
 import os
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from io import BytesIO
+from itertools import chain, islice
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from torch import Tensor
 from adframe.data.formats import readable
 from adframe.data.image_errors import ImageError as ImageError
 from adframe.data.image_errors import naming
-from adframe.data.jpeg import plain_jpeg
+from adframe.data.jpeg import MAX_PIXELS, plain_jpeg, plain_jpeg_file
 from adframe.data.modes import GreyRange, grey_range, to_rgb
 from adframe.data.reading import ReadAs
 from adframe.errors import UserError
@@ -28,7 +29,6 @@ from adframe.io.paths import AnyPath
 from adframe.io.read import open_regular
 
 RULES = 3  # version of ``read_image``; raise it with each change of the pixels
-MAX_PIXELS = 89_478_485  # of one image: Pillow's limit against decompression bombs
 AS_IT_IS = ReadAs()  # in its own size
 AT_ONCE = 8  # images that a thread decodes in one go
 TINY = 2560  # bytes of a file below which threads do not pay: docs/performance/notes.md
@@ -52,6 +52,9 @@ def read_image(path: AnyPath | bytes, reading: ReadAs = AS_IT_IS) -> Tensor:
             file, or of more than 89 megapixels; or its values have no fixed range, such as
             floating point.
     """
+    quickly = None if isinstance(path, bytes) else plain_jpeg_file(path, reading)
+    if quickly is not None:
+        return quickly
     with open_image(path) as opened:
         grey = grey_range(opened, reading.depth)
         if (opened.height, opened.width) == reading.result(opened.height, opened.width):
@@ -151,26 +154,31 @@ def decoded(
     report_unreadable(errors, len(paths), skip_unreadable)
 
 
-def attempt_all(paths: Sequence[AnyPath], reading: ReadAs) -> Iterator[Tensor | ImageError]:
+def attempt_all(paths: Iterable[AnyPath], reading: ReadAs) -> Iterator[Tensor | ImageError]:
     """The pixels of image files in order, decoded a little ahead by threads.
+
+    Whether threads pay is decided by the size of the first files.
 
     Yields:
         (3, H, W) uint8 of each file, as from ``read_image``; or the error, if it is unreadable.
     """
 
-    def several(start: int) -> list[Tensor | ImageError]:
-        return [attempt(path, reading) for path in paths[start : start + AT_ONCE]]
+    def several(some: list[AnyPath]) -> list[Tensor | ImageError]:
+        return [attempt(path, reading) for path in some]
 
-    if _tiny(paths[:AT_ONCE]):
-        yield from (attempt(path, reading) for path in paths)
+    rest = iter(paths)
+    some = list(islice(rest, AT_ONCE))
+    if _tiny(some):
+        yield from (attempt(path, reading) for path in chain(some, rest))
         return
     threads = os.cpu_count() or 1
     waiting: deque[Future[list[Tensor | ImageError]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
-        for start in range(0, len(paths), AT_ONCE):
-            waiting.append(pool.submit(several, start))
+        while some:
+            waiting.append(pool.submit(several, some))
             if len(waiting) > 2 * threads:
                 yield from waiting.popleft().result()
+            some = list(islice(rest, AT_ONCE))
         while waiting:
             yield from waiting.popleft().result()
 

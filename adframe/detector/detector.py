@@ -26,6 +26,7 @@ from adframe.engine.features import MIN_BATCH
 from adframe.engine.fold import folded
 from adframe.engine.global_state import kept
 from adframe.errors import UserError
+from adframe.interfaces import Method
 from adframe.io.paths import AnyPath, as_path
 from adframe.registry.registry import name_of
 
@@ -58,6 +59,7 @@ class Detector(Deciding, Adapting):
         self._calibration = calibration
         self._facts = facts
         self.method = self._saved = assembly.method
+        self._folded: Method | None = None
         self.shifts, self.scorers = assembly.shifts, assembly.scorers
         #: channels, height, width of the training images
         self.size: tuple[int, ...] = tuple(facts["image_size"])
@@ -68,8 +70,15 @@ class Detector(Deciding, Adapting):
         """How files are read, as in training."""
         return ReadAs(self.size[1:], self.dataset.depth, self.dataset.fit)
 
+    @property
+    def _form(self) -> Method:
+        """The method as it scores: with batch normalisations folded into convolutions."""
+        if self._folded is None:
+            self._folded = folded(self.method, self.size)
+        return self._folded
+
     def _explainer(self, neighbours: int = 0) -> Explainer:
-        parts = (self.scorers[0], self.method, self.shifts, self.config.seed, self.reading)
+        parts = (self.scorers[0], self._form, self.shifts, self.config.seed, self.reading)
         known = None if not self._calibration else self._calibration[0]
         values = None if known is None else known.numpy()
         return Explainer(*parts, self.names, neighbours, values, self._least)
@@ -98,13 +107,13 @@ class Detector(Deciding, Adapting):
         saved.write(as_path(file), self.config, self._model())
 
     def quick(self) -> Detector:
-        """A copy for images that come one by one: several times as fast for one image.
+        """A copy for images that come one by one: up to four times as fast for one image.
 
-        Batch normalisations are folded, and batches not filled up: equal to about 1e-5 only.
+        Batches are not filled up: equal to about 1e-5 only.
         """
         quick = copy.copy(self)
         quick.scorers = copy.deepcopy(self.scorers)
-        quick.method, quick._least = folded(self.method, self.size), 1
+        quick._folded, quick._least = self._form, 1
         return quick
 
     def nearest(self, image: ImagesLike, k: int = 5) -> list[Neighbour]:

@@ -28,7 +28,6 @@ class Adapting:
     """The part of ``Detector`` that learns from other images."""
 
     config: RunConfig
-    method: Method
     shifts: Sequence[Shift]
     scorers: list[Scorer]
     names: list[str]
@@ -39,6 +38,11 @@ class Adapting:
     @abstractmethod
     def reading(self) -> ReadAs:
         """How files are read."""
+
+    @property
+    @abstractmethod
+    def _form(self) -> Method:
+        """The method as it scores."""
 
     @abstractmethod
     def score(self, images: ImagesLike) -> np.ndarray:
@@ -66,7 +70,7 @@ class Adapting:
         self._calibration = ()
         self._facts, self.names = {**self._facts, "thresholds": None}, list(train.names)
         with kept():
-            fit(self.scorers, self.method, self.shifts, train, self.config.seed, outliers)
+            fit(self.scorers, self._form, self.shifts, train, self.config.seed, outliers)
         return self
 
     def update(self: Self, images: ImagesLike, limit: int | None = None) -> Self:
@@ -90,7 +94,7 @@ class Adapting:
             raise UserError(f"limit: must be at least 1, not {limit}")
         new = unlabelled(images, self.reading)
         with kept():
-            rows = grow(scorer, self.method, self.shifts, new, self.config.seed, limit)
+            rows = grow(scorer, self._form, self.shifts, new, self.config.seed, limit)
         if self.names:
             self.names = [[*self.names, *new.names][row] for row in rows]
         self._facts = {**self._facts, "thresholds": None}

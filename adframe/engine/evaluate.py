@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from adframe.engine.decision import decide
+from adframe.engine.fold import folded
 from adframe.engine.intervals import intervals
 from adframe.engine.judge import scorer_names
 from adframe.engine.learned import pack
@@ -21,7 +22,7 @@ from adframe.engine.metrics import (
 )
 from adframe.engine.scoring import Counter, MapSink, by_view_spec, fit, noting, score
 from adframe.engine.state import Run
-from adframe.interfaces import Decision, Images, Outcome, Report, Scored, count_variants
+from adframe.interfaces import Decision, Images, Method, Outcome, Report, Scored, count_variants
 from adframe.registry.blame import out_of_memory
 from adframe.registry.registry import reason
 
@@ -33,7 +34,7 @@ def evaluate(run: Run, fitted: bool = False) -> Report:
 
     A scorer that fails is named in ``Report.failed``; the results of the others are kept.
     """
-    method, seed = run.assembly.method, run.config.seed
+    method, seed = folded(run.assembly.method, run.data.train.pixels.shape[1:]), run.config.seed
     scorers, shifts = run.assembly.scorers, run.assembly.shifts
     seen, failures = _progress(run, fitted), dict[int, str]()
     if not fitted:
@@ -43,13 +44,13 @@ def evaluate(run: Run, fitted: bool = False) -> Report:
             pack(scorer, run.config.scorer[index].entry.name)  # before all images are scored
     maps = MapStore()
     of_test_sets = {
-        title: _scores(run, images, seen, failures, _keeper(run, title, images, maps))
+        title: _scores(run, method, images, seen, failures, _keeper(run, title, images, maps))
         for title, images in run.test_sets.items()
     }
     held_out = run.calibration
-    calibration = None if held_out is None else _scores(run, held_out, seen, failures)
+    calibration = None if held_out is None else _scores(run, method, held_out, seen, failures)
     labelled = run.labelled
-    checked = None if labelled is None else _scores(run, labelled, seen, failures)
+    checked = None if labelled is None else _scores(run, method, labelled, seen, failures)
     outcomes: dict[str, Outcome] = {}
     failed: dict[str, str] = {}
     names = scorer_names(run.config)
@@ -83,15 +84,15 @@ def evaluate(run: Run, fitted: bool = False) -> Report:
 
 def _scores(
     run: Run,
+    method: Method,
     images: Images,
     seen: Counter,
     failures: dict[int, str],
     keep: MapSink | None = None,
 ) -> list[Tensor]:
     """Scores of a set of images by each scorer."""
-    assembly, seed = run.assembly, run.config.seed
-    parts = assembly.scorers, assembly.method, assembly.shifts
-    return score(*parts, images.pixels, seed, seen, failures, keep)
+    parts = run.assembly.scorers, method, run.assembly.shifts
+    return score(*parts, images.pixels, run.config.seed, seen, failures, keep)
 
 
 def _keeper(run: Run, title: str, images: Images, maps: MapStore) -> MapSink:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, repeat
+from itertools import islice, repeat, tee
 
 import numpy as np
 import torch
@@ -19,7 +20,8 @@ from adframe.engine.scoring import score
 from adframe.interfaces import Features, Method, Scorer, Shift, ViewSpec
 from adframe.io.paths import AnyPath, each
 
-BLOCK = 256  # files that are decoded and then scored together
+BLOCK = 256  # files that are scored together, at most
+PIXELS_PER_BLOCK = 1 << 20  # of them; the first scores come after one block
 Found = tuple[AnyPath, Explanation | ImageError]
 
 
@@ -104,9 +106,12 @@ class Explainer:
 
     def of_files(self, paths: AnyPath | Iterable[AnyPath]) -> Iterator[Found]:
         """Score and map, as the network sees the image, of each file."""
-        rest = each(paths)
-        while block := list(islice(rest, BLOCK)):
-            images = list(attempt_all(block, self.reading))
+        count = PIXELS_PER_BLOCK // math.prod(self.reading.result(-1, -1))
+        count = min(BLOCK, max(2 * MIN_BATCH, count))
+        names, paths = tee(each(paths))
+        decoded = attempt_all(paths, self.reading)  # ahead, while a block is scored
+        while images := list(islice(decoded, count)):
+            block = islice(names, len(images))
             readable = [image for image in images if isinstance(image, Tensor)]
             found = iter(self.of_pixels(torch.stack(readable)) if readable else [])
             for path, image in zip(block, images, strict=True):

@@ -25,8 +25,9 @@ from adframe.interfaces import (
 from adframe.ops.image import to_float
 from adframe.random import RandomKeys, seed_of
 
-MAX_ROWS_PER_PASS = 512  # rows in one forward pass at test time: images x views x shifts
+MAX_ROWS_PER_PASS = 512  # rows in one forward pass at test time: images, views of a few images
 MAX_PIXELS_PER_PASS = 1 << 21  # of these rows; feature maps of large images take much memory
+MAX_PIXELS_ON_CPU = 1 << 16  # fastest while feature maps are cached: docs/performance/notes.md
 MAX_WINDOWS = 1 << 14  # windows whose features are held at once, of one image at least
 PIXELS = "pixels"  # output that is no output of the method: the view itself
 MIN_BATCH = 4  # images; CPU libraries compute smaller batches in another way, with other rounding
@@ -34,7 +35,12 @@ MIN_BATCH = 4  # images; CPU libraries compute smaller batches in another way, w
 
 @torch.no_grad()
 def extract_features(
-    method: Method, shifts: Sequence[Shift], pixels: Pixels, spec: ViewSpec, seed: int
+    method: Method,
+    shifts: Sequence[Shift],
+    pixels: Pixels,
+    spec: ViewSpec,
+    seed: int,
+    least: int = MIN_BATCH,
 ) -> Iterator[dict[str, Tensor]]:
     """Features of the views that a scorer requests, a few images at a time.
 
@@ -45,6 +51,7 @@ def extract_features(
         spec: the views and outputs that the scorer requests.
         seed: the seed of the run; random views depend on it and on the content of the image, or of
             the window.
+        least: rows that a smaller forward pass is filled up to, with copies.
 
     Yields:
         Features of the next images in the order of ``pixels``, on the CPU; see ``Features``.
@@ -56,8 +63,9 @@ def extract_features(
     device = torch.device("cpu") if tensor is None else tensor.device
     size = pixels.shape[2:]
     variants = count_variants(shifts) if spec.apply_shifts else 1
-    rows = min(MAX_ROWS_PER_PASS, MAX_PIXELS_PER_PASS // math.prod(size))
-    chunk = max(2 * MIN_BATCH, rows // (spec.views * variants))
+    chunk = _rows_per_pass(device, size)
+    if spec.stages or PIXELS in spec.outputs:  # these are large
+        chunk = max(2 * MIN_BATCH, min(chunk, MAX_ROWS_PER_PASS // (spec.views * variants)))
     if spec.windows is not None:
         chunk = max(1, MAX_WINDOWS // (_count_windows(spec.windows, size) * spec.views * variants))
     training = [module for module in method.modules() if module.training]
@@ -68,13 +76,18 @@ def extract_features(
         for part in iter_batches(pixels, order):
             block = to_device(device, part)
             of_images = _in_windows if spec.windows is not None else _whole
-            features = of_images(method, shifts, block, spec, seed)
+            features = of_images(method, shifts, block, spec, seed, least)
             if spec.windows is not None or spec.stages:
                 features["size"] = torch.tensor([size] * len(block))
             yield features
     finally:
         for module in training:
             module.training = True
+
+
+def _rows_per_pass(device: torch.device, size: Sequence[int]) -> int:
+    pixels = MAX_PIXELS_ON_CPU if device.type == "cpu" else MAX_PIXELS_PER_PASS
+    return max(2 * MIN_BATCH, min(MAX_ROWS_PER_PASS, pixels // math.prod(size)))
 
 
 def _count_windows(windows: Windows, size: Sequence[int]) -> int:
@@ -87,7 +100,7 @@ def _count_windows(windows: Windows, size: Sequence[int]) -> int:
 
 
 def _in_windows(
-    method: Method, shifts: Sequence[Shift], images: Tensor, spec: ViewSpec, seed: int
+    method: Method, shifts: Sequence[Shift], images: Tensor, spec: ViewSpec, seed: int, least: int
 ) -> dict[str, Tensor]:
     """Features of all windows of a few images; each window is seen as an image is."""
     assert spec.windows is not None
@@ -95,17 +108,14 @@ def _in_windows(
     tops, lefts = (spec.windows.starts(length) for length in images.shape[2:])
     places = images.unfold(2, side, 1)[:, :, tops].unfold(3, side, 1)[:, :, :, lefts]
     windows = places.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)  # (N x rows x columns, 3, side, side)
-    if padding := max(0, MIN_BATCH - len(windows)):
-        windows = torch.cat([windows, windows[-1:].expand(padding, -1, -1, -1)])
-    variants = count_variants(shifts) if spec.apply_shifts else 1
-    rows = max(2 * MIN_BATCH, MAX_ROWS_PER_PASS // (spec.views * variants))
+    rows = _rows_per_pass(images.device, (side, side))
     found = [
-        _whole(method, shifts, part, spec, seed)
+        _whole(method, shifts, part, spec, seed, least)
         for part in windows.tensor_split(max(1, math.ceil(len(windows) / rows)))
     ]
     grid = len(images), len(tops), len(lefts)
     return {
-        name: torch.cat([part[name] for part in found])[: math.prod(grid)]
+        name: torch.cat([part[name] for part in found])
         .view(*grid, *values.shape[1:])
         .movedim((1, 2), (-2, -1))
         for name, values in found[0].items()
@@ -113,22 +123,53 @@ def _in_windows(
 
 
 def _whole(
-    method: Method, shifts: Sequence[Shift], images: Tensor, spec: ViewSpec, seed: int
+    method: Method, shifts: Sequence[Shift], images: Tensor, spec: ViewSpec, seed: int, least: int
 ) -> dict[str, Tensor]:
     """Features of a few images, or of windows."""
+    count = len(images)
+    images = filled(images, least)  # views too are computed in another way for few images
     random = spec.transform is not None or spec.pre_shift is not None
     keys = RandomKeys.from_images(seed_of(seed, "views"), images) if random else None
-    outputs = [
-        _outputs(method, view, spec)
+    views = (
+        view if spec.compute else view[:count]
         for number in range(spec.views)
         for view in _views(images, spec, shifts, keys and keys.fold_in(number))
+    )
+    rows = 0 if spec.compute else _rows_per_pass(images.device, images.shape[2:])
+    found = [
+        {name: values[: len(batch)].float().cpu() for name, values in made.items()}
+        for batch in _joined(views, rows)
+        for made in [_outputs(method, filled(batch, least), spec)]
     ]
+    each = len(images) if spec.compute else count
     return {
-        name: torch.stack([output[name].float().cpu() for output in outputs], dim=1).view(
-            len(images), spec.views, -1, *outputs[0][name].shape[1:]
-        )
-        for name in outputs[0]
+        name: _by_image(torch.cat([part[name] for part in found]), each, spec.views)[:count]
+        for name in found[0]
     }
+
+
+def _by_image(rows: Tensor, images: int, views: int) -> Tensor:
+    """(images, views, variants, ...) from rows of one view after the other."""
+    of_views = rows.view(-1, images, *rows.shape[1:])
+    return of_views.transpose(0, 1).contiguous().view(images, views, -1, *rows.shape[1:])
+
+
+def filled(rows: Tensor, least: int) -> Tensor:
+    """Rows (N, ...), and copies of the last one up to ``least`` of them."""
+    if len(rows) >= least:
+        return rows
+    return torch.cat([rows, rows[-1:].expand(least - len(rows), *rows.shape[1:])])
+
+
+def _joined(views: Iterable[Tensor], rows: int) -> Iterator[Tensor]:
+    """Batches of several views, of at most that many rows, or of one view."""
+    waiting = list[Tensor]()
+    for view in chain(views, [None]):
+        if waiting and (view is None or (len(waiting) + 1) * len(view) > rows):
+            yield waiting[0] if len(waiting) == 1 else torch.cat(waiting)
+            waiting = []
+        if view is not None:
+            waiting.append(view)
 
 
 def _outputs(method: Method, images: Tensor, spec: ViewSpec) -> dict[str, Tensor]:

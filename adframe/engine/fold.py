@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from adframe.engine.features import MIN_BATCH
 from adframe.interfaces import Method
 from adframe.ops.image import to_float
 
@@ -17,31 +19,47 @@ CLOSE = 1e-4  # of the largest output: rounding; a wrong pair is off by far more
 
 @torch.no_grad()
 def folded(method: Method, size: Sequence[int]) -> Method:
-    """A copy of a method with batch normalisations folded into convolutions.
+    """The form of a method that scores: batch normalisations are folded into convolutions.
 
     Which convolution feeds which normalisation is seen in a forward pass, so the network may be of
-    any class. If the outputs are others afterwards, the copy stays as it was.
+    any class. It is a copy. If nothing can be folded, or the outputs are others afterwards, it is
+    the method itself.
 
     Args:
         method: the trained method.
         size: channels, height and width of its images.
     """
-    plain, result = copy.deepcopy(method).eval(), copy.deepcopy(method).eval()
+    if not any(isinstance(module, nn.BatchNorm2d) for module in method.modules()):
+        return method
     device = next((p.device for p in method.parameters()), torch.device("cpu"))
     keys = torch.Generator().manual_seed(0)
-    noise = torch.randint(0, 256, (2, *size), generator=keys, dtype=torch.uint8)
+    noise = torch.randint(0, 256, (MIN_BATCH, *size), generator=keys, dtype=torch.uint8)
     sample = to_float(noise.to(device)).contiguous(memory_format=torch.channels_last)
+    with (
+        torch.random.fork_rng([device] if device.type == "cuda" else []),
+        suppress(Exception),  # a plugin that cannot be copied, or fails: so does scoring
+    ):
+        result = copy.deepcopy(method).eval()
+        expected = _outputs(result, sample)
+        if _fold(result, sample) and _alike(expected, _outputs(result, sample)):
+            return result
+    return method
+
+
+def _fold(result: Method, sample: Tensor) -> bool:
+    """Fold what can be folded; whether there was anything."""
     names = {module: name for name, module in result.named_modules()}
-    for conv, norm in _pairs(result, sample):
-        if norm.running_mean is None or norm.running_var is None:
-            continue
+    pairs = _pairs(result, sample)
+    for conv, norm in pairs:
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
         conv.weight, conv.bias = fuse_conv_bn_weights(
             conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps,
             norm.weight, norm.bias,
         )  # fmt: skip
         parent, _, name = names[norm].rpartition(".")
         setattr(result.get_submodule(parent), name, nn.Identity().eval())
-    return result if _alike(plain, result, sample) else plain
+    return bool(pairs)
 
 
 def _pairs(method: Method, images: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
@@ -60,17 +78,26 @@ def _pairs(method: Method, images: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm
     wanted = [m for m in method.modules() if isinstance(m, nn.Conv2d | nn.BatchNorm2d)]
     hooks = [module.register_forward_hook(after) for module in wanted]
     try:
-        method.embed(images)
+        method.embed_only(images, ["features"])
     finally:
         for hook in hooks:
             hook.remove()
-    return [pair for pair in pairs if all(calls[module] == 1 for module in pair)]
+    once = [pair for pair in pairs if all(calls[module] == 1 for module in pair)]
+    return [(conv, norm) for conv, norm in once if norm.running_mean is not None]
 
 
-def _alike(one: Method, other: Method, images: Tensor) -> bool:
-    """Whether two methods have the same outputs, up to rounding."""
-    expected, found = one.embed(images), other.embed(images)
+def _outputs(method: Method, images: Tensor) -> list[Tensor]:
+    """The features of a method, other outputs that cost nothing more, and its feature maps."""
+    outputs = [value.clone() for value in method.embed_only(images, ["features"]).values()]
+    with suppress(AssertionError, AttributeError, NotImplementedError):  # it has no feature maps
+        depth = len(method.backbone.widths)  # type: ignore[union-attr,arg-type]
+        outputs += [maps.clone() for maps in method.feature_maps(images, depth)]
+    return outputs
+
+
+def _alike(expected: Sequence[Tensor], found: Sequence[Tensor]) -> bool:
+    """Whether outputs are the same, up to rounding."""
     return all(
-        bool(((found[name] - value).abs() <= CLOSE * value.abs().amax().clamp(min=1e-6)).all())
-        for name, value in expected.items()
+        bool(((one - other).abs() <= CLOSE * one.abs().amax().clamp(min=1e-6)).all())
+        for one, other in zip(expected, found, strict=True)
     )

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from adframe.config.model import RunConfig
 from adframe.engine.build import Assembly
+from adframe.engine.fold import folded
 from adframe.engine.metrics import auroc, figure, has_figure
 from adframe.engine.scoring import fit, noting, score
 from adframe.interfaces import Images, Scored, Scorer
@@ -51,12 +52,13 @@ class Judge:
         self.config, self.assembly, self.failures = config, assembly, failures
         with torch.random.fork_rng(devices=[]):  # training does not depend on being watched
             self.scorers: list[Scorer] = [spec.build() for spec in config.scorer]
-            parts = self.scorers, assembly.method, assembly.shifts
+            self.method = folded(assembly.method, train.pixels.shape[1:])
+            parts = self.scorers, self.method, assembly.shifts
             fit(*parts, train, config.seed, exposed, failures=failures)
 
     def scores(self, images: Images) -> dict[str, Tensor]:
         """Scores of images: name of a scorer -> (N,) float32; NaN if it failed."""
-        parts = self.scorers, self.assembly.method, self.assembly.shifts
+        parts = self.scorers, self.method, self.assembly.shifts
         with torch.random.fork_rng(devices=[]):
             found = score(*parts, images.pixels, self.config.seed, failures=self.failures)
         return dict(zip(scorer_names(self.config), found, strict=True))

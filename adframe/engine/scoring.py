@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from adframe.engine import returned
-from adframe.engine.features import MIN_BATCH, extract_features
+from adframe.engine.features import MIN_BATCH, extract_features, filled
 from adframe.engine.returned import expect, requested
 from adframe.errors import PluginFault, TrainingError, UserError
 from adframe.interfaces import (
@@ -165,8 +165,8 @@ def score(
 ) -> list[Tensor]:
     """Scores of each scorer, shape (N,), float32; higher is more anomalous.
 
-    A score does not depend on which other images are scored: a batch of fewer than ``MIN_BATCH``
-    images is filled up with copies, because CPU libraries round small batches in another way.
+    A score does not depend on which other images are scored: fewer than ``MIN_BATCH`` rows are
+    filled up with copies, because CPU libraries round small batches in another way.
 
     Args:
         scorers: fitted scorers; those that request the same views share one forward pass.
@@ -178,32 +178,31 @@ def score(
         failures: as for ``fit``; the scores of scorers in it are NaN.
         keep: called with the index of a scorer that gives maps, the number of the first image of a
             few, and their maps, (n, H, W) float32.
-        least: images that a smaller batch is filled up to.
+        least: rows that a smaller batch is filled up to.
     """
-    filled = pixels
-    if len(pixels) < least:
-        copies = pixels[-1:].expand(least - len(pixels), *pixels.shape[1:])
-        filled = torch.cat([pixels[:], copies])
     found: list[list[Tensor]] = [[] for _ in scorers]
     for spec, alike in by_view_spec(scorers).items():
         done = 0
         with noting(failures if spec.compute else None, *alike):
-            for block in _counted(extract_features(method, shifts, filled, spec, seed), seen):
+            blocks = extract_features(method, shifts, pixels, spec, seed, least)
+            for block in _counted(blocks, seen):
                 rows = len(next(iter(block.values())))
+                features = {name: filled(values, least) for name, values in block.items()}
                 for index in alike:
                     made = torch.full((rows,), torch.nan)
                     if failures is None or index not in failures:
                         with noting(failures, index):
-                            made, maps = _checked(scorers[index], block, rows)
-                            if keep is not None and maps is not None and done < len(pixels):
-                                keep(index, done, maps[: len(pixels) - done])
+                            made, maps = _checked(scorers[index], features, max(rows, least))
+                            made = made[:rows]
+                            if keep is not None and maps is not None:
+                                keep(index, done, maps[:rows])
                     if failures is None and not bool(made.isfinite().all()):
                         expect(scorers[index], "score returns values that are not finite")
                     found[index].append(made)
                 done += rows
         for index in alike:  # the images that a failed computation left
-            found[index].append(torch.full((len(filled) - done,), torch.nan))
-    return [torch.cat(blocks)[: len(pixels)] for blocks in found]
+            found[index].append(torch.full((len(pixels) - done,), torch.nan))
+    return [torch.cat(blocks) for blocks in found]
 
 
 def _checked(scorer: Scorer, features: Features, rows: int) -> tuple[Tensor, Tensor | None]:

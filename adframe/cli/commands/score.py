@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -50,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     from adframe.detector import load
     from adframe.engine.decision import COLUMNS
     from adframe.io.rows import RowWriter, open_rows
-    from adframe.io.terminal import error_line
+    from adframe.io.terminal import Screen, error_line
 
     _check_out(arguments)
     if arguments.watch:
@@ -67,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         more = _decisions(detector)
         near = [f"{name}_{place + 1}" for place in range(NEIGHBOURS * arguments.explain)
                 for name in ("nearest", "distance")]  # fmt: skip
+        start = time.monotonic()
         writer.writerow(["path", "score", *(COLUMNS if decided else []), *near])
         for file, found in _explained(detector, files, arguments):
             if isinstance(found, ImageError):
@@ -77,6 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
             cells += [""] * (len(near) - len(cells))
             writer.writerow([file, found.score, *more(found.score), *cells[: len(near)]])
             out.flush()
+    if sys.stderr.isatty():
+        seconds = time.monotonic() - start
+        Screen(sys.stderr).line(f"{len(files) / seconds:.1f} images a second")
     if unreadable:
         error_line(f"{unreadable} of {len(files)} files could not be read")
     return 2 if unreadable else 0

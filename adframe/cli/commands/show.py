@@ -41,7 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"show {arguments.kind}: name one of {names}")
     entry = loaded.registry.get(arguments.kind, arguments.name)
 
-    from adframe.config.describe import describe, used_by
+    from adframe.config.describe import describe
+    from adframe.config.usage import used_by
 
     try:
         facts = describe(entry, loaded.registry)

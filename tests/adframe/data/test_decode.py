@@ -213,6 +213,7 @@ def test_a_jpeg_file_has_the_pixels_that_pillow_reads(tmp_path, quality, subsamp
         path, options = tmp_path / "a.jpg", {"subsampling": subsampling, "quality": quality}
         Image.fromarray(rough).save(path, progressive=progressive, **options)
         assert _plain(path) is not None
+        assert torch.equal(jpeg.plain_jpeg_file(path, ReadAs()), _by_pillow(path))
         assert torch.equal(read_image(path), _by_pillow(path))
 
 
@@ -224,8 +225,15 @@ def test_a_jpeg_file_of_another_kind_is_left_to_pillow(tmp_path, rgb):
     image.convert("CMYK").save(tmp_path / "cmyk.jpg")
     image.save(tmp_path / "plain.jpg")
     plain = (tmp_path / "plain.jpg").read_bytes()
-    for name in ("turned", "grey", "cmyk"):
+    frame = plain.index(b"\xff\xda")  # EXIF may come as late as before the data
+    turned = (tmp_path / "turned.jpg").read_bytes()
+    start = turned.index(b"\xff\xe1")
+    segment = turned[start : start + 2 + int.from_bytes(turned[start + 2 : start + 4], "big")]
+    (tmp_path / "late.jpg").write_bytes(plain[:frame] + segment + plain[frame:])
+    for name in ("turned", "grey", "cmyk", "late"):
         assert _plain(tmp_path / f"{name}.jpg") is None
+        assert jpeg.plain_jpeg_file(tmp_path / f"{name}.jpg", ReadAs()) is None
+    assert read_image(tmp_path / "late.jpg").shape == (3, 5, 18)
     assert read_image(tmp_path / "turned.jpg").shape == (3, 5, 18)
     for name in ("grey", "cmyk"):
         path = tmp_path / f"{name}.jpg"
@@ -235,6 +243,8 @@ def test_a_jpeg_file_of_another_kind_is_left_to_pillow(tmp_path, rgb):
         with pytest.raises(ImageError, match="cut.jpg"):
             read_image(tmp_path / "cut.jpg")
     assert _plain(tmp_path / "plain.jpg") is not None
+    assert jpeg.plain_jpeg_file(tmp_path / "plain.jpg", ReadAs()) is not None
+    assert jpeg.plain_jpeg_file(tmp_path / "plain.jpg", ReadAs(4)) is None  # it is resized
 
 
 @pytest.mark.filterwarnings("error")

@@ -11,6 +11,7 @@ import adframe
 from adframe.config.model import load_config
 from adframe.engine.fold import folded
 from adframe.errors import UserError
+from adframe.interfaces import Method
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +34,14 @@ def test_quick_scores_are_equal_up_to_rounding(detector, images):
     np.testing.assert_allclose(alone, expected, atol=1e-5)
     whole = pickle.loads(pickle.dumps(quick))  # what is saved is the network as it was
     np.testing.assert_array_equal(whole.score(images), expected)
-    assert not any(module.training for module in quick.method.modules())
-    left = [m for m in quick.method.backbone.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert not any(module.training for module in quick._form.modules())
+    left = [m for m in quick._form.backbone.modules() if isinstance(m, nn.BatchNorm2d)]
     assert not left, "a batch normalisation is not folded"
+    assert detector._form is quick._form
     assert [m for m in detector.method.backbone.modules() if isinstance(m, nn.BatchNorm2d)]
 
 
-class Twice(nn.Module):
+class Twice(Method):
     """A convolution whose output is used before and after the norm."""
 
     def __init__(self):
@@ -47,20 +49,41 @@ class Twice(nn.Module):
         self.conv, self.norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
         self.norm.running_mean += 1
 
+    def setup(self, parts):
+        pass
+
+    def step(self, batch, progress):
+        yield from ()
+
     def embed(self, images):
         maps = self.conv(images)
         return {"features": (maps + self.norm(maps)).mean((2, 3))}
 
 
+class Once(Twice):
+    """The same without the use before it."""
+
+    def embed(self, images):
+        return {"features": self.norm(self.conv(images)).mean((2, 3))}
+
+
+class Maps(Once):
+    """A stage that ends before the norm."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone = nn.Module()
+        self.backbone.widths = [4]
+
+    def feature_maps(self, images, depth):
+        return [self.conv(images)]
+
+
 def test_what_cannot_be_folded_stays_as_it_was():
-    net = Twice().eval()
-    images = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
-    same = folded(net, (3, 8, 8))
-    assert isinstance(same.norm, nn.BatchNorm2d)
-    with torch.no_grad():
-        assert torch.equal(
-            same.embed(images / 255)["features"], net.embed(images / 255)["features"]
-        )
+    assert isinstance(folded(Once(), (3, 8, 8)).norm, nn.Identity)
+    for kind in (Twice, Maps):
+        method = kind()
+        assert folded(method, (3, 8, 8)) is method
 
 
 def test_the_nearest_training_images_have_their_names(detector, images):

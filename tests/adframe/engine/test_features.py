@@ -90,3 +90,18 @@ def test_independent_views_depend_on_neither_batch_nor_order():
     spec = {"views": 2, "transform": noise, "apply_shifts": True, "independent": True}
     order = torch.tensor([7, 2, 5])
     assert torch.equal(seen(pixels()[order], **spec), seen(**spec)[order])
+
+
+def test_the_views_of_a_few_images_are_one_pass_without_copies():
+    passes = []
+
+    class Counted(Pixels):
+        def embed(self, images):
+            passes.append(len(images))
+            return super().embed(images)
+
+    for count, views in ((1, 2), (1, 5), (3, 2)):
+        spec = ViewSpec(views=views, transform=noise)
+        (alone,) = extract_features(Counted(), [], pixels()[:count], spec, seed=3)
+        assert torch.equal(alone["features"], seen(views=views, transform=noise)[:count].flatten(3))
+    assert passes == [4, 5, 6]  # never fewer rows than four
