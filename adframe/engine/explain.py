@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice, repeat
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from adframe.data.decode import ImageError, attempt_all, original_size
+from adframe.data.decode import ImageError, attempt_all, each_read, read_twice
 from adframe.data.map_files import Explanation, Neighbour
 from adframe.data.reading import ReadAs, undo
 from adframe.engine.decision import p_values
 from adframe.engine.features import MIN_BATCH
 from adframe.engine.scoring import score
-from adframe.interfaces import Features, Method, Scorer, Shift, ViewSpec
+from adframe.interfaces import Features, MapScorer, Method, Scorer, Shift, ViewSpec
 from adframe.io.paths import AnyPath, each
 
-BLOCK = 256  # files that are decoded and then scored together
+BLOCK = 1 << 25  # pixels of the files that are decoded and then scored together
+MOST_FILES, MOST_WHOLE = 256, 16  # of these files; the size of whole ones is not known before
 Found = tuple[AnyPath, Explanation | ImageError]
 
 
@@ -105,17 +108,33 @@ class Explainer:
     def of_files(self, paths: AnyPath | Iterable[AnyPath]) -> Iterator[Found]:
         """Score and map, as the network sees the image, of each file."""
         rest = each(paths)
-        while block := list(islice(rest, BLOCK)):
-            images = list(attempt_all(block, self.reading))
-            readable = [image for image in images if isinstance(image, Tensor)]
-            found = iter(self.of_pixels(torch.stack(readable)) if readable else [])
-            for path, image in zip(block, images, strict=True):
-                yield path, next(found) if isinstance(image, Tensor) else image
+        while block := list(islice(rest, self._block(MOST_FILES))):
+            yield from zip(block, self._scored(list(attempt_all(block, self.reading))), strict=True)
 
-    def of_file_size(self, found: Found) -> Found:
-        """Bring a map back to the size of its file."""
-        path, one = found
-        if isinstance(one, ImageError) or one.map is None:
-            return found
-        whole = undo(torch.from_numpy(one.map), original_size(path), self.reading)
-        return path, one._replace(map=whole.numpy())
+    def of_whole_files(self, paths: AnyPath | Iterable[AnyPath]) -> Iterator[Found]:
+        """Score, map and pixels in the size of each file, which is opened once."""
+        if not isinstance(self.scorer, MapScorer):
+            yield from self.of_files(paths)
+            return
+        rest = each(paths)
+        while block := list(islice(rest, self._block(MOST_WHOLE))):
+            read = list(each_read(block, partial(read_twice, reading=self.reading)))
+            seen = [one if isinstance(one, ImageError) else one[0] for one in read]
+            for path, both, one in zip(block, read, self._scored(seen), strict=True):
+                if isinstance(one, ImageError) or isinstance(both, ImageError):
+                    yield path, one
+                    continue
+                assert one.map is not None
+                height, width = both[1].shape[1:]
+                whole = undo(torch.from_numpy(one.map), (height, width), self.reading).numpy()
+                yield path, one._replace(map=whole, pixels=both[1].permute(1, 2, 0).numpy())
+
+    def _scored(self, images: list[Tensor | ImageError]) -> Iterator[Explanation | ImageError]:
+        readable = [image for image in images if isinstance(image, Tensor)]
+        found = iter(self.of_pixels(torch.stack(readable)) if readable else [])
+        for image in images:
+            yield next(found) if isinstance(image, Tensor) else image
+
+    def _block(self, most: int) -> int:
+        """Files that are decoded and then scored together, with pixels and maps in memory."""
+        return max(1, min(most, BLOCK // max(1, math.prod(self.reading.result(0, 0)))))

@@ -58,6 +58,8 @@ def extract_features(
     variants = count_variants(shifts) if spec.apply_shifts else 1
     rows = min(MAX_ROWS_PER_PASS, MAX_PIXELS_PER_PASS // math.prod(size))
     chunk = max(2 * MIN_BATCH, rows // (spec.views * variants))
+    if spec.windows is None and not shares_batch(spec, size):
+        chunk = 1
     if spec.windows is not None:
         chunk = max(1, MAX_WINDOWS // (_count_windows(spec.windows, size) * spec.views * variants))
     training = [module for module in method.modules() if module.training]
@@ -77,6 +79,16 @@ def extract_features(
             module.training = True
 
 
+def shares_batch(spec: ViewSpec, size: Sequence[int]) -> bool:
+    """Whether images of this height and width share a forward pass: large ones come alone.
+
+    An image of several windows is a batch itself.
+    """
+    if spec.windows is not None:
+        return _count_windows(spec.windows, size) < MIN_BATCH
+    return 2 * MIN_BATCH * math.prod(size) <= MAX_PIXELS_PER_PASS
+
+
 def _count_windows(windows: Windows, size: Sequence[int]) -> int:
     if windows.size > min(size):
         side = windows.size
@@ -93,22 +105,25 @@ def _in_windows(
     assert spec.windows is not None
     side = spec.windows.size
     tops, lefts = (spec.windows.starts(length) for length in images.shape[2:])
-    places = images.unfold(2, side, 1)[:, :, tops].unfold(3, side, 1)[:, :, :, lefts]
-    windows = places.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)  # (N x rows x columns, 3, side, side)
-    if padding := max(0, MIN_BATCH - len(windows)):
-        windows = torch.cat([windows, windows[-1:].expand(padding, -1, -1, -1)])
+    places = images.unfold(2, side, 1).unfold(3, side, 1)  # a view; only parts are copied
+    grid = len(images), len(tops), len(lefts)
+    count = math.prod(grid)
+    order = torch.arange(max(count, MIN_BATCH)).clamp(max=count - 1)
     variants = count_variants(shifts) if spec.apply_shifts else 1
     rows = max(2 * MIN_BATCH, MAX_ROWS_PER_PASS // (spec.views * variants))
-    found = [
-        _whole(method, shifts, part, spec, seed)
-        for part in windows.tensor_split(max(1, math.ceil(len(windows) / rows)))
-    ]
-    grid = len(images), len(tops), len(lefts)
+    found: dict[str, Tensor] = {}
+    done = 0
+    for part in order.tensor_split(max(1, math.ceil(len(order) / rows))):
+        which, row, column = torch.unravel_index(part, grid)
+        windows = places[which, :, torch.tensor(tops)[row], torch.tensor(lefts)[column]]
+        for name, values in _whole(method, shifts, windows, spec, seed).items():
+            if name not in found:
+                found[name] = values.new_empty(len(order), *values.shape[1:])
+            found[name][done : done + len(part)] = values
+        done += len(part)
     return {
-        name: torch.cat([part[name] for part in found])[: math.prod(grid)]
-        .view(*grid, *values.shape[1:])
-        .movedim((1, 2), (-2, -1))
-        for name, values in found[0].items()
+        name: values[:count].view(*grid, *values.shape[1:]).movedim((1, 2), (-2, -1))
+        for name, values in found.items()
     }
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from adframe.engine import returned
-from adframe.engine.features import MIN_BATCH, extract_features
+from adframe.engine.features import MIN_BATCH, extract_features, shares_batch
 from adframe.engine.returned import expect, requested
 from adframe.errors import PluginFault, TrainingError, UserError
 from adframe.interfaces import (
@@ -166,6 +166,7 @@ def score(
 
     A score does not depend on which other images are scored: a batch of fewer than ``MIN_BATCH``
     images is filled up with copies, because CPU libraries round small batches in another way.
+    Large images, and images of several windows, come without copies.
 
     Args:
         scorers: fitted scorers; those that request the same views share one forward pass.
@@ -179,13 +180,12 @@ def score(
             few, and their maps, (n, H, W) float32.
         least: images that a smaller batch is filled up to.
     """
-    filled = pixels
-    if len(pixels) < least:
-        copies = pixels[-1:].expand(least - len(pixels), *pixels.shape[1:])
-        filled = torch.cat([pixels[:], copies])
     found: list[list[Tensor]] = [[] for _ in scorers]
     for spec, alike in by_view_spec(scorers).items():
-        done = 0
+        filled, done = pixels, 0
+        if len(pixels) < least and shares_batch(spec, pixels.shape[2:]):
+            copies = pixels[-1:].expand(least - len(pixels), *pixels.shape[1:])
+            filled = torch.cat([pixels[:], copies])
         for block in _counted(extract_features(method, shifts, filled, spec, seed), seen):
             rows = len(next(iter(block.values())))
             for index in alike:

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
+
+from adframe.ops import recomputed
+
+#: Bytes of an input from which ``recompute`` is on by default: a choice. Feature maps of small
+#: images stay, since then weights and images take as much memory.
+LARGE = 192 << 20
 
 
 def conv3x3(channels_in: int, channels: int, stride: int = 1) -> nn.Conv2d:
@@ -88,3 +95,19 @@ class Bottleneck(nn.Module):
         out += shortcut
         rectified: Tensor = self.relu(out)
         return rectified
+
+
+def in_turn(blocks: nn.Sequential, features: Tensor, recompute: bool | None) -> Tensor:
+    """Blocks one after another; with ``recompute`` only their inputs are kept while training.
+
+    None recomputes on a CPU, for inputs of 192 MiB and more.
+    """
+    if recompute is None:
+        large = features.numel() * features.element_size() >= LARGE
+        recompute = large and features.device.type == "cpu"
+    if not (recompute and blocks.training and torch.is_grad_enabled()):
+        result: Tensor = blocks(features)
+        return result
+    for block in blocks:
+        features = recomputed(block, features)
+    return features

@@ -96,3 +96,17 @@ def test_an_unreadable_image_has_no_map_and_the_others_have(
     assert main(["score", str(run_with_maps), str(photos), "--maps", str(maps)]) == 2
     assert "broken.png" in capsys.readouterr().err
     assert len(list(maps.iterdir())) == 4
+
+
+def test_each_image_is_opened_once(run_with_maps, photos, tmp_path, monkeypatch):
+    from adframe.data import decode
+
+    opened, real = [], decode.open_image
+
+    def noting(path):
+        opened.append(path.name)
+        return real(path)
+
+    monkeypatch.setattr(decode, "open_image", noting)
+    main(["score", str(run_with_maps), str(photos), "--maps", str(tmp_path / "maps")])
+    assert sorted(opened) == ["high.png", "wide.png"]
