@@ -30,7 +30,7 @@ change from machine to machine and, on a shared machine, from run to run.
 """
 ORDER = [
     "contrastive_loss", "ntxent", "augmentation", "hierarchical_step", "csi_step", "loop",
-    "optimizer", "precision", "batches", "scoring", "big_bank", "startup", "listing",
+    "optimizer", "precision", "batches", "scoring", "big_bank", "dense", "startup", "listing",
     "memory", "epoch",
 ]  # fmt: skip
 PACKAGES = [

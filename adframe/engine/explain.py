@@ -40,15 +40,32 @@ class _Noting(Scorer):
         raise NotImplementedError
 
     def score(self, features: Features) -> Tensor:
+        self.note(features)
+        return self.of.score(features)
+
+    def note(self, features: Features) -> None:
+        """Note the nearest training images of a few images."""
         rows, distances = self.of.nearest(features, self.count)
         self.found.append((rows.cpu(), distances.cpu()))
-        return self.of.score(features)
 
     def named(self, names: Sequence[str]) -> Iterator[tuple[Neighbour, ...]]:
         """The neighbours of each image, by name."""
         for rows, distances in self.found:
             for row, distance in zip(rows.tolist(), distances.tolist(), strict=True):
                 yield tuple(map(Neighbour, (names[index] for index in row), distance))
+
+
+class _NotingMaps(_Noting, MapScorer):
+    """The same for a scorer that gives maps."""
+
+    of: MapScorer
+
+    def maps(self, features: Features) -> Tensor:
+        self.note(features)
+        return self.of.maps(features)
+
+    def reduce(self, maps: Tensor) -> Tensor:
+        return self.of.reduce(maps)
 
 
 def finds_nearest(scorer: Scorer) -> bool:
@@ -87,7 +104,8 @@ class Explainer:
         if not len(pixels):
             return []
         kept: list[Tensor] = []
-        noting = _Noting(self.scorer, self.neighbours)
+        noter = _NotingMaps if isinstance(self.scorer, MapScorer) else _Noting
+        noting = noter(self.scorer, self.neighbours)
         known = bool(self.neighbours and self.names) and finds_nearest(self.scorer)
         (scores,) = score(
             [noting if known else self.scorer],

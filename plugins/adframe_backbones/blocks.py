@@ -98,16 +98,21 @@ class Bottleneck(nn.Module):
 
 
 def in_turn(blocks: nn.Sequential, features: Tensor, recompute: bool | None) -> Tensor:
-    """Blocks one after another; with ``recompute`` only their inputs are kept while training.
-
-    None recomputes on a CPU, for inputs of 192 MiB and more.
-    """
-    if recompute is None:
-        large = features.numel() * features.element_size() >= LARGE
-        recompute = large and features.device.type == "cpu"
-    if not (recompute and blocks.training and torch.is_grad_enabled()):
+    """Blocks one after another; with ``recompute`` only their inputs are kept while training."""
+    if not (blocks.training and recomputes(recompute, features, features.shape[1])):
         result: Tensor = blocks(features)
         return result
     for block in blocks:
         features = recomputed(block, features)
     return features
+
+
+def recomputes(wanted: bool | None, inputs: Tensor, channels: int) -> bool:
+    """Whether to recompute maps of so many channels and the size of the input.
+
+    None stands for yes on a CPU, from 192 MiB on.
+    """
+    if wanted is None:
+        size = inputs.numel() * inputs.element_size() * channels / inputs.shape[1]
+        wanted = size >= LARGE and inputs.device.type == "cpu"
+    return wanted and torch.is_grad_enabled()

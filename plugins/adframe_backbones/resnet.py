@@ -9,8 +9,9 @@ from annotated_types import Interval
 from torch import Tensor, nn
 
 from adframe.interfaces import Backbone
+from adframe.ops import recomputed
 
-from .blocks import BasicBlock, Bottleneck, in_turn
+from .blocks import BasicBlock, Bottleneck, in_turn, recomputes
 from .preprocess import HALF, Deviation, Initialisation, Mean, Preprocess, Side, initialise
 
 Width = Annotated[float, Interval(gt=0, le=8)]
@@ -93,7 +94,12 @@ class ResNet(Backbone):
 
     def forward(self, images: Tensor, depth: int | None = None) -> list[Tensor]:
         stages = [self.layer1, self.layer2, self.layer3, self.layer4][:depth]
-        features = self.maxpool(self.relu(self.bn1(self.conv1(self.preprocess(images)))))
+        images, stem = self.preprocess(images), [self.conv1, self.bn1, self.relu, self.maxpool]
+        channels = self.conv1.out_channels // self.conv1.stride[0] ** 2
+        if self.training and recomputes(self.recompute, images, channels):
+            features = recomputed(nn.Sequential(*stem), images)
+        else:
+            features = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         maps = []
         for stage in stages:
             features = in_turn(stage, features, self.recompute)

@@ -11,6 +11,7 @@ def adframe_register(add: Add) -> None:
     add("scorer", "gaussian_density", ".density:GaussianDensity")
     add("scorer", "kde", ".density:KDE")
     add("scorer", "knn", ".nearest:KNN")
+    add("scorer", "layout", ".layout:Layout")
     add("scorer", "linear_probe", ".softmax:LinearProbe")
     add("scorer", "max_softmax", ".softmax:MaxSoftmax")
     add("scorer", "method_output", ".method_output:MethodOutput")
