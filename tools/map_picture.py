@@ -1,7 +1,7 @@
 """Draws good and bad maps of each defect: ``python tools/map_picture.py RUN OUT.png``.
 
 The run must have test images with masks, in the layout of MVTec AD. For each defect one row shows
-the image, its mask and its map: of the image whose map tells the pixels of the mask from the others
+the image, its mask and its map: of the image whose map separates the pixels of the mask from others
 best (by AUROC), of the median one, and of the worst one. The highest tenth of a map is coloured.
 """
 

@@ -1,4 +1,4 @@
-"""Filters that are made by hand, in place of a trained network."""
+"""Fixed first filters for brightness and edges, in place of a trained network."""
 
 from __future__ import annotations
 
