@@ -115,7 +115,7 @@ def test_each_image_is_opened_once(run_with_maps, photos, tmp_path, monkeypatch)
 def test_a_scorer_that_compares_with_training_images_gives_maps_and_names_them(
     toy_file, photos, tmp_path, capsys
 ):
-    folder, settings = tmp_path / "run", ["scorer=layout", "train.epochs=0"]
+    folder, settings = tmp_path / "run", ["scorer=nearest_grid", "train.epochs=0"]
     adframe.run(adframe.load_config(toy_file, settings), folder)
     arguments = ["--maps", str(tmp_path / "maps"), "--explain"]
     assert main(["score", str(folder), str(photos / "wide.png"), *arguments]) == 0
