@@ -22,7 +22,7 @@ class Layout(Banked, MapScorer):
     The maps are brought to a coarse grid. Each channel gets unit length, so that all channels count
     alike and contrast does not matter. The score is 1 minus the
     mean over channels of the cosine to the nearest training image, in 0..2. For parts that always
-    lie alike. It needs no training: see the backbone ``filters``.
+    lie alike. It needs no training: see the backbone ``edge_filters``.
 
     The map distributes the score over the places, by the squared difference to that of the
     ``k`` nearest training images which is nearest at each place. Its mean is the score.
@@ -33,7 +33,7 @@ class Layout(Banked, MapScorer):
         power: [guess: 0.5] Exponent of the absolute values on the grid; less than 1 makes strong
             edges count less.
         centred: [guess: false] Subtracts from each channel its mean over the places of the image,
-            so that brightness does not matter. For the backbone ``filters``.
+            so that brightness does not matter. For the backbone ``edge_filters``.
         k: [guess: 5] Training images that the map compares with.
         sigma: [guess: 4 pixels at a side of 224] Standard deviation in pixels of the Gaussian that
             spreads the map.
