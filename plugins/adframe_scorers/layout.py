@@ -16,7 +16,7 @@ from .bank import Banked
 from .dense import Stage, cells_of, smoothing
 
 
-class Layout(Banked, MapScorer):
+class NearestGrid(Banked, MapScorer):
     """Cosine distance to the training image whose feature maps are most alike, place by place.
 
     The maps are brought to a coarse grid. Each channel gets unit length, so that all channels count

@@ -1,6 +1,6 @@
 import torch
 
-from adframe_scorers.layout import Layout
+from adframe_scorers.layout import NearestGrid
 
 
 def features(maps: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -14,8 +14,8 @@ def features(maps: torch.Tensor) -> dict[str, torch.Tensor]:
     }
 
 
-def fitted(maps: torch.Tensor, **options: float) -> Layout:
-    scorer = Layout(grid=4, centred=True, **options)
+def fitted(maps: torch.Tensor, **options: float) -> NearestGrid:
+    scorer = NearestGrid(grid=4, centred=True, **options)
     scorer.fit(scorer.collect(features(maps)))
     return scorer
 
