@@ -6,11 +6,13 @@ import logging
 import os
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from io import BytesIO
 from itertools import chain, islice
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +29,8 @@ from adframe.data.reading import ReadAs
 from adframe.errors import UserError
 from adframe.io.paths import AnyPath
 from adframe.io.read import open_regular
+
+Result = TypeVar("Result")
 
 RULES = 3  # version of ``read_image``; raise it with each change of the pixels
 AS_IT_IS = ReadAs()  # in its own size
@@ -115,8 +119,27 @@ def _check_count(image: Image.Image, name: AnyPath) -> None:
         raise ImageError(f"{name}: {wide}x{high} pixels {wrong}")
 
 
+def read_twice(path: AnyPath, reading: ReadAs) -> tuple[Tensor, Tensor]:
+    """The pixels as by ``read_image``, and those of the image in its own size, decoded once.
+
+    Raises:
+        ImageError: as for ``read_image``.
+    """
+    with open_image(path) as opened:
+        grey = grey_range(opened, reading.depth)
+        plain = plain_jpeg(opened)
+        if plain is not None and tuple(plain.shape[1:]) == reading.result(*plain.shape[1:]):
+            return plain, plain
+        ImageOps.exif_transpose(opened, in_place=True)
+        image = to_rgb(opened, grey)
+        return _resized(image, reading), _resized(image, AS_IT_IS)
+
+
 def _as_pixels(image: Image.Image, reading: ReadAs, grey: GreyRange) -> Tensor:
-    image = to_rgb(image, grey)
+    return _resized(to_rgb(image, grey), reading)
+
+
+def _resized(image: Image.Image, reading: ReadAs) -> Tensor:
     if reading.size is None:
         return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
     rows, columns = place = reading.place(image.height, image.width)
@@ -162,17 +185,24 @@ def attempt_all(paths: Iterable[AnyPath], reading: ReadAs) -> Iterator[Tensor | 
     Yields:
         (3, H, W) uint8 of each file, as from ``read_image``; or the error, if it is unreadable.
     """
+    return each_read(paths, partial(read_image, reading=reading))
 
-    def several(some: list[AnyPath]) -> list[Tensor | ImageError]:
-        return [attempt(path, reading) for path in some]
+
+def each_read(
+    paths: Iterable[AnyPath], read: Callable[[AnyPath], Result]
+) -> Iterator[Result | ImageError]:
+    """What a function reads of each file in order, a little ahead by threads; or the error."""
+
+    def several(some: list[AnyPath]) -> list[Result | ImageError]:
+        return [_tried(path, read) for path in some]
 
     rest = iter(paths)
     some = list(islice(rest, AT_ONCE))
     if _tiny(some):
-        yield from (attempt(path, reading) for path in chain(some, rest))
+        yield from (_tried(path, read) for path in chain(some, rest))
         return
     threads = os.cpu_count() or 1
-    waiting: deque[Future[list[Tensor | ImageError]]] = deque()
+    waiting: deque[Future[list[Result | ImageError]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         while some:
             waiting.append(pool.submit(several, some))
@@ -191,8 +221,12 @@ def _tiny(paths: Sequence[AnyPath]) -> bool:
 
 def attempt(path: AnyPath, reading: ReadAs) -> Tensor | ImageError:
     """Call ``read_image``, but return an error without its traceback, which holds memory."""
+    return _tried(path, partial(read_image, reading=reading))
+
+
+def _tried(path: AnyPath, read: Callable[[AnyPath], Result]) -> Result | ImageError:
     try:
-        return read_image(path, reading)
+        return read(path)
     except ImageError as error:
         return ImageError(str(error))
 

@@ -33,12 +33,14 @@ class Explanation(NamedTuple):
         map: (H, W) float32, of the image's own size; None if the scorer gives no maps.
         p_value: conformal, in (0, 1], small for anomalous images; None without a calibration.
         nearest: the nearest training images; empty if the scorer compares with none.
+        pixels: (H, W, 3) uint8, the image file in its own size; None without map or file.
     """
 
     score: float
     map: np.ndarray | None
     p_value: float | None = None
     nearest: tuple[Neighbour, ...] = ()
+    pixels: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -195,8 +195,7 @@ class Detector(Deciding, Adapting):
         Raises:
             UserError: as for ``score_files``.
         """
-        explainer = self._explainer(neighbours)
-        return map(explainer.of_file_size, explainer.of_files(paths))
+        return self._explainer(neighbours).of_whole_files(paths)
 
 
 def restored(config: RunConfig, model: model_file.Model, path: Path) -> Detector:

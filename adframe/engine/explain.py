@@ -5,22 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice, repeat, tee
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from adframe.data.decode import ImageError, attempt_all, original_size
+from adframe.data.decode import ImageError, attempt_all, each_read, read_twice
 from adframe.data.map_files import Explanation, Neighbour
 from adframe.data.reading import ReadAs, undo
 from adframe.engine.decision import p_values
 from adframe.engine.features import MIN_BATCH
 from adframe.engine.scoring import score
-from adframe.interfaces import Features, Method, Scorer, Shift, ViewSpec
+from adframe.interfaces import Features, MapScorer, Method, Scorer, Shift, ViewSpec
 from adframe.io.paths import AnyPath, each
 
-BLOCK = 256  # files that are scored together, at most
+MOST_FILES, MOST_WHOLE = 256, 16  # that are scored together; in the size of the file
 PIXELS_PER_BLOCK = 1 << 20  # of them; the first scores come after one block
 Found = tuple[AnyPath, Explanation | ImageError]
 
@@ -39,15 +40,32 @@ class _Noting(Scorer):
         raise NotImplementedError
 
     def score(self, features: Features) -> Tensor:
+        self.note(features)
+        return self.of.score(features)
+
+    def note(self, features: Features) -> None:
+        """Note the nearest training images of a few images."""
         rows, distances = self.of.nearest(features, self.count)
         self.found.append((rows.cpu(), distances.cpu()))
-        return self.of.score(features)
 
     def named(self, names: Sequence[str]) -> Iterator[tuple[Neighbour, ...]]:
         """The neighbours of each image, by name."""
         for rows, distances in self.found:
             for row, distance in zip(rows.tolist(), distances.tolist(), strict=True):
                 yield tuple(map(Neighbour, (names[index] for index in row), distance))
+
+
+class _NotingMaps(_Noting, MapScorer):
+    """The same for a scorer that gives maps."""
+
+    of: MapScorer
+
+    def maps(self, features: Features) -> Tensor:
+        self.note(features)
+        return self.of.maps(features)
+
+    def reduce(self, maps: Tensor) -> Tensor:
+        return self.of.reduce(maps)
 
 
 def finds_nearest(scorer: Scorer) -> bool:
@@ -86,7 +104,8 @@ class Explainer:
         if not len(pixels):
             return []
         kept: list[Tensor] = []
-        noting = _Noting(self.scorer, self.neighbours)
+        noter = _NotingMaps if isinstance(self.scorer, MapScorer) else _Noting
+        noting = noter(self.scorer, self.neighbours)
         known = bool(self.neighbours and self.names) and finds_nearest(self.scorer)
         (scores,) = score(
             [noting if known else self.scorer],
@@ -106,21 +125,36 @@ class Explainer:
 
     def of_files(self, paths: AnyPath | Iterable[AnyPath]) -> Iterator[Found]:
         """Score and map, as the network sees the image, of each file."""
-        count = PIXELS_PER_BLOCK // math.prod(self.reading.result(-1, -1))
-        count = min(BLOCK, max(2 * MIN_BATCH, count))
         names, paths = tee(each(paths))
         decoded = attempt_all(paths, self.reading)  # ahead, while a block is scored
-        while images := list(islice(decoded, count)):
-            block = islice(names, len(images))
-            readable = [image for image in images if isinstance(image, Tensor)]
-            found = iter(self.of_pixels(torch.stack(readable)) if readable else [])
-            for path, image in zip(block, images, strict=True):
-                yield path, next(found) if isinstance(image, Tensor) else image
+        while images := list(islice(decoded, self._block(MOST_FILES))):
+            yield from zip(islice(names, len(images)), self._scored(images), strict=True)
 
-    def of_file_size(self, found: Found) -> Found:
-        """Bring a map back to the size of its file."""
-        path, one = found
-        if isinstance(one, ImageError) or one.map is None:
-            return found
-        whole = undo(torch.from_numpy(one.map), original_size(path), self.reading)
-        return path, one._replace(map=whole.numpy())
+    def of_whole_files(self, paths: AnyPath | Iterable[AnyPath]) -> Iterator[Found]:
+        """Score, map and pixels in the size of each file, which is opened once."""
+        if not isinstance(self.scorer, MapScorer):
+            yield from self.of_files(paths)
+            return
+        rest = each(paths)
+        while block := list(islice(rest, self._block(MOST_WHOLE))):
+            read = list(each_read(block, partial(read_twice, reading=self.reading)))
+            seen = [one if isinstance(one, ImageError) else one[0] for one in read]
+            for path, both, one in zip(block, read, self._scored(seen), strict=True):
+                if isinstance(one, ImageError) or isinstance(both, ImageError):
+                    yield path, one
+                    continue
+                assert one.map is not None
+                height, width = both[1].shape[1:]
+                whole = undo(torch.from_numpy(one.map), (height, width), self.reading).numpy()
+                yield path, one._replace(map=whole, pixels=both[1].permute(1, 2, 0).numpy())
+
+    def _scored(self, images: list[Tensor | ImageError]) -> Iterator[Explanation | ImageError]:
+        readable = [image for image in images if isinstance(image, Tensor)]
+        found = iter(self.of_pixels(torch.stack(readable)) if readable else [])
+        for image in images:
+            yield next(found) if isinstance(image, Tensor) else image
+
+    def _block(self, most: int) -> int:
+        """Files that are decoded and then scored together, with pixels and maps in memory."""
+        area = max(1, math.prod(self.reading.result(0, 0)))
+        return max(1, min(most, PIXELS_PER_BLOCK // area))

@@ -12,6 +12,7 @@ from torch import Tensor
 from adframe.data.lazy import iter_batches, to_device
 from adframe.engine import returned
 from adframe.engine.returned import expect
+from adframe.engine.rows import by_image, filled, joined
 from adframe.errors import UserError
 from adframe.interfaces import (
     Method,
@@ -66,6 +67,8 @@ def extract_features(
     chunk = _rows_per_pass(device, size)
     if spec.stages or PIXELS in spec.outputs:  # these are large
         chunk = max(2 * MIN_BATCH, min(chunk, MAX_ROWS_PER_PASS // (spec.views * variants)))
+    if spec.windows is None and not shares_batch(spec, size):
+        chunk = least = 1
     if spec.windows is not None:
         chunk = max(1, MAX_WINDOWS // (_count_windows(spec.windows, size) * spec.views * variants))
     training = [module for module in method.modules() if module.training]
@@ -90,6 +93,16 @@ def _rows_per_pass(device: torch.device, size: Sequence[int]) -> int:
     return max(2 * MIN_BATCH, min(MAX_ROWS_PER_PASS, pixels // math.prod(size)))
 
 
+def shares_batch(spec: ViewSpec, size: Sequence[int]) -> bool:
+    """Whether images of this height and width share a forward pass: large ones come alone.
+
+    An image of several windows is a batch itself.
+    """
+    if spec.windows is not None:
+        return _count_windows(spec.windows, size) < MIN_BATCH
+    return 2 * MIN_BATCH * math.prod(size) <= MAX_PIXELS_PER_PASS
+
+
 def _count_windows(windows: Windows, size: Sequence[int]) -> int:
     if windows.size > min(size):
         side = windows.size
@@ -106,19 +119,23 @@ def _in_windows(
     assert spec.windows is not None
     side = spec.windows.size
     tops, lefts = (spec.windows.starts(length) for length in images.shape[2:])
-    places = images.unfold(2, side, 1)[:, :, tops].unfold(3, side, 1)[:, :, :, lefts]
-    windows = places.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)  # (N x rows x columns, 3, side, side)
-    rows = _rows_per_pass(images.device, (side, side))
-    found = [
-        _whole(method, shifts, part, spec, seed, least)
-        for part in windows.tensor_split(max(1, math.ceil(len(windows) / rows)))
-    ]
+    places = images.unfold(2, side, 1).unfold(3, side, 1)  # a view; only parts are copied
     grid = len(images), len(tops), len(lefts)
+    order = torch.arange(math.prod(grid))
+    rows = _rows_per_pass(images.device, (side, side))
+    found: dict[str, Tensor] = {}
+    done = 0
+    for part in order.tensor_split(max(1, math.ceil(len(order) / rows))):
+        which, row, column = torch.unravel_index(part, grid)
+        windows = places[which, :, torch.tensor(tops)[row], torch.tensor(lefts)[column]]
+        for name, values in _whole(method, shifts, windows, spec, seed, least).items():
+            if name not in found:
+                found[name] = values.new_empty(len(order), *values.shape[1:])
+            found[name][done : done + len(part)] = values
+        done += len(part)
     return {
-        name: torch.cat([part[name] for part in found])
-        .view(*grid, *values.shape[1:])
-        .movedim((1, 2), (-2, -1))
-        for name, values in found[0].items()
+        name: values.view(*grid, *values.shape[1:]).movedim((1, 2), (-2, -1))
+        for name, values in found.items()
     }
 
 
@@ -138,38 +155,14 @@ def _whole(
     rows = 0 if spec.compute else _rows_per_pass(images.device, images.shape[2:])
     found = [
         {name: values[: len(batch)].float().cpu() for name, values in made.items()}
-        for batch in _joined(views, rows)
+        for batch in joined(views, rows)
         for made in [_outputs(method, filled(batch, least), spec)]
     ]
     each = len(images) if spec.compute else count
     return {
-        name: _by_image(torch.cat([part[name] for part in found]), each, spec.views)[:count]
+        name: by_image(torch.cat([part[name] for part in found]), each, spec.views)[:count]
         for name in found[0]
     }
-
-
-def _by_image(rows: Tensor, images: int, views: int) -> Tensor:
-    """(images, views, variants, ...) from rows of one view after the other."""
-    of_views = rows.view(-1, images, *rows.shape[1:])
-    return of_views.transpose(0, 1).contiguous().view(images, views, -1, *rows.shape[1:])
-
-
-def filled(rows: Tensor, least: int) -> Tensor:
-    """Rows (N, ...), and copies of the last one up to ``least`` of them."""
-    if len(rows) >= least:
-        return rows
-    return torch.cat([rows, rows[-1:].expand(least - len(rows), *rows.shape[1:])])
-
-
-def _joined(views: Iterable[Tensor], rows: int) -> Iterator[Tensor]:
-    """Batches of several views, of at most that many rows, or of one view."""
-    waiting = list[Tensor]()
-    for view in chain(views, [None]):
-        if waiting and (view is None or (len(waiting) + 1) * len(view) > rows):
-            yield waiting[0] if len(waiting) == 1 else torch.cat(waiting)
-            waiting = []
-        if view is not None:
-            waiting.append(view)
 
 
 def _outputs(method: Method, images: Tensor, spec: ViewSpec) -> dict[str, Tensor]:

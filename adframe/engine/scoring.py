@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from adframe.engine import returned
-from adframe.engine.features import MIN_BATCH, extract_features, filled
+from adframe.engine.features import MIN_BATCH, extract_features, shares_batch
 from adframe.engine.returned import expect, requested
+from adframe.engine.rows import filled
 from adframe.errors import PluginFault, TrainingError, UserError
 from adframe.interfaces import (
     Features,
@@ -166,7 +167,8 @@ def score(
     """Scores of each scorer, shape (N,), float32; higher is more anomalous.
 
     A score does not depend on which other images are scored: fewer than ``MIN_BATCH`` rows are
-    filled up with copies, because CPU libraries round small batches in another way.
+    filled up with copies, because CPU libraries round small batches in another way. Large images,
+    and images of several windows, come without copies.
 
     Args:
         scorers: fitted scorers; those that request the same views share one forward pass.
@@ -182,17 +184,17 @@ def score(
     """
     found: list[list[Tensor]] = [[] for _ in scorers]
     for spec, alike in by_view_spec(scorers).items():
-        done = 0
+        done, few = 0, least if shares_batch(spec, pixels.shape[2:]) else 1
         with noting(failures if spec.compute else None, *alike):
             blocks = extract_features(method, shifts, pixels, spec, seed, least)
             for block in _counted(blocks, seen):
                 rows = len(next(iter(block.values())))
-                features = {name: filled(values, least) for name, values in block.items()}
+                features = {name: filled(values, few) for name, values in block.items()}
                 for index in alike:
                     made = torch.full((rows,), torch.nan)
                     if failures is None or index not in failures:
                         with noting(failures, index):
-                            made, maps = _checked(scorers[index], features, max(rows, least))
+                            made, maps = _checked(scorers[index], features, max(rows, few))
                             made = made[:rows]
                             if keep is not None and maps is not None:
                                 keep(index, done, maps[:rows])

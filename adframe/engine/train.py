@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -17,6 +18,7 @@ from adframe.engine import returned
 from adframe.engine.checkpoint import State
 from adframe.engine.checkpointing import CheckpointManager, checkpointing
 from adframe.engine.descent import Descent, trained_parameters
+from adframe.engine.memory import return_large_blocks
 from adframe.engine.returned import expect
 from adframe.engine.state import Run
 from adframe.interfaces import Backbone, Batch, Images, Method, Update
@@ -37,6 +39,8 @@ def train(run: Run, state: State | None = None) -> None:
         state: what else is restored, if the run continues from a checkpoint.
     """
     settings, method, policy = run.config.train, run.assembly.method, run.assembly.optimizer
+    side, size = method.side, run.data.train.pixels.shape[2:]
+    return_large_blocks(run.batch_size * (math.prod(size) if side is None else side**2))
     groups = trained_parameters(method)
     descents = {
         name: Descent(policy(name), group, settings.clip)

@@ -9,4 +9,6 @@ from adframe.ops.image import restore_dtype as restore_dtype
 from adframe.ops.image import to_float as to_float
 from adframe.ops.maps import centres as centres
 from adframe.ops.maps import spread_scores as spread_scores
+from adframe.ops.memory import early_gradient as early_gradient
+from adframe.ops.memory import recomputed as recomputed
 from adframe.ops.nearest import topk_cosine as topk_cosine

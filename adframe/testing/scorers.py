@@ -38,21 +38,23 @@ def _features(
 
     Inliers lie far out on the axis; outliers lie on the other side, nearer to the origin. With
     labels, each class has one more axis, and outliers lie on none of these. Outputs other than
-    ``features`` have as many columns as there are shift variants, as those of a classifier. Windows
-    and feature maps have the same features at all places but for the noise.
+    ``features`` have as many columns as there are shift variants, as those of a classifier. In
+    windows and feature maps they grow from place to place.
     """
     variants = VARIANTS if spec.apply_shifts else 1
     generator = torch.Generator().manual_seed(seed)
     side = spec.windows.size + 2 * spec.windows.stride if spec.windows else 16
     grid = (3, 3) if spec.windows else (4, 4)
     places = len(torch.empty(grid).flatten()) if spec.windows or spec.stages else 1
+    slope = torch.linspace(0.5, 1.5, places) if places > 1 else torch.ones(1)
     made = {}
     for name in (*spec.outputs, *(f"stage_{stage}" for stage in spec.stages)):
         width = VARIANTS if name in spec.outputs and name != "features" else WIDTH
         noise = torch.randn(count, spec.views, variants, width, places, generator=generator)
         classes = labelled and width == WIDTH
         place = 10.0 if normal or classes else -3.0
-        made[name] = 0.5 * noise + place * torch.eye(variants, width)[..., None]
+        axes = torch.eye(variants, width)[..., None] * slope
+        made[name] = 0.5 * noise + place * axes
         if classes and normal:
             axis = width - 1 - torch.arange(count) % CLASSES
             made[name] += 10.0 * torch.eye(width)[axis][:, None, None, :, None]

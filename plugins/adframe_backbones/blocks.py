@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
+
+from adframe.ops import recomputed
+
+#: Bytes of an input from which ``recompute`` is on by default: a choice. Feature maps of small
+#: images stay, since then weights and images take as much memory.
+LARGE = 192 << 20
 
 
 def conv3x3(channels_in: int, channels: int, stride: int = 1) -> nn.Conv2d:
@@ -88,3 +95,24 @@ class Bottleneck(nn.Module):
         out += shortcut
         rectified: Tensor = self.relu(out)
         return rectified
+
+
+def in_turn(blocks: nn.Sequential, features: Tensor, recompute: bool | None) -> Tensor:
+    """Blocks one after another; with ``recompute`` only their inputs are kept while training."""
+    if not (blocks.training and recomputes(recompute, features, features.shape[1])):
+        result: Tensor = blocks(features)
+        return result
+    for block in blocks:
+        features = recomputed(block, features)
+    return features
+
+
+def recomputes(wanted: bool | None, inputs: Tensor, channels: int) -> bool:
+    """Whether to recompute maps of so many channels and the size of the input.
+
+    None stands for yes on a CPU, from 192 MiB on.
+    """
+    if wanted is None:
+        size = inputs.numel() * inputs.element_size() * channels / inputs.shape[1]
+        wanted = size >= LARGE and inputs.device.type == "cpu"
+    return wanted and torch.is_grad_enabled()

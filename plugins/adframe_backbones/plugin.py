@@ -9,5 +9,6 @@ def adframe_register(add: Add) -> None:
     add("backbone", "resnet34", ".resnet:ResNet34")
     add("backbone", "resnet50", ".resnet:ResNet50")
     add("backbone", "wide_resnet", ".wide_resnet:WideResNet")
+    add("backbone", "edge_filters", ".filters:Filters")
     add("backbone", "lenet", ".lenet:LeNet")
     add("backbone", "dcgan", ".dcgan:DCGAN")

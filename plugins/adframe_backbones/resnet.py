@@ -9,8 +9,9 @@ from annotated_types import Interval
 from torch import Tensor, nn
 
 from adframe.interfaces import Backbone
+from adframe.ops import recomputed
 
-from .blocks import BasicBlock, Bottleneck
+from .blocks import BasicBlock, Bottleneck, in_turn, recomputes
 from .preprocess import HALF, Deviation, Initialisation, Mean, Preprocess, Side, initialise
 
 Width = Annotated[float, Interval(gt=0, le=8)]
@@ -38,6 +39,9 @@ class ResNet(Backbone):
         initialisation: [inferred: fan_out in DROC's and SSD's code, pytorch in CSI's] First weights
             of convolutions: He's normal distribution, which counts outputs or inputs, or PyTorch's
             default.
+        recompute: [guess: from 192 MiB a map on, on a CPU] Keeps only the input of each block in
+            memory while training, and computes the rest again in the backward pass. For large
+            images: a third of the memory, for a third more time. The values are the same.
     """
 
     block: ClassVar[type[BasicBlock | Bottleneck]]
@@ -51,8 +55,10 @@ class ResNet(Backbone):
         mean: Mean = HALF,
         std: Deviation = HALF,
         initialisation: Initialisation = "fan_out",
+        recompute: bool | None = None,
     ) -> None:
         super().__init__()
+        self.recompute = recompute
         self.preprocess = Preprocess(size, mean, std)
         planes = [max(1, round(width * base)) for base in (64, 128, 256, 512)]
         self.widths = [count * self.block.expansion for count in planes]
@@ -88,10 +94,15 @@ class ResNet(Backbone):
 
     def forward(self, images: Tensor, depth: int | None = None) -> list[Tensor]:
         stages = [self.layer1, self.layer2, self.layer3, self.layer4][:depth]
-        features = self.maxpool(self.relu(self.bn1(self.conv1(self.preprocess(images)))))
+        images, stem = self.preprocess(images), [self.conv1, self.bn1, self.relu, self.maxpool]
+        channels = self.conv1.out_channels // self.conv1.stride[0] ** 2
+        if self.training and recomputes(self.recompute, images, channels):
+            features = recomputed(nn.Sequential(*stem), images)
+        else:
+            features = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         maps = []
         for stage in stages:
-            features = stage(features)
+            features = in_turn(stage, features, self.recompute)
             maps.append(features)
         return maps
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from adframe.interfaces import Backbone
 
+from .blocks import in_turn
 from .preprocess import HALF, Deviation, Initialisation, Mean, Preprocess, Side, initialise
 from .resnet import _Shortcut as Shortcut
 
@@ -42,6 +43,9 @@ class WideResNet(Backbone):
         initialisation: [inferred: fan_in in GEOM's code, fan_out in GOAD's and iDECODe's] First
             weights of convolutions: He's normal distribution, which counts outputs or inputs, or
             PyTorch's default.
+        recompute: [guess: from 192 MiB a map on, on a CPU] Keeps only the input of each block in
+            memory while training, and computes the rest again in the backward pass. For large
+            images: a third of the memory, for a third more time. The values are the same.
     """
 
     def __init__(
@@ -54,8 +58,10 @@ class WideResNet(Backbone):
         mean: Mean = HALF,
         std: Deviation = HALF,
         initialisation: Initialisation = "fan_out",
+        recompute: bool | None = None,
     ) -> None:
         super().__init__()
+        self.recompute = recompute
         self.preprocess = Preprocess(size, mean, std)
         if (depth - 4) % 6:
             raise ValueError(f"depth must be 6 n + 4, such as 10, 16, 28 or 40, not {depth}")
@@ -76,8 +82,9 @@ class WideResNet(Backbone):
 
     def forward(self, images: Tensor, depth: int | None = None) -> list[Tensor]:
         features, maps = self.conv1(self.preprocess(images)), []
-        for stage in list(self.stages)[:depth]:
-            features = stage(features)
+        for stage in self.stages[:depth]:
+            assert isinstance(stage, nn.Sequential)
+            features = in_turn(stage, features, self.recompute)
             maps.append(features)
         if len(maps) == len(self.stages):
             maps[-1] = self.norm(features)

@@ -26,6 +26,7 @@ from adframe.interfaces import (
     count_variants,
     every_variant,
 )
+from adframe.ops import early_gradient
 
 from .heads import ProjectionHead
 
@@ -150,11 +151,17 @@ class Contrastive(Method):
             read = self._read(features, key)
             losses = self._losses(stage.level)
             terms = zip(losses, self.weights[key], self.names[key], strict=True)
+            part: Tensor | float = 0.0
             for loss, weight, term in terms:
                 value = loss(read[loss.reads], seen)
                 name = f"{term}_{key}"
                 metrics[name if name not in metrics else f"{name}_{len(metrics)}"] = value.detach()
-                total = total + value * (weight / stages)
+                part = part + value * (weight / stages)
+            assert isinstance(part, Tensor)
+            # Stages share only weights, so each frees its maps before the next one makes its own.
+            alone = len(plan) == 1
+            total = total + (part if alone else early_gradient(part, list(self.parameters())))
+            del features, read, value
         assert isinstance(total, Tensor)
         metrics["loss"] = total.detach()
         yield Update(total, metrics=metrics)

@@ -11,12 +11,14 @@ from annotated_types import Interval
 from torch import Tensor
 from torch.nn import functional as F
 
+from adframe import UserError
 from adframe.interfaces import Count, Features, ViewSpec, Windows
 from adframe.ops import centres
 
 from .places import PlaceOptions, Places
 
 Stage = Annotated[int, Interval(ge=1)]
+PLAIN = "the inner scorer must read 'features' of the image as it is"
 
 
 class Dense(Places):
@@ -30,22 +32,47 @@ class Dense(Places):
         stride: [published: 4] Pixels from a window to the next.
         sigma: [guess: a quarter of the window] Standard deviation in pixels of the Gaussian that
             spreads scores.
+        shared: A stage of the backbone, such as 4, whose map of the whole image is averaged over
+            each window, in place of a pass for each window. Many times as fast, with other scores:
+            a window sees the pixels around it. The inner scorer must read ``features`` of the image
+            as it is. By default each window is passed through the network.
     """
 
-    def __init__(self, patch: Count = 32, stride: Count = 4, **options: Unpack[PlaceOptions]):
+    def __init__(
+        self,
+        patch: Count = 32,
+        stride: Count = 4,
+        shared: Stage | None = None,
+        **options: Unpack[PlaceOptions],
+    ) -> None:
         super().__init__(**options)
+        if shared is not None and self.of.view_spec() != ViewSpec():
+            raise ValueError(PLAIN)
         self.patch = patch
         self.stride = stride
+        self.shared = shared
 
     def view_spec(self) -> ViewSpec:
+        if self.shared is not None:
+            return ViewSpec(outputs=(), stages=(self.shared,))
         return replace(self.of.view_spec(), windows=Windows(self.patch, self.stride))
 
     def places(self, features: Features) -> tuple[dict[str, Tensor], list[float], list[float]]:
-        windows = Windows(self.patch, self.stride)
-        rows, columns = (
-            [start + self.patch / 2 for start in windows.starts(length)]
-            for length in features["size"][0].tolist()
-        )
+        windows, size = Windows(self.patch, self.stride), features["size"][0].tolist()
+        if self.patch > min(size):
+            side, (high, wide) = self.patch, size
+            raise UserError(
+                f"windows of {side}x{side} pixels do not fit in images of {wide}x{high}"
+            )
+        starts = [windows.starts(length) for length in size]
+        rows, columns = ([start + self.patch / 2 for start in side] for side in starts)
+        if self.shared is not None:
+            maps = features[f"stage_{self.shared}"]
+            down, across = (
+                _overlap(side, self.patch, length, cells).to(maps)
+                for side, length, cells in zip(starts, size, maps.shape[-2:], strict=True)
+            )
+            return {"features": down @ maps @ across.T}, rows, columns
         outputs = {name: features[name] for name in self.of.view_spec().outputs}
         return outputs, rows, columns
 
@@ -79,7 +106,7 @@ class FeatureMap(Places):
         super().__init__(**options)
         spec = self.of.view_spec()
         if spec != ViewSpec():
-            raise ValueError("the inner scorer must read 'features' of the image as it is")
+            raise ValueError(PLAIN)
         if around % 2 == 0:
             raise ValueError(f"around must be odd, not {around}")
         self.stages = sorted({2, 3} if stages is None else set(stages))
@@ -97,6 +124,14 @@ class FeatureMap(Places):
 
     def width(self, size: Sequence[int]) -> float:
         return smoothing(size)
+
+
+def _overlap(starts: Sequence[int], patch: int, length: int, cells: int) -> Tensor:
+    """Share of each cell in each window along one side, (windows, cells); rows sum to 1."""
+    edges = torch.arange(cells + 1, dtype=torch.float64) * (length / cells)
+    first = torch.tensor(starts, dtype=torch.float64)[:, None]
+    inside = torch.minimum(edges[1:], first + patch) - torch.maximum(edges[:-1], first)
+    return inside.clamp(min=0) / patch
 
 
 def smoothing(size: Sequence[int]) -> float:

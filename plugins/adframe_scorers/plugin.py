@@ -14,6 +14,7 @@ def adframe_register(add: Add) -> None:
     add("scorer", "linear_probe", ".softmax:LinearProbe")
     add("scorer", "max_softmax", ".softmax:MaxSoftmax")
     add("scorer", "method_output", ".method_output:MethodOutput")
+    add("scorer", "nearest_grid", ".layout:NearestGrid")
     add("scorer", "one_class_svm", ".svm:OneClassSVM")
     add("scorer", "padim", ".patchcore:PaDiM")
     add("scorer", "patchcore", ".patchcore:PatchCore")

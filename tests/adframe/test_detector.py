@@ -329,7 +329,7 @@ def test_a_path_with_a_null_character_is_an_unreadable_file(folder):
 def test_files_are_scored_block_by_block_and_bad_ones_do_not_end_it(
     folder, written, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("adframe.engine.explain.BLOCK", 3)
+    monkeypatch.setattr("adframe.engine.explain.MOST_FILES", 3)
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no image")
     paths = [*list(written)[:4], bad, *list(written)[4:7]]
@@ -349,7 +349,7 @@ def test_files_are_scored_block_by_block_and_bad_ones_do_not_end_it(
 
 
 def test_only_a_block_of_files_is_asked_for_ahead(folder, written, monkeypatch):
-    monkeypatch.setattr("adframe.engine.explain.BLOCK", 3)
+    monkeypatch.setattr("adframe.engine.explain.MOST_FILES", 3)
     monkeypatch.setattr("adframe.data.decode.AT_ONCE", 3)
     asked = []
     results = adframe.load(folder).score_files(asked.append(path) or path for path in written)

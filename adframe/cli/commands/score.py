@@ -135,7 +135,7 @@ def _explained(
     Raises:
         UserError: the scorer gives no maps or knows no nearest images, or maps cannot be written.
     """
-    from adframe.data.decode import ImageError, read_image
+    from adframe.data.decode import ImageError
     from adframe.data.map_files import Explanation, map_paths, scale_of, write_map
     from adframe.engine.explain import finds_nearest
     from adframe.interfaces import MapScorer
@@ -160,8 +160,8 @@ def _explained(
     for (file, found), path in zip(explained, map_paths(files, folder), strict=True):
         if not isinstance(found, ImageError):
             assert found.map is not None
-            pixels = read_image(file).permute(1, 2, 0).numpy()
-            write_map(path, found.map, pixels, scale)
+            assert found.pixels is not None
+            write_map(path, found.map, found.pixels, scale)
         yield file, found
 
 

@@ -96,3 +96,31 @@ def test_an_unreadable_image_has_no_map_and_the_others_have(
     assert main(["score", str(run_with_maps), str(photos), "--maps", str(maps)]) == 2
     assert "broken.png" in capsys.readouterr().err
     assert len(list(maps.iterdir())) == 4
+
+
+def test_each_image_is_opened_once(run_with_maps, photos, tmp_path, monkeypatch):
+    from adframe.data import decode
+
+    opened, real = [], decode.open_image
+
+    def noting(path):
+        opened.append(path.name)
+        return real(path)
+
+    monkeypatch.setattr(decode, "open_image", noting)
+    main(["score", str(run_with_maps), str(photos), "--maps", str(tmp_path / "maps")])
+    assert sorted(opened) == ["high.png", "wide.png"]
+
+
+def test_a_scorer_that_compares_with_training_images_gives_maps_and_names_them(
+    toy_file, photos, tmp_path, capsys
+):
+    folder, settings = tmp_path / "run", ["scorer=nearest_grid", "train.epochs=0"]
+    adframe.run(adframe.load_config(toy_file, settings), folder)
+    arguments = ["--maps", str(tmp_path / "maps"), "--explain"]
+    assert main(["score", str(folder), str(photos / "wide.png"), *arguments]) == 0
+    header, row = capsys.readouterr().out.splitlines()
+    found = dict(zip(header.split(","), row.split(","), strict=True))
+    assert found["nearest_1"].endswith(".png")
+    assert float(found["distance_1"]) == pytest.approx(float(found["score"]), abs=1e-5)
+    assert (tmp_path / "maps/wide_map.png").exists()

@@ -3,7 +3,7 @@
 import torch
 
 from adframe.engine.features import extract_features
-from adframe.interfaces import Method, Shift, ViewSpec
+from adframe.interfaces import Method, Shift, ViewSpec, Windows
 
 SHIFTS = 3
 
@@ -105,3 +105,47 @@ def test_the_views_of_a_few_images_are_one_pass_without_copies():
         (alone,) = extract_features(Counted(), [], pixels()[:count], spec, seed=3)
         assert torch.equal(alone["features"], seen(views=views, transform=noise)[:count].flatten(3))
     assert passes == [4, 5, 6]  # never fewer rows than four
+
+
+class Batches(Method):
+    """Notes how many images come together."""
+
+    def __init__(self):
+        super().__init__()
+        self.noted = []
+
+    def setup(self, parts):
+        pass
+
+    def step(self, batch, progress):
+        yield from ()
+
+    def embed(self, images):
+        self.noted.append(len(images))
+        return {"features": images.mean((2, 3))}
+
+
+def test_large_images_come_alone_whatever_their_number():
+    method = Batches()
+    for count in (1, 3):
+        large = torch.zeros(count, 3, 1, 1 << 19, dtype=torch.uint8)
+        assert (
+            sum(
+                len(block["features"])
+                for block in extract_features(method, [], large, ViewSpec(), 0)
+            )
+            == count
+        )
+    assert method.noted == [1, 1, 1, 1]
+
+
+def test_windows_are_cut_out_in_their_places():
+    images = torch.randint(0, 256, (2, 3, 9, 13), dtype=torch.uint8)
+    spec = ViewSpec(windows=Windows(4, 3))
+    (found,) = extract_features(Batches(), [], images, spec, 0)
+    values = found["features"][:, 0, 0]  # (N, 3, rows, columns)
+    assert values.shape == (2, 3, 3, 4)
+    for row, top in enumerate([0, 3, 5]):
+        for column, left in enumerate([0, 3, 6, 9]):
+            window = images[:, :, top : top + 4, left : left + 4] / 255
+            torch.testing.assert_close(values[..., row, column], window.mean((2, 3)))

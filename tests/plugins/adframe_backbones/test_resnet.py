@@ -122,3 +122,13 @@ def test_deeper_ones_equal_torchvisions_with_their_state_dict(
         torch.testing.assert_close(mine, their, atol=1e-4, rtol=1e-4)
         assert mine.shape[1] == width * expansion
     assert ours(width=0.125).widths == [8 * expansion * 2**stage for stage in range(4)]
+
+
+def test_recomputed_maps_have_the_same_gradients_and_statistics():
+    images, found = torch.rand(2, 3, 16, 16), []
+    for recompute in (False, True):
+        torch.manual_seed(0)
+        net = ResNet18(0.125, recompute=recompute)
+        net(images)[-1].square().sum().backward()
+        found.append([*(p.grad for p in net.parameters()), *net.buffers()])
+    assert all(map(torch.equal, *found))

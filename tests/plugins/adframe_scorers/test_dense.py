@@ -159,3 +159,16 @@ def test_state_goes_to_another_instance(method):
     other.restore(scorer.state())
     (again,) = score([other], method, [], noise(4, 1), 0)
     assert torch.equal(again, scores)
+
+
+def test_shared_windows_are_means_of_the_map_over_their_pixels():
+    maps = torch.rand(2, 1, 1, 3, 4, 6)  # cells of 4x4 pixels
+    features = {"stage_2": maps, "size": torch.tensor([[16, 24]] * 2)}
+    found, rows, columns = Dense(6, 5, shared=2).places(features)
+    assert rows == [3, 8, 13]
+    assert columns == [3, 8, 13, 18, 21]
+    pixels = maps.repeat_interleave(4, -2).repeat_interleave(4, -1)
+    for row, top in enumerate([0, 5, 10]):
+        for column, left in enumerate([0, 5, 10, 15, 18]):
+            window = pixels[..., top : top + 6, left : left + 6].mean((-2, -1))
+            torch.testing.assert_close(found["features"][..., row, column], window)
