@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from adframe.interfaces.run import Report as Report
     from adframe.interfaces.run import Run as Run
     from adframe.interfaces.types import Views as Views
+    from adframe.registry.every_rank import every_rank as every_rank
     from adframe.registry.hookspecs import Add as Add
     from adframe.registry.hookspecs import hookimpl as hookimpl
     from adframe.reports.page import report as report
@@ -47,6 +48,7 @@ _HOME = {
     "Views": "interfaces.types",
     "build": "engine.build",
     "compare": "engine.compare",
+    "every_rank": "registry.every_rank",
     "export": "detector.export",
     "find_images": "data.find",
     "hookimpl": "registry.hookspecs",
