@@ -93,8 +93,8 @@ class Method(nn.Module, ABC):
 
         Args:
             function: takes ``rows``; returns tensors with one row for each, or lists, tuples or
-                dictionaries of them. It uses no parameter that the method does not have. Nothing but
-                batch normalisation and dropout may use other rows, or random numbers of torch.
+                dictionaries of them. It uses no parameters but those of the method. Only batch
+                normalisation and dropout may use other rows, or random numbers of torch.
             rows: tensors (N, ...), and keys of N rows.
         """
         return by_rows(self, function, *rows)
