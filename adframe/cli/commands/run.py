@@ -40,7 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         return _run(arguments, world) if world.main else _assist(arguments, world)
     except BaseException as error:
-        if world.reports():
+        agreed = isinstance(error, Stopped) and not world.main  # the first names the checkpoint
+        if not agreed and world.reports():
             raise
         return 2 if isinstance(error, UserError) else getattr(error, "status", 1)
 
