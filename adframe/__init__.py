@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from adframe.interfaces.run import Run as Run
     from adframe.interfaces.types import Views as Views
     from adframe.io.listing import read_table as read_table
+    from adframe.registry.every_rank import every_rank as every_rank
     from adframe.registry.hookspecs import Add as Add
     from adframe.registry.hookspecs import hookimpl as hookimpl
     from adframe.reports.page import report as report
@@ -51,6 +52,7 @@ _HOME = {
     "Views": "interfaces.types",
     "build": "engine.build",
     "compare": "engine.compare",
+    "every_rank": "registry.every_rank",
     "export": "detector.export",
     "find_images": "data.find",
     "hookimpl": "registry.hookspecs",

@@ -61,6 +61,10 @@ class ProcessLost(TrainingError):  # noqa: N818
     """Error for a process that decodes images and has ended; the run can be continued."""
 
 
+class RankLost(TrainingError):  # noqa: N818
+    """Error for another process that trains the same network and has ended."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One problem of a config: file and line (``where``), key (``path``), and message."""

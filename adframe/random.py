@@ -76,6 +76,16 @@ class RandomKeys:
     def __len__(self) -> int:
         return len(self.values)
 
+    def take(self, rows: slice) -> RandomKeys:
+        """Keys of some of the images, which draw what they would draw among all of them."""
+        taken = RandomKeys(self.values[rows])
+        taken._count = self._count
+        return taken
+
+    def continue_after(self, other: RandomKeys) -> None:
+        """Draw next what comes after the numbers that other keys have drawn, taken from these."""
+        self._count = other._count
+
     def fold_in(self, tag: int) -> RandomKeys:
         """Derive independent keys of the same images from a tag, as for a second view."""
         return RandomKeys(_mix((self.values ^ seed_of("fork", tag)) + _STEP))

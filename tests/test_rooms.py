@@ -9,9 +9,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 #: A room is a module or a folder of adframe/. Imports under TYPE_CHECKING count as any other.
 ROOMS = [
-    "errors", "_version", "random", "ops", "io", "data", "interfaces", "registry", "config",
-    "engine", "detector", "sklearn", "start", "reports", "testing", "scaffold", "jobs", "tables",
-    "cli", "__main__",
+    "errors", "_version", "random", "parallel", "ops", "io", "data", "interfaces", "registry",
+    "config", "engine", "detector", "sklearn", "start", "reports", "testing", "scaffold", "jobs",
+    "tables", "cli", "__main__",
 ]  # fmt: skip
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path

@@ -119,8 +119,12 @@ def _write_summary(path: Path, facts: Mapping[str, Any]) -> None:
     write_json(path.with_suffix(".json"), {**facts, "sha256": {path.name: digest}})
 
 
-def load_state(run: Run) -> State | None:
+def load_state(run: Run, folder: Path | None = None) -> State | None:
     """Restore weights, position and history of a run from its saved state.
+
+    Args:
+        run: the run.
+        folder: where the state lies; by default the folder of the run, which is written again.
 
     Returns:
         What is left to restore; None if there is no saved state.
@@ -128,9 +132,10 @@ def load_state(run: Run) -> State | None:
     Raises:
         UserError: the state is damaged, or belongs to another config or other training images.
     """
-    path = (run.out or Path()) / "state.safetensors"
-    if run.out is None or not path.exists():
+    folder = run.out if folder is None else folder
+    if folder is None or not (folder / "state.safetensors").exists():
         return None
+    path = folder / "state.safetensors"
     tensors, facts = read_tensors(path)
     _check_run(path, facts, run)
     try:
@@ -151,9 +156,9 @@ def load_state(run: Run) -> State | None:
         raise UserError(f"{path}: damaged: {error}") from error
     earlier = seconds(path.with_suffix(".json"))
     run.add_seconds(earlier)
-    # A kill may have come between the two files, so the second is written again.
-    known = {key: value for key, value in facts.items() if key != "scalars"}
-    _write_summary(path, {**known, "seconds": earlier})
+    if run.out is not None:  # a kill may have come between the two files
+        known = {key: value for key, value in facts.items() if key != "scalars"}
+        _write_summary(path, {**known, "seconds": earlier})
     return State(path, sums, slots)
 
 

@@ -19,7 +19,8 @@ from adframe.engine.monitor import (
     collapse_note,
 )
 from adframe.engine.state import Run
-from adframe.errors import ProcessLost, Stopped, TrainingError
+from adframe.engine.together import check_agreement
+from adframe.errors import ProcessLost, RankLost, Stopped, TrainingError
 
 logger = logging.getLogger("adframe")
 
@@ -51,14 +52,17 @@ class CheckpointManager:
         """Check metrics; save or stop if it is time. Called after each batch."""
         if self.run.step % INTERVAL == 0:
             self.metrics.flush()
-        asked = self.run.stop.asked
-        if asked or (self.seconds and time.monotonic() - self._last >= self.seconds):
+        due = int(self.seconds > 0 and time.monotonic() - self._last >= self.seconds)
+        asked, due = self.run.world.highest(self.run.stop.asked, due)
+        if asked or due:
             self.save()
         if asked:
             raise Stopped(asked, f"interrupted {self._at()}")
 
     def end_early(self, lost: ProcessLost) -> NoReturn:
         """Save between two steps, because no batch follows."""
+        if self.run.world.size > 1:  # the others are in the middle of something
+            raise lost
         self.save()
         if self.run.stop.asked:
             raise Stopped(self.run.stop.asked, f"interrupted {self._at()}") from lost
@@ -79,16 +83,19 @@ class CheckpointManager:
         run.epoch += 1
         run.lock.check()  # hooks write into the folder
         try:
-            if self._validates():
+            if self._validates() and run.world.main:
                 run.epoch_metrics |= run.validate()
             _append(run.history, run.epoch_metrics, run.epoch)
             run.hook.adframe_epoch_end(run=run, epoch=run.epoch)
+            run.finished = run.world.broadcast(run.finished)
+        except RankLost:
+            raise
         except KeyboardInterrupt:
             raise
         except BaseException:
             run.epoch, run.finished, self.metrics.sums = run.epoch - 1, finished, sums
             _append(run.history, {}, run.epoch)
-            self.save()
+            self.save(alone=True)
             raise
         note = collapse_note(self._check(), run.epoch)
         if note is not None and not self._collapsed:
@@ -105,17 +112,24 @@ class CheckpointManager:
             return False
         return run.epoch == run.config.train.epochs or run.epoch % validation.every == 0
 
-    def save(self) -> None:
-        """Check that metrics, weights and features are finite; then write a checkpoint."""
+    def save(self, alone: bool = False) -> None:
+        """Check that metrics, weights and features are finite; then write a checkpoint.
+
+        The other processes of a run do the same and wait until it is written, unless ``alone``.
+        """
         self.metrics.flush()
         self._check()
-        self._write()
+        self._write(alone)
 
     def _check(self) -> float:
         return check_finite(self.run.assembly.method, self.run.data.train.pixels, self.run.step)
 
-    def _write(self) -> None:
+    def _write(self, alone: bool = False) -> None:
+        if not alone:
+            check_agreement(self.run.assembly.method, self.run.world)
         checkpoint.save_state(self.run, self.metrics.sums, self.optimizers)
+        if not alone:
+            self.run.world.broadcast()
         self.saved, self._last = self.run.step, time.monotonic()
 
 

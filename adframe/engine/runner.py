@@ -27,6 +27,7 @@ from adframe.interfaces import Report
 from adframe.io import atomic
 from adframe.io.locks import FolderLock, lock_folder
 from adframe.io.paths import as_path
+from adframe.parallel.world import ALONE, World
 from adframe.registry.registry import reason
 
 
@@ -62,20 +63,48 @@ def run_locked(
     resume: bool = False,
     verbose: bool = False,
     extend: bool = False,
+    world: World = ALONE,
 ) -> Report:
-    """The same as ``run`` in a folder that is locked already, or in none."""
+    """The same as ``run`` in a folder that is locked already, or in none.
+
+    In a ``world`` of several processes this is the first; the others ``assist``.
+    """
     folder = lock.folder
+    resumes = folder is not None and resume and (folder / "state.safetensors").exists()
     current = prepare(config, folder, resume, extend, new=True)
-    current.lock, current.verbose = lock, verbose
+    current.lock, current.verbose, current.world = lock, verbose, world
+    world.check_device(current.device)
+    world.broadcast({"resumes": resumes, "extends": current.extends})  # all is ready for the others
     with current.observed(), nullcontext() if folder is None else current.stop.watching():
         state = checkpoint.load_state(current)
         current.hook.adframe_run_start(run=current)
         train(current, state)
+        world.leave()
         report = evaluate(current)
         if folder is not None:
             write_report(report, current)
         current.hook.adframe_run_end(run=current, report=report)
     return report
+
+
+@kept()
+def assist(config: RunConfig, folder: Path, world: World) -> None:
+    """Train with the first process, which runs ``run_locked``; writes nothing, and returns then.
+
+    Args:
+        config: the config of the run, as in the first process.
+        folder: the run folder, which the first process has locked.
+        world: the processes.
+    """
+    facts = world.broadcast()
+    current = prepare(config, None, new=not facts["resumes"])
+    current.world, current.extends = world, facts["extends"]
+    world.check_device(current.device)
+    with current.observed(by_config=False), current.stop.watching():
+        state = checkpoint.load_state(current, folder) if facts["resumes"] else None
+        current.hook.adframe_run_start(run=current)
+        train(current, state)
+        world.leave()
 
 
 def prepare(

@@ -18,6 +18,8 @@ from adframe.engine.interrupt import Stop
 from adframe.engine.judge import Judge
 from adframe.interfaces import Images
 from adframe.io.locks import FolderLock
+from adframe.parallel.world import ALONE, World
+from adframe.registry.every_rank import OnEveryRank
 
 logger = logging.getLogger("adframe")
 
@@ -33,6 +35,7 @@ class Run(interfaces.Run):
         validation: the validation images: ``inliers``, and each set of anomalies; empty without.
         stop: handles the signals that stop the run.
         lock: the lock on the run folder.
+        world: the processes that train together. Only the first writes and calls hooks.
     """
 
     config: RunConfig
@@ -43,6 +46,7 @@ class Run(interfaces.Run):
     validation: dict[str, Images] = field(default_factory=dict)
     stop: Stop = field(default_factory=Stop)
     lock: FolderLock = field(default_factory=FolderLock)
+    world: World = ALONE
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,8 +58,12 @@ class Run(interfaces.Run):
 
     @property
     def hook(self) -> Any:
-        """Calls the hooks of every plugin and of attached objects."""
-        return self.config.loaded.hook
+        """Calls the hooks of every plugin and of attached objects.
+
+        Where several processes train, all but the first call those marked ``every_rank`` only.
+        """
+        hook = self.config.loaded.hook
+        return hook if self.world.main else OnEveryRank(hook)
 
     def score(self, images: Images) -> dict[str, Tensor]:
         """Scores of images with the network as it is now; see ``adframe.interfaces.Run``."""

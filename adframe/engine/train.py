@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from adframe.data.lazy import iter_batches, to_device
+from adframe.data.lazy import ImageSubset, LazyImages, iter_batches, to_device
 from adframe.engine import returned
 from adframe.engine.checkpoint import State
 from adframe.engine.checkpointing import CheckpointManager, checkpointing
@@ -21,6 +21,7 @@ from adframe.engine.descent import Descent, trained_parameters
 from adframe.engine.memory import return_large_blocks
 from adframe.engine.returned import expect
 from adframe.engine.state import Run
+from adframe.engine.together import step_of
 from adframe.interfaces import Backbone, Batch, Images, Method, Update
 from adframe.random import RandomKeys, seed_of
 
@@ -65,7 +66,7 @@ def train(run: Run, state: State | None = None) -> None:
                 torch.manual_seed(seed_of(run.config.seed, "step", run.step))
                 updates = method.step(batch, progress)
                 expect(method, returned.updates(updates))
-                for update in _under(_autocast(run), updates):
+                for update in _under(run, updates):
                     expect(method, returned.update(update, groups))
                     if update.group in descents:
                         descents[update.group].step(update.loss, progress)
@@ -84,7 +85,8 @@ def _begin(run: Run) -> None:
     method, seed = run.assembly.method, seed_of(run.config.seed, "begin")
     torch.manual_seed(seed)
     method.eval()
-    method.begin(_InOrder(run, seed))
+    with step_of(run.world):
+        method.begin(_InOrder(run, seed))
 
 
 class _InOrder:
@@ -134,15 +136,23 @@ def _order(count: int, seed: int) -> Tensor:
 
 
 def _load(run: Run, images: Images, order: Sequence[Tensor], seed: int) -> Iterator[Batch]:
-    on = partial(to_device, run.device)
-    for rows, pixels in zip(order, iter_batches(images.pixels, order), strict=True):
-        yield Batch(on(pixels), on(images.label[rows]), RandomKeys.from_index(seed, on(rows)))
+    on, world = partial(to_device, run.device), run.world
+    reads = isinstance(images.pixels, LazyImages) and not isinstance(images.pixels, ImageSubset)
+    shared = reads and world.size > 1  # each process decodes its share
+    own = [rows[world.share(len(rows))] for rows in order] if shared else order
+    for rows, read in zip(order, iter_batches(images.pixels, own), strict=True):
+        pixels = world.gather(on(read), len(rows)) if shared else on(read)
+        yield Batch(pixels, on(images.label[rows]), RandomKeys.from_index(seed, on(rows)))
 
 
-def _under(context: AbstractContextManager[Any], updates: Iterator[Update]) -> Iterator[Update]:
-    """Updates of a method, computed inside a context; optimiser steps run outside it."""
+def _under(run: Run, updates: Iterator[Update]) -> Iterator[Update]:
+    """Updates of a method, computed in the precision of the run and by all its processes.
+
+    Optimiser steps run outside of both.
+    """
+    precision = _autocast(run)
     while True:
-        with context:
+        with precision, step_of(run.world):
             update = next(updates, None)
         if update is None:
             return
@@ -161,6 +171,10 @@ def _autocast(run: Run) -> AbstractContextManager[Any]:
 def _compile(run: Run) -> None:
     """Compile the backbones if ``train.compile`` is ``on``, or ``auto`` and it saves time."""
     wanted = run.config.train.compile
+    if run.world.size > 1:
+        if wanted == "on":
+            logger.warning("train.compile: networks that several processes train are not compiled")
+        return
     able = run.device.type == "cuda" and any(map(shutil.which, ("cc", "gcc", "clang")))
     if wanted == "on" or (wanted == "auto" and able and run.total_steps >= COMPILE_FROM):
         for module in run.assembly.method.modules():

@@ -5,12 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from torch import Tensor, nn
 
 from adframe.interfaces.backbone import Backbone
 from adframe.interfaces.training import Loss, Schedule, Shift
 from adframe.interfaces.types import Batch, Update
+from adframe.parallel.rows import by_rows
+from adframe.random import RandomKeys
+
+T = TypeVar("T")
 
 
 class Method(nn.Module, ABC):
@@ -81,6 +86,21 @@ class Method(nn.Module, ABC):
         assert isinstance(backbone, Backbone)
         maps: list[Tensor] = backbone(images, depth)
         return maps
+
+    def by_rows(self, function: Callable[..., T], *rows: Tensor | RandomKeys) -> T:
+        """Computes a function that treats each row, such as an image, separately.
+
+        A step that is computed by several processes shares these rows among them; everything else
+        is computed by each of them, for the whole batch. So a method need not use this to be right,
+        only to be faster, or to need less memory. A call of the backbone is shared without it.
+
+        Args:
+            function: takes ``rows``; returns tensors with one row for each, or lists, tuples or
+                dictionaries of them. It uses no parameters but those of the method. Only batch
+                normalisation and dropout may use other rows, or random numbers of torch.
+            rows: tensors (N, ...), and keys of N rows.
+        """
+        return by_rows(self, function, *rows)
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """Trainable parameters by group. An update moves the parameters of one group.

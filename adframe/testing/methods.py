@@ -10,8 +10,11 @@ from torch import Tensor
 
 from adframe.engine import returned
 from adframe.engine.descent import descend, trained_parameters
+from adframe.engine.together import step_of
 from adframe.interfaces import Augmentation, Batch, LossTerm, Method, MethodParts, RandomKeys
+from adframe.parallel.world import ALONE, World
 from adframe.testing.fakes import TURN, SmallNet, SmallSteps, Spread, Still, WholeNet
+from adframe.testing.ranks import on_ranks
 from adframe.testing.subject import Subject, close, devices
 
 
@@ -49,7 +52,9 @@ def _batch(subject: Subject, device: torch.device | str = "cpu") -> Batch:
     return Batch(pixels, label, RandomKeys.from_index(0, torch.arange(count, device=device)))
 
 
-def _step(method: Method, batch: Batch, progress: float = 0.0) -> list[Tensor]:
+def _step(
+    method: Method, batch: Batch, progress: float = 0.0, world: World = ALONE
+) -> list[Tensor]:
     """Train on one batch like the training loop; returns the losses."""
     groups = trained_parameters(method)
     optimizers = {name: SmallSteps(group) for name, group in groups.items() if group}
@@ -59,7 +64,11 @@ def _step(method: Method, batch: Batch, progress: float = 0.0) -> list[Tensor]:
     updates = method.train().step(fresh, progress)
     problem = returned.updates(updates)
     assert not problem, problem
-    for update in updates:
+    while True:
+        with step_of(world):
+            update = next(updates, None)
+        if update is None:
+            break
         problem = returned.update(update, groups)
         assert not problem, problem
         assert update.loss.isfinite(), "a loss is not finite"
@@ -78,6 +87,24 @@ def method_trains(subject: Subject) -> None:
     """Each update is a finite scalar of a known group; gradients are finite, metrics detached."""
     for device in devices():
         _step(_method(subject, device=device), _batch(subject, device))
+
+
+def method_is_the_same_on_two_ranks(subject: Subject) -> None:
+    """Two processes that share the rows of a step compute what one computes.
+
+    See ``Method.by_rows``. What no process shares, each computes; that is right, but not faster.
+    """
+
+    def trained(world: World) -> dict[str, Tensor]:
+        method = _method(subject)
+        _step(method, _batch(subject), world=world)
+        return {name: value.clone() for name, value in method.state_dict().items()}
+
+    _method(subject)  # in this thread, where a test may be skipped
+    alone, *together = trained(ALONE), *on_ranks(2, trained)
+    for found in together:
+        for name, value in alone.items():
+            close(found[name], value, f"{name} after a step of two ranks", 1e-3)
 
 
 def method_leaves_frozen_weights(subject: Subject) -> None:

@@ -21,6 +21,7 @@ from adframe.interfaces import (
     RandomKeys,
     Update,
 )
+from adframe.ops import at_least_float32
 from adframe_backbones.dcgan import Generator
 from adframe_methods.one_stage import USUAL, check_last_stage, last_map_size, views_of
 
@@ -105,7 +106,7 @@ class AnoGAN(Method):
 
     def _is_real(self, images: Tensor) -> Tensor:
         logits: Tensor = self.real(self._map(images).flatten(1))
-        return logits.float()
+        return at_least_float32(logits)
 
     def outputs(self) -> tuple[str, ...]:
         return ("features", "anomaly")

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from adframe.interfaces import Loss, NonNegative, Views
+from adframe.ops import at_least_float32
 
 
 class TripletCentre(Loss):
@@ -33,7 +34,7 @@ class TripletCentre(Loss):
 
     def forward(self, embeddings: Tensor, views: Views) -> Tensor:
         made = views.shown()
-        z, shift = embeddings[made].float(), views.shift[made]
+        z, shift = at_least_float32(embeddings[made]), views.shift[made]
         if len(z) == 0:
             return embeddings.sum() * 0
         present, own = torch.unique(shift, return_inverse=True)
@@ -51,7 +52,7 @@ class SquaredFeatures(Loss):
     reads = "features"
 
     def forward(self, embeddings: Tensor, views: Views) -> Tensor:
-        return embeddings.float().square().mean()
+        return at_least_float32(embeddings).square().mean()
 
 
 def squared_distances(z: Tensor, centres: Tensor) -> Tensor:

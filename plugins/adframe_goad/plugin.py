@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adframe import Add, hookimpl
+from adframe import Add, every_rank, hookimpl
 
 if TYPE_CHECKING:
     from adframe import Run
@@ -17,6 +17,7 @@ def adframe_register(add: Add) -> None:
     add("scorer", "shift_centres", ".scorer:ShiftCentres")
 
 
+@every_rank
 @hookimpl
 def adframe_run_start(run: Run) -> None:
     from .frozen import freeze_after_first_epoch

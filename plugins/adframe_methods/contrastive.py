@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Literal, cast
 
 import torch
@@ -144,11 +145,10 @@ class Contrastive(Method):
         stages = len(plan) if self.divisor == "trained" else len(self.backbone.widths)
         for stage in plan:
             key = str(stage.level)
-            images = stage.augmentation(pixels, keys.fold_in(stage.level).repeat(self.views))
-            images = images.contiguous(memory_format=torch.channels_last)
-            features = self.backbone(images, stage.level)[-1]
+            own = keys.fold_in(stage.level).repeat(self.views)
+            images = self.by_rows(stage.augmentation, pixels, own)
+            read = self.by_rows(partial(self._embedded, stage.level), images)
             seen = replace(views, images=images, progress=progress)
-            read = self._read(features, key)
             losses = self._losses(stage.level)
             terms = zip(losses, self.weights[key], self.names[key], strict=True)
             part: Tensor | float = 0.0
@@ -207,6 +207,10 @@ class Contrastive(Method):
             label=torch.cat([labels.repeat(self.variants), labels.new_full((others,), -1)]),
             inlier=torch.cat([shift == 0, shift.new_zeros(others, dtype=torch.bool)]),
         )
+
+    def _embedded(self, level: int, images: Tensor) -> dict[str, Tensor]:
+        images = images.contiguous(memory_format=torch.channels_last)
+        return self._read(self.backbone(images, level)[-1], str(level))
 
     def _read(self, features: Tensor, key: str) -> dict[str, Tensor]:
         """Embeddings of a stage by name, from its feature map."""

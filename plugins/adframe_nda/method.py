@@ -18,6 +18,7 @@ from adframe.interfaces import (
     Update,
     every_variant,
 )
+from adframe.ops import at_least_float32
 from adframe_backbones.dcgan import Generator
 from adframe_methods.one_stage import USUAL, check_last_stage, views_of
 
@@ -103,7 +104,7 @@ class NDAInspired(Method):
         rows, known = self._rows(batch.pixels)
         codes = self._codes(rows, known).requires_grad_()
         decoded = self.decoder(codes)
-        error = (decoded.float() - images).square().mean()
+        error = (at_least_float32(decoded) - images).square().mean()
         count = len(images)
         views = torch.cat([images, decoded, *every_variant(images, self.shifts)[1:]])
         seen = self._projected(self._pooled(views))

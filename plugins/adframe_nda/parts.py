@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adframe.ops import to_float
+from adframe.ops import at_least_float32, to_float
 
 SIDE = 16  # pixels per side of the images whose principal components are computed
 
@@ -22,8 +22,8 @@ def pair_contrast(images: Tensor, decoded: Tensor, negatives: Tensor, temperatur
         temperature: divides the cosine.
     """
     with torch.autocast(images.device.type, enabled=False):
-        anchor = F.normalize(images.float())
-        others = F.normalize(torch.cat([decoded, negatives]).float())
+        anchor = F.normalize(at_least_float32(images))
+        others = F.normalize(at_least_float32(torch.cat([decoded, negatives])))
         target = torch.arange(len(anchor), device=anchor.device)
         return F.cross_entropy(anchor @ others.T / temperature, target)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from adframe.ops import at_least_float32
+
 EPSILON = 1e-6  # inferred: Deep SAD's code; added to a distance before it is inverted
 
 
@@ -40,4 +42,4 @@ def keep_from_zero(centre: Tensor, least: float) -> Tensor:
 
 def radius_of(distance: Tensor, nu: float) -> Tensor:
     """The radius that a share ``nu`` of (N,) squared distances exceeds."""
-    return distance.detach().float().sqrt().quantile(1 - nu)
+    return at_least_float32(distance.detach()).sqrt().quantile(1 - nu)

@@ -20,7 +20,7 @@ from adframe.interfaces import (
     Positive,
     Update,
 )
-from adframe.ops import to_float
+from adframe.ops import at_least_float32, to_float
 from adframe_methods.one_stage import check_last_stage, last_map_size, views_of
 
 from .losses import deep_sad, keep_from_zero, one_class, radius_of, soft_boundary
@@ -71,7 +71,7 @@ class _Hypersphere(Method):
 
     def _distance(self, embedded: Tensor) -> Tensor:
         """Squared distances (N,) of embeddings from the centre."""
-        return (embedded.float() - self.centre).square().sum(1)
+        return (at_least_float32(embedded) - self.centre).square().sum(1)
 
     def _views(self, batch: Batch, progress: float) -> Tensor:
         return views_of(self.schedule, self.backbone, batch.pixels, batch.keys, progress)
