@@ -161,7 +161,7 @@ class Contrastive(Method):
             # Stages share only weights, so each frees its maps before the next one makes its own.
             alone = len(plan) == 1
             total = total + (part if alone else early_gradient(part, list(self.parameters())))
-            del features, read, value
+            del read, value
         assert isinstance(total, Tensor)
         metrics["loss"] = total.detach()
         yield Update(total, metrics=metrics)
