@@ -139,7 +139,7 @@ def construct(config: RunConfig) -> Assembly:
         losses.append(loss)
         make = _loss_maker(term.loss, index, loss)
         objective.append(LossTerm(make, term.stages, term.weight, term.loss.entry.name))
-    if not objective and "objective" not in getattr(method, "ignores", ()):
+    if method is not None and not objective and "objective" not in method.ignores:
         problems.append(Problem(("objective",), "name at least one loss"))
     if schedule is not None and backbone is not None:
         expect(backbone, returned_images.widths(getattr(backbone, "widths", None)))

@@ -112,7 +112,10 @@ def groups(made: Any) -> str:
         for parameter in parameters:
             if not isinstance(parameter, nn.Parameter):
                 return f"groups has {shown(parameter)} in '{name}', not only parameters"
-    return ""
+    held = [(id(parameter), name) for name, group in made.items() for parameter in set(group)]
+    group_of = dict(held)
+    twice = [(name, group_of[key]) for key, name in held if group_of[key] != name]
+    return "groups has a parameter in both '{}' and '{}'".format(*twice[0]) if twice else ""
 
 
 def optimizer(made: Any) -> str:

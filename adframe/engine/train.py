@@ -66,6 +66,7 @@ def train(run: Run, state: State | None = None) -> None:
                 torch.manual_seed(seed_of(run.config.seed, "step", run.step))
                 updates = method.step(batch, progress)
                 expect(method, returned.updates(updates))
+                metrics: dict[str, Tensor] = {}
                 for update in _under(run, updates):
                     expect(method, returned.update(update, groups))
                     if update.group in descents:
@@ -73,6 +74,7 @@ def train(run: Run, state: State | None = None) -> None:
                     metrics = {"loss": update.loss.detach(), **update.metrics}
                     checkpoints.metrics.add(run.step, metrics)
                     run.hook.adframe_update(run=run, group=update.group, metrics=metrics)
+                expect(method, "" if metrics else "step yields no update")
                 run.step += 1
                 checkpoints.on_step_end()
             _check_frozen(method, groups)

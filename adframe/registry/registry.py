@@ -221,6 +221,9 @@ class Registry:
                 f"no {kind} named '{name}'{did_you_mean(plain, self.names(kind))}{note}"
             )
         named = [entry for entry in entries if plugin in (entry.plugin.name, entry.plugin.key)]
+        if plugin and not named and len(entries) > 1:
+            others = " or ".join(entry.qualified for entry in entries)
+            raise UnknownComponent(f"no {kind} '{plain}' of a plugin '{plugin}'; write {others}")
         entry = _only(named or entries, f"{kind} '{name}'")
         if plugin and not named:
             logger.warning("plugin %s has no %s '%s'; that of %s is used",

@@ -205,6 +205,7 @@ DURING = {
     "update": ("method", "yield loss", "step yields a tensor of shape (), float32"),
     "group": ("method", "yield Update(loss, 'other')", "step yields an update of group 'other'"),
     "detached": ("method", "yield Update(loss.detach())", "step yields a loss without a gradient"),
+    "nothing": ("method", "yield from ()", "step yields no update"),
     "metric": ("method", "yield Update(loss, metrics={'a': 1.0})", "step yields metric 'a' that i"),
 }
 
@@ -364,6 +365,13 @@ def test_masks_are_bool_and_of_the_size_of_the_pixels(masks, problem):
     found = returned_images.images(Images(pixels, label, truth, ["a", "b"], (), masks), "it")
     assert found.startswith(problem)
     assert bool(found) == bool(problem)
+
+
+def test_a_parameter_belongs_to_one_group():
+    one, two = nn.Parameter(torch.ones(1)), nn.Parameter(torch.ones(1))
+    assert not returned.groups({"a": [one], "b": [two]})
+    found = returned.groups({"a": [one], "b": [two, one]})
+    assert found == "groups has a parameter in both 'a' and 'b'"
 
 
 def test_what_fits_has_no_problem():

@@ -250,5 +250,5 @@ def test_a_name_may_be_given_with_its_plugin(caplog):
     assert caplog.messages == ["plugin one has no loss 'b'; that of two is used"]
     with pytest.raises(UnknownComponent, match="no loss named 'one:c'"):
         registry.get("loss", "one:c")
-    with pytest.raises(UserError, match="claimed by plugins"):
+    with pytest.raises(UserError, match="no loss 'a' of a plugin 'three'; write one:a or two:a"):
         registry.get("loss", "three:a")

@@ -469,6 +469,19 @@ class Ungrouped(GoodMethod):
             yield Update(update.loss, "other")
 
 
+class Blending(GoodMethod):
+    """Shares rows that are not separate: it divides them by the sum of all."""
+
+    def setup(self, parts):
+        super().setup(parts)
+        self.register_buffer("total", torch.zeros(()))
+
+    def step(self, batch, progress):
+        shares = self.by_rows(lambda rows: rows / rows.sum(), batch.pixels.float())
+        self.total.copy_(shares.sum())
+        yield from super().step(batch, progress)
+
+
 class Stepping(GoodMethod):
     """Moves weights itself, frozen ones too."""
 
@@ -659,7 +672,8 @@ class Drawn(GoodData):
 
 
 _STEPS = {"method_trains", "method_is_deterministic_for_a_seed", "method_reloads",
-          "method_leaves_frozen_weights", "method_resumes_from_its_state"}  # fmt: skip
+          "method_leaves_frozen_weights", "method_resumes_from_its_state",
+          "method_is_the_same_on_two_ranks"}  # fmt: skip
 BROKEN = {
     Unannotated: {"is_a_schema", "describes_every_option", "bounds_every_number",
                   "dumps_and_reloads"},
@@ -708,6 +722,7 @@ BROKEN = {
     Loud: {"schedule_augments_each_image_separately"},
     Ungrouped: _STEPS,
     Listing: _STEPS,
+    Blending: {"method_is_the_same_on_two_ranks"},
     Numbering: {"method_resumes_from_its_state"},
     Annealed: {"method_resumes_from_its_state"},
     Counted: set(),
