@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adframe.interfaces import Batch, LayerWidth, Method, MethodParts, Update
+from adframe.interfaces import Batch, LayerWidth, MethodParts, Update
 from adframe.ops import to_float
 from adframe_backbones.lenet import global_contrast
-from adframe_methods.one_stage import USUAL, check_last_stage, last_map_size, views_of
+from adframe_methods.one_stage import USUAL, views_of
+
+from .encoder import Encoding
 
 SLOPE = 0.01  # inferred: Deep SVDD's code; of the leaky ReLU
 EPSILON = 1e-4  # inferred: Deep SVDD's code; of batch normalisation
@@ -65,7 +67,7 @@ def squared_error(found: Tensor, wanted: Tensor) -> Tensor:
     return (found.float() - wanted.float()).square().flatten(1).sum(1)
 
 
-class Autoencoder(Method):
+class Autoencoder(Encoding):
     """Reconstructs images from an embedding; Deep SVDD and Deep SAD start with its encoder.
 
     The encoder is the backbone and a linear layer without bias, as those of ``deep_svdd``; the
@@ -82,26 +84,19 @@ class Autoencoder(Method):
             global contrast normalisation, scaled to 0..1 by the range of all training images.
     """
 
-    ignores = ("objective", "shifts")
-    starts_with = ("project",)
+    called = "an autoencoder"
     low: Tensor
     high: Tensor
 
     def __init__(self, embedding: LayerWidth = 128, contrast: bool = True) -> None:
-        super().__init__()
-        self.embedding = embedding
+        super().__init__(embedding)
         self.contrast = contrast
         self.register_buffer("low", torch.zeros(()))
         self.register_buffer("high", torch.ones(()))
 
     def setup(self, parts: MethodParts) -> None:
-        check_last_stage(parts, "an autoencoder")
-        self.backbone = parts.backbone
-        self.schedule = parts.schedule
+        super().setup(parts)
         size = parts.image_size or USUAL
-        values = last_map_size(self.backbone, parts.image_size)
-        self.project = nn.Linear(values, self.embedding, bias=False)
-        nn.init.xavier_uniform_(self.project.weight)
         self.decoder = Decoder(self.embedding, self.backbone.widths[::-1], size)
 
     def begin(self, batches: Iterable[Batch]) -> None:
@@ -115,18 +110,10 @@ class Autoencoder(Method):
         images = global_contrast(images.float()) if self.contrast else images
         return (images - self.low) / (self.high - self.low).clamp(min=1e-6)
 
-    def _embedded(self, images: Tensor) -> Tensor:
-        images = images.contiguous(memory_format=torch.channels_last)
-        embedded: Tensor = self.project(self.backbone(images)[-1].flatten(1))
-        return embedded
-
     def step(self, batch: Batch, progress: float) -> Iterator[Update]:
         images = views_of(self.schedule, self.backbone, batch.pixels, batch.keys, progress)
         made = self.decoder(self._embedded(images))
         yield Update(squared_error(made, self._target(images)).mean())
-
-    def outputs(self) -> tuple[str, ...]:
-        return ("features", "anomaly")
 
     def embed(self, images: Tensor) -> dict[str, Tensor]:
         embedded = self._embedded(images)

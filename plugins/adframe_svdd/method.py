@@ -8,46 +8,39 @@ from typing import Annotated
 
 import torch
 from annotated_types import Interval
-from torch import Tensor, nn
+from torch import Tensor
 
 from adframe.interfaces import (
     Batch,
     Fraction,
     LayerWidth,
-    Method,
     MethodParts,
     NonNegative,
     Positive,
     Update,
 )
 from adframe.ops import at_least_float32, to_float
-from adframe_methods.one_stage import check_last_stage, last_map_size, views_of
+from adframe_methods.one_stage import views_of
 
+from .encoder import Encoding
 from .losses import deep_sad, keep_from_zero, one_class, radius_of, soft_boundary
 
 logger = logging.getLogger("adframe")
 
 
-class _Hypersphere(Method):
+class _Hypersphere(Encoding):
     """A network that maps inliers close to a centre, which a first pass over them fixes."""
 
-    ignores = ("objective", "shifts")
-    starts_with = ("project",)
+    called = "a hypersphere"
     centre: Tensor
 
     def __init__(self, embedding: LayerWidth, least: NonNegative) -> None:
-        super().__init__()
-        self.embedding = embedding
+        super().__init__(embedding)
         self.least = least
         self.register_buffer("centre", torch.zeros(embedding))
 
     def setup(self, parts: MethodParts) -> None:
-        check_last_stage(parts, "a hypersphere")
-        self.backbone = parts.backbone
-        self.schedule = parts.schedule
-        values = last_map_size(self.backbone, parts.image_size)
-        self.project = nn.Linear(values, self.embedding, bias=False)
-        nn.init.xavier_uniform_(self.project.weight)
+        super().setup(parts)
         biased = [name for name, _ in self.backbone.named_parameters() if name.endswith("bias")]
         if biased:
             logger.warning(
@@ -63,21 +56,12 @@ class _Hypersphere(Method):
             count += len(batch.pixels)
         self.centre.copy_(keep_from_zero(total / count, self.least))
 
-    def _embedded(self, images: Tensor) -> Tensor:
-        """Embeddings (N, embedding) of images in 0..1."""
-        images = images.contiguous(memory_format=torch.channels_last)
-        embedded: Tensor = self.project(self.backbone(images)[-1].flatten(1))
-        return embedded
-
     def _distance(self, embedded: Tensor) -> Tensor:
         """Squared distances (N,) of embeddings from the centre."""
         return (at_least_float32(embedded) - self.centre).square().sum(1)
 
     def _views(self, batch: Batch, progress: float) -> Tensor:
         return views_of(self.schedule, self.backbone, batch.pixels, batch.keys, progress)
-
-    def outputs(self) -> tuple[str, ...]:
-        return ("features", "anomaly")
 
     def embed(self, images: Tensor) -> dict[str, Tensor]:
         embedded = self._embedded(images)
