@@ -7,15 +7,17 @@ import csv
 import io
 import logging
 import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from adframe import Run, hookimpl
 from adframe.interfaces import Batch, Count, Images, Method, Observer, Positive, RandomKeys
+
+from .files import write_text
 
 logger = logging.getLogger("adframe")
 Trial = tuple[float, float]  #: learning rate, smoothed loss
@@ -48,7 +50,7 @@ class LearningRateFinder(Observer):
         with torch.random.fork_rng(devices=[]):
             trials = list(self._trials(run))
         if run.out is not None:
-            _write(run, trials)
+            _write(run.out, trials)
         found = steepest(trials)
         if found is None:
             logger.warning("learning_rate_finder: too few steps with a finite loss to compare")
@@ -142,9 +144,7 @@ def steepest(trials: Sequence[Trial]) -> float | None:
     return trials[max(falls, key=falls.__getitem__)][0] if falls else None
 
 
-def _write(run: Run, trials: Sequence[Trial]) -> None:
+def _write(folder: Path, trials: Sequence[Trial]) -> None:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("rate", "loss"), *trials])
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
-    with open(os.open(str(run.out / "learning_rates.csv"), flags, 0o666), "w") as file:  # type: ignore[operator]
-        file.write(text.getvalue())
+    write_text(folder / "learning_rates.csv", text.getvalue())

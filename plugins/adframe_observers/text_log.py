@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from math import isnan
 from pathlib import Path
 
-from adframe import Report, Run, UserError, hookimpl
+from adframe import Report, Run, hookimpl
 from adframe.interfaces import Observer
+
+from .files import write_text
 
 
 class TextLog(Observer):
@@ -42,16 +43,7 @@ class TextLog(Observer):
         self._put(self.lines)
 
     def _put(self, lines: list[str]) -> None:
-        try:
-            with open(str(self.path), "w", encoding="utf-8", opener=_opener) as file:
-                file.writelines(f"{line}\n" for line in lines)
-        except OSError as error:
-            raise UserError(f"{self.path}: cannot be written: {error.strerror or error}") from error
-
-
-def _opener(path: str, flags: int) -> int:
-    """Open a file, but no link: the folder of a run may come from somebody else."""
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        write_text(Path(str(self.path)), "".join(f"{line}\n" for line in lines))
 
 
 def _line(run: Run, epoch: int) -> str:

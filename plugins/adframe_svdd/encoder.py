@@ -1,4 +1,4 @@
-"""The encoder that the methods of this package train: a run of one takes up that of another."""
+"""The encoder that Deep SVDD, Deep SAD and the autoencoder train."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Encoding(Method):
 
     ignores = ("objective", "shifts")
     starts_with = ("project",)
-    called: str  # in the message about a schedule that trains other stages
+    called: str  #: what it trains, in an error message
 
     def __init__(self, embedding: LayerWidth) -> None:
         super().__init__()
