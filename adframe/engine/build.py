@@ -130,7 +130,9 @@ def construct(config: RunConfig) -> Assembly:
     }
     scorers = [build(spec, "scorer", i) for i, spec in enumerate(config.scorer)]
     metrics = [build(spec, "metrics", i) for i, spec in enumerate(config.metrics)]
-    observers = [build(spec, "observers", i) for i, spec in enumerate(config.observers)]
+    observers = _observers(
+        config, [build(of, "observers", i) for i, of in enumerate(config.observers)]
+    )
     made = config.validation.anomalies if config.validation else None
     anomalies = None if made is None else build(made, "validation", "anomalies")
     objective, losses = [], []
@@ -166,6 +168,12 @@ def construct(config: RunConfig) -> Assembly:
         dataset, outliers, exposure, parts, method, optimizers, scorers, metrics, observers,
         anomalies,
     )  # fmt: skip
+
+
+def _observers(config: RunConfig, built: list[Observer]) -> list[Observer]:
+    for observer in filter(None, built):  # None is one that could not be built
+        config.loaded.check_observer(observer)
+    return built
 
 
 def set_up(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
+from math import isnan
 
 import numpy as np
 import torch
@@ -17,6 +19,9 @@ from adframe.engine.features import MAX_ROWS_PER_PASS
 from adframe.engine.returned import expect
 from adframe.interfaces import Images, Metric, Outcome, Scored
 from adframe.ops.nearest import COLUMNS, topk_cosine
+from adframe.registry.registry import name_of
+
+logger = logging.getLogger("adframe")
 
 MAX_FLOAT_BYTES = 256 << 20  # bytes of float images that the pixel floor compares at once
 
@@ -64,13 +69,15 @@ def has_figure(metric: Metric, normal: Scored, anomalous: Scored) -> bool:
 
 
 def figure(metric: Metric, normal: Scored, anomalous: Scored) -> float:
-    """Value of a metric; NaN where it is not defined.
+    """Value of a metric; NaN, and a line in the log, where it is not defined.
 
     Raises:
         PluginFault: the metric returned something else than a number.
     """
     value = metric.value(normal, anomalous)
     expect(metric, returned.figure(value))
+    if isnan(value):
+        logger.warning("%s is not defined here: it gave NaN", name_of(metric))
     return float(value)
 
 

@@ -60,7 +60,12 @@ class LoadedPlugins:
         return self.manager.hook
 
     def attach(self, observer: object) -> None:
-        """Call the hooks of an object from now on.
+        """Call the hooks of an object from now on; raises as ``check_observer``."""
+        self.check_observer(observer)
+        self.manager.register(observer)
+
+    def check_observer(self, observer: object) -> None:
+        """Refuse an object whose hooks would not be called.
 
         Raises:
             PluginFault: it has a hook that is not marked, or that adframe does not have.
@@ -69,7 +74,6 @@ class LoadedPlugins:
             check_hooks(observer, self.manager)
         except PluginFault as fault:
             raise PluginFault(f"{name_of(observer)}: {fault}") from fault
-        self.manager.register(observer)
 
     def detach(self, observer: object) -> None:
         """Call the hooks of an object no more."""

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import adframe
+from adframe.engine.build import assemble
 from adframe.engine.runner import evaluate_folder, prepare
 from adframe.engine.verify import verify
 from adframe.errors import ConfigError, PluginFault, UserError
@@ -118,6 +119,9 @@ def test_a_resumed_run_is_watched_from_its_checkpoint(make, notes, tmp_path):
 def test_a_hook_that_is_not_marked_is_refused(make, tmp_path):
     with pytest.raises(PluginFault, match="observer 'unmarked' .*'adframe_progress' is not marked"):
         adframe.run(make("observers=[unmarked]"), tmp_path / "run")
+    with pytest.raises(PluginFault, match="observer 'unmarked' .*'adframe_progress' is not marked"):
+        assemble(make("observers=[unmarked]"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_validation_is_logged_and_changes_nothing_else(make, notes, tmp_path):
