@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,26 +16,33 @@ pytestmark = pytest.mark.slow
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
-def printed(name: str, *flags: str) -> str:
+@pytest.fixture
+def printed(warm: Path) -> Callable[..., str]:
     """What a benchmark prints."""
-    command = [sys.executable, "-W", "ignore", str(BENCHMARKS / f"{name}.py"), *flags]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert not done.returncode, done.stderr
-    return done.stdout
+
+    def printed(name: str, *flags: str) -> str:
+        command = [str(warm / "python"), str(BENCHMARKS / f"{name}.py"), *flags]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert not done.returncode, done.stderr
+        return done.stdout
+
+    return printed
 
 
 @pytest.mark.parametrize("name", ["batches", "loop", "hierarchical_step", "optimizer"])
-def test_a_quick_look_prints_a_table(name: str) -> None:
+def test_a_quick_look_prints_a_table(printed: Callable[..., str], name: str) -> None:
     assert "| --" in printed(name, "--quick")
 
 
-def test_emulated_bfloat16_is_exact_but_for_one_rounding() -> None:
+def test_emulated_bfloat16_is_exact_but_for_one_rounding(printed: Callable[..., str]) -> None:
     _, _, *rows = printed("bfloat16", "--check").splitlines()
     off = {name: cells for name, *cells in (re.split(r"\s*\|\s*", row)[1:-1] for row in rows)}
     assert all(0 < float(each) < 2**-9 for each in off["bf16, emulated"])
 
 
-def test_time_to_auroc_counts_small_images_by_their_share(tmp_path: Path) -> None:
+def test_time_to_auroc_counts_small_images_by_their_share(
+    printed: Callable[..., str], tmp_path: Path
+) -> None:
     noise = np.random.default_rng(0)
     for part in ("train/ship", "test/ship", "test/horse"):
         (tmp_path / part).mkdir(parents=True)

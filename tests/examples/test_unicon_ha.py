@@ -245,11 +245,10 @@ SMALL = ["--size", "16", "--width", "2", "--epochs", "1", "--device", "cpu"]
 
 
 @pytest.mark.slow
-def test_it_runs_on_two_folders(shapes):
+def test_it_runs_on_two_folders(shapes, warm):
     words = [str(shapes / "left"), "--other", str(shapes / "dark"), *SMALL]
-    done = subprocess.run(
-        [sys.executable, str(FILE), *words], capture_output=True, text=True, check=False
-    )
+    command = [str(warm / "python"), str(FILE), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "epoch 1/1: loss " in done.stdout
     assert re.search(
