@@ -142,10 +142,8 @@ def lowest_outside(maps: Tensor, inside: Tensor) -> Tensor:
         maps: (..., H, W) floating point.
         inside: (H, W) bool, the region.
     """
-    if not bool(inside.any()):
-        return maps
-    low = maps[..., inside].amin(-1)
-    return torch.where(inside.to(maps.device), maps, low[..., None, None])
+    low = maps.masked_fill(~inside, torch.inf).amin((-2, -1), keepdim=True)
+    return torch.where(inside | low.isinf(), maps, low)  # infinite: no pixel is inside
 
 
 @lru_cache(maxsize=4)
