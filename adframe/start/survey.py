@@ -80,10 +80,10 @@ class Survey:
         if layout.with_mask:
             odd = sum(len(of) for name, of in layout.test.items() if name not in layout.normal)
             yield f"masks: {layout.with_mask} of {odd} defects"
-        if self.aligned:
-            yield f"place: the normal images lie alike (correlation {self.alignment:.2f})"
         if self.seen:
             yield f"pixels: {', '.join(self._pixels())}"
+        if self.aligned:
+            yield f"place: the normal images lie alike (correlation {self.alignment:.2f})"
         if len(self.seen) + len(self.unreadable) < self.total:
             yield f"opened: {len(self.seen)} of {self.total} images"
         if self.unreadable:
