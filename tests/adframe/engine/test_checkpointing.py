@@ -160,7 +160,7 @@ def test_images_that_come_in_several_passes_have_the_same_spread(toy, monkeypatc
     from adframe.engine.runner import prepare
 
     run = prepare(toy(), None)
-    method, pixels = run.assembly.method, run.data.train.pixels
+    method, pixels = run.assembly.method, run.data.train.pixels.repeat(3, 1, 1, 1)
     at_once = monitor.feature_variance(method, pixels)
     monkeypatch.setattr("adframe.engine.features.MAX_PIXELS_ON_CPU", 1)
     assert monitor.feature_variance(method, pixels) == pytest.approx(at_once, rel=1e-5)
