@@ -31,7 +31,7 @@ class Span(NamedTuple):
         """Pixels of the image in one pixel of the result."""
         return (self.stop - self.start) / (self.last - self.first)
 
-    def shifted(self, by: int) -> Span:
+    def moved(self, by: int) -> Span:
         """The same of a larger image, in which this image begins ``by`` pixels later."""
         return self._replace(start=self.start + by, stop=self.stop + by)
 
@@ -115,7 +115,7 @@ class ReadAs:
             self.region.check(height, width)
             rows, columns = replace(self, region=None).place(*self.region.shape)
             top, left, _, _ = self.region.box
-            return Placement(rows.shifted(top), columns.shifted(left))
+            return Placement(rows.moved(top), columns.moved(left))
         high, wide = self.result(height, width)
         rows, columns = Span(0, height, 0, high), Span(0, width, 0, wide)
         if self.size is None or self.fit == "squash" or width / height == wide / high:
