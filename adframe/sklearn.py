@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -16,6 +17,7 @@ from torch import Tensor
 from adframe.config.model import RunConfig, load_config
 from adframe.data.arrays import ImagesLike, OneImage, as_batch, listed
 from adframe.data.decode import as_pixels, read_image
+from adframe.data.masks import as_region
 from adframe.data.reading import ReadAs
 from adframe.detector.detector import Detector
 from adframe.engine.adapt import unlabelled
@@ -93,19 +95,19 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # unt
             config = load_config(self.config, [*_settings(self.settings), "decision=null"])
             if config.exposure is not None:
                 raise UserError(f"{config.source}: trains with known outliers, which X has none of")
-            self.detector_, held = self._trained(config, X)
-        scores = self.score_samples(held)
+            self.detector_, scores = self._trained(config, X)
         low = 0.0 if self.contamination == "auto" else 100 * self.contamination
         self.offset_ = float(np.percentile(scores, low))
         return self
 
     def _trained(self, config: RunConfig, given: ImagesLike) -> tuple[Detector, np.ndarray]:
-        """The detector, and the images that were held out, as (N, H, W, C) uint8."""
+        """The detector, and the scores of the images that were held out, higher is normal."""
         with locating(config):
             assembly = construct(config)
             source = assembly.dataset
             items = listed(given)
-            reading = ReadAs(self.size or _size_of(items), source.depth, source.fit)
+            whole = ReadAs(None, source.depth, source.fit, as_region(source.region))
+            reading = replace(whole, size=self.size or whole.result(*_size_of(items)))
             images = unlabelled(items, reading)
             pixels = images.pixels
             if len(pixels) < 4:
@@ -131,10 +133,11 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # unt
         method = folded(assembly.method, size)
         fit(assembly.scorers, method, assembly.shifts, inliers, config.seed)
         facts = {"format": FORMAT, "image_size": size, "classes": ["inlier"], "epochs": run.epoch}
+        facts |= {} if reading.region is None else {"region": reading.region.facts}
         detector = Detector(
             config, assembly, {**facts, "config": {}, "images": ""}, (), inliers.names
         )
-        return detector, pixels[held].permute(0, 2, 3, 1).numpy()
+        return detector, -detector.score_prepared(pixels[held])
 
     def score_samples(self, X: ImagesLike) -> np.ndarray:  # noqa: N803
         """Scores, shape (N,): minus those of ``Detector.score``, so lower is more anomalous."""

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from itertools import chain, islice
@@ -53,15 +54,15 @@ def read_image(path: AnyPath | bytes, reading: ReadAs = AS_IT_IS) -> Tensor:
 
     Raises:
         ImageError: the file is missing, truncated, not an image of the known formats, not a regular
-            file, or of more than 89 megapixels; or its values have no fixed range, such as
-            floating point.
+            file, or of more than 89 megapixels; its values have no fixed range, such as floating
+            point; or it does not have the region.
     """
     quickly = None if isinstance(path, bytes) else plain_jpeg_file(path, reading)
     if quickly is not None:
         return quickly
     with open_image(path) as opened:
         grey = grey_range(opened, reading.depth)
-        if (opened.height, opened.width) == reading.result(opened.height, opened.width):
+        if reading.keeps(opened.height, opened.width):
             pixels = plain_jpeg(opened)
             if pixels is not None:
                 return pixels
@@ -128,7 +129,7 @@ def read_twice(path: AnyPath, reading: ReadAs) -> tuple[Tensor, Tensor]:
     with open_image(path) as opened:
         grey = grey_range(opened, reading.depth)
         plain = plain_jpeg(opened)
-        if plain is not None and tuple(plain.shape[1:]) == reading.result(*plain.shape[1:]):
+        if plain is not None and reading.keeps(*plain.shape[1:]):
             return plain, plain
         ImageOps.exif_transpose(opened, in_place=True)
         image = to_rgb(opened, grey)
@@ -140,6 +141,8 @@ def _as_pixels(image: Image.Image, reading: ReadAs, grey: GreyRange) -> Tensor:
 
 
 def _resized(image: Image.Image, reading: ReadAs) -> Tensor:
+    if reading.region is not None:
+        image, reading = reading.region.cut(image), replace(reading, region=None)
     if reading.size is None:
         return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
     rows, columns = place = reading.place(image.height, image.width)

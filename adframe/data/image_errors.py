@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from PIL import UnidentifiedImageError
 
+from adframe.data.region import RegionError
 from adframe.errors import ImageMemoryError, UserError
 from adframe.io.paths import AnyPath
 
@@ -47,5 +48,7 @@ def _line(path: AnyPath, error: Exception) -> str:
         return str(error)
     if isinstance(error, UnidentifiedImageError):
         return f"{path}: not an image"
+    if isinstance(error, RegionError):
+        return f"{path}: {error}"
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return f"{path}: unreadable image: {reason.splitlines()[0]}"

@@ -14,6 +14,7 @@ from torch import Tensor
 from adframe.data.cache import mapped
 from adframe.data.decode import decoded
 from adframe.data.lazy import Pixels
+from adframe.data.masks import RegionLike, as_region
 from adframe.data.on_demand import on_demand
 from adframe.data.reading import Fit, ReadAs, Size
 from adframe.errors import UserError
@@ -25,6 +26,7 @@ def read_images(
     size: Size | None = None,
     depth: int | None = None,
     fit: Fit = "crop",
+    region: RegionLike = None,
 ) -> Tensor:
     """(N, 3, H, W) uint8 pixels of image files that share a size, or are resized to one.
 
@@ -36,12 +38,16 @@ def read_images(
         fit: what becomes of an image of another shape than ``size``. ``crop`` cuts out its largest
             central part of that shape; ``squash`` stretches it; ``pad`` shows all of it in the
             middle and repeats its edge around it.
+        region: the part of each image that is read as if it were the whole one: top, left, bottom
+            and right of a box in pixels of the file; or the file of a mask of the images' size, in
+            which every value but 0 is in the region. The smallest box around the mask is cut out,
+            and what it does not mark becomes grey (128).
 
     Raises:
         ImageError: a file is unreadable; the first such is named, with how many there are.
         UserError: without ``size``, two files differ in size; or all do not fit in memory.
     """
-    return _in_memory(as_list(paths), _reading(size, depth, fit), False)[0]
+    return _in_memory(as_list(paths), _reading(size, depth, fit, region), False)[0]
 
 
 def readable_images(
@@ -49,6 +55,7 @@ def readable_images(
     size: Size | None = None,
     depth: int | None = None,
     fit: Fit = "crop",
+    region: RegionLike = None,
 ) -> tuple[Tensor, list[int]]:
     """Reads image files as ``read_images``, but skips unreadable files and logs a warning.
 
@@ -59,7 +66,7 @@ def readable_images(
         ImageError: no file is readable.
         UserError: as for ``read_images``.
     """
-    return _in_memory(as_list(paths), _reading(size, depth, fit), True)
+    return _in_memory(as_list(paths), _reading(size, depth, fit, region), True)
 
 
 def open_images(
@@ -68,6 +75,7 @@ def open_images(
     *,
     depth: int | None = None,
     fit: Fit = "crop",
+    region: RegionLike = None,
     skip_unreadable: bool = False,
     cache: AnyPath | None = None,
     workers: int | Literal["auto"] | None = None,
@@ -75,7 +83,7 @@ def open_images(
     """Opens image files as pixels; also returns the index of each image in ``paths``.
 
     Args:
-        paths, size, depth, fit: as for ``read_images``.
+        paths, size, depth, fit, region: as for ``read_images``.
         skip_unreadable: skip unreadable files with a warning, as ``readable_images`` does.
         cache: folder for a file with the decoded pixels. The file is mapped into memory, so images
             may be larger than memory.
@@ -85,7 +93,7 @@ def open_images(
     Raises:
         ImageError, UserError: as for ``read_images``; or the folder cannot be written.
     """
-    paths, reading = as_list(paths), _reading(size, depth, fit)
+    paths, reading = as_list(paths), _reading(size, depth, fit, region)
     if cache is not None:
         return mapped(paths, reading, skip_unreadable, Path(cache))
     if workers is not None:
@@ -94,10 +102,10 @@ def open_images(
     return _in_memory(paths, reading, skip_unreadable)
 
 
-def _reading(size: Size | None, depth: int | None, fit: Fit) -> ReadAs:
+def _reading(size: Size | None, depth: int | None, fit: Fit, region: RegionLike) -> ReadAs:
     if fit not in get_args(Fit):
         raise UserError(f"fit: must be one of {', '.join(get_args(Fit))}, not {fit!r}")
-    return ReadAs(size, depth, fit)
+    return ReadAs(size, depth, fit, as_region(region))
 
 
 def _in_memory(

@@ -1,9 +1,11 @@
-"""Masks of defects, read from files when they are needed."""
+"""Masks of defects, read from files when they are needed, and the mask of a region."""
 
 from __future__ import annotations
 
 import logging
 import math
+import operator
+import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, Literal, TypeVar, overload
@@ -15,10 +17,12 @@ from torch import Tensor
 
 from adframe.data.decode import open_image, original_size
 from adframe.data.reading import Fit, ReadAs, Size
+from adframe.data.region import Region
 from adframe.errors import UserError
 from adframe.io.paths import AnyPath
 
 MaskSource = AnyPath | Literal[False] | None  #: a file; no defect; not known
+RegionLike = Region | AnyPath | Sequence[int] | None  #: file of a mask, or a box; None is all
 Item = TypeVar("Item")
 
 logger = logging.getLogger("adframe")
@@ -63,6 +67,7 @@ class MaskFiles(LazySequence[Tensor | None]):
     ) -> None:
         super().__init__(range(len(sources)), self._mask)
         self._sources, self._images, self._reading = list(sources), images, reading
+        self._counted = reading.counted()
         given = [row for row, source in enumerate(sources) if source not in (False, None)]
         with ThreadPoolExecutor() as pool:
             seen = list(pool.map(self._seen, given))
@@ -84,13 +89,14 @@ class MaskFiles(LazySequence[Tensor | None]):
             size = self._reading.size
             height, width = original_size(image) if size is None else (1, 1)
             return torch.zeros(self._reading.result(height, width), dtype=torch.bool)
-        return self._reading.nearest(_defect(source))
+        mask = self._reading.nearest(_marked(source))
+        return mask if self._counted is None else mask & self._counted
 
     def _seen(self, row: int) -> bool | None:
         """Whether any part of a defect is seen; None for an empty mask."""
         source, image = self._sources[row], self._images[row]
         assert source
-        mask, size = _defect(source), original_size(image)
+        mask, size = _marked(source), original_size(image)
         if tuple(mask.shape) != size:
             here, there = (f"{wide}x{high}" for high, wide in (mask.shape, size))
             raise UserError(f"{source}: a mask of {here} pixels; its image {image} has {there}")
@@ -98,7 +104,11 @@ class MaskFiles(LazySequence[Tensor | None]):
             slice(math.floor(span.start), math.ceil(span.stop))
             for span in self._reading.place(*size)
         )
-        return bool(mask[rows, columns].any()) if mask.any() else None
+        if not mask.any():
+            return None
+        region = self._reading.region
+        seen = mask if region is None else mask & region.inside(*size)
+        return bool(seen[rows, columns].any())
 
 
 def open_masks(
@@ -107,6 +117,7 @@ def open_masks(
     size: Size | None = None,
     *,
     fit: Fit = "crop",
+    region: RegionLike = None,
 ) -> Sequence[Tensor | None]:
     """Opens the masks of image files: (H, W) bool of each image's size, true where a defect is.
 
@@ -118,15 +129,41 @@ def open_masks(
         masks: for each image the file of its mask, in which every value but 0 is a defect; or False
             for an image without a defect, or None if that is not known.
         images: the image files.
-        size, fit: as for ``read_images``.
+        size, fit, region: as for ``read_images``. A pixel outside of the region is no defect.
 
     Raises:
         UserError: a mask is missing, unreadable, or of another size than its image.
     """
-    return MaskFiles(list(masks), list(images), ReadAs(size, fit=fit))
+    reading = ReadAs(size, fit=fit, region=as_region(region))
+    return MaskFiles(list(masks), list(images), reading)
 
 
-def _defect(path: AnyPath) -> Tensor:
+def as_region(region: RegionLike) -> Region | None:
+    """A region of interest, whose mask is read now.
+
+    Args:
+        region: file of a mask, in which every value but 0 is in the region; or top, left, bottom
+            and right of a box in pixels; None for none.
+
+    Raises:
+        UserError: the mask is missing, unreadable or empty, or the box is none.
+    """
+    if region is None or isinstance(region, Region):
+        return region
+    if isinstance(region, str | os.PathLike):
+        try:
+            return Region.of_mask(_marked(region).numpy())
+        except ValueError as error:
+            raise UserError(f"{os.fspath(region)}: {error}") from error
+    try:
+        top, left, bottom, right = map(operator.index, region)
+        return Region.of_box((top, left, bottom, right))
+    except (TypeError, ValueError) as error:
+        text = f"must be the file of a mask, or [top, left, bottom, right] of a box, not {region!r}"
+        raise UserError(f"region: {text}") from error
+
+
+def _marked(path: AnyPath) -> Tensor:
     """(H, W) bool, true where the file of a mask has any value but 0; alpha does not count."""
     with open_image(path) as opened:
         ImageOps.exif_transpose(opened, in_place=True)

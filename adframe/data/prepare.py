@@ -30,7 +30,7 @@ def prepared(images: ImagesLike, reading: ReadAs) -> Tensor:
     found = [torch.empty(0, 3, *size, dtype=torch.uint8)]
     if isinstance(images, Tensor | np.ndarray):
         batch = as_batch(images)
-        if batch.dtype == np.uint8 and batch.shape[1:] == (*size, 3):
+        if batch.dtype == np.uint8 and batch.shape[3] == 3 and reading.keeps(*batch.shape[1:3]):
             return torch.from_numpy(np.array(batch.transpose(0, 3, 1, 2), order="C"))
         found += [as_pixels(image, reading)[None] for image in as_images(batch)]
     elif paths := paths_of(images):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
+
+from adframe.data.region import Region, lowest_outside
 
 Size = int | Sequence[int]  #: side of a square, or height and width, in pixels
 Fit = Literal["crop", "squash", "pad"]  #: how an image of another shape is brought to a size
@@ -28,6 +30,10 @@ class Span(NamedTuple):
     def scale(self) -> float:
         """Pixels of the image in one pixel of the result."""
         return (self.stop - self.start) / (self.last - self.first)
+
+    def moved(self, by: int) -> Span:
+        """The same of a larger image, in which this image begins ``by`` pixels later."""
+        return self._replace(start=self.start + by, stop=self.stop + by)
 
 
 class Placement(NamedTuple):
@@ -57,28 +63,59 @@ class ReadAs:
         fit: what becomes of an image of another shape than ``size``. ``crop`` cuts out the largest
             central part of that shape, ``squash`` stretches the image, and ``pad`` shows all of
             it in the middle and repeats its edge around it.
+        region: the part of each image that is read as if it were the whole one; None for all.
     """
 
     size: Size | None = None
     depth: int | None = None
     fit: Fit = "crop"
+    region: Region | None = None
+
+    @classmethod
+    def of_facts(cls, size: Size, facts: Mapping[str, Any]) -> ReadAs:
+        """What ``facts`` describe, at a size.
+
+        Raises:
+            ValueError: the region is damaged.
+        """
+        return cls(size, **{**facts, "region": Region.of_facts(facts.get("region"))})
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All but the size, as plain values for JSON."""
+        region = {} if self.region is None else {"region": self.region.facts}
+        return {"depth": self.depth, "fit": self.fit, **region}
 
     @property
     def key(self) -> list[object]:
         """All that the pixels depend on, for the name of a file."""
-        return [self.result(-1, -1), self.depth, self.fit]
+        part = [] if self.region is None else [self.region.facts]
+        return [self.result(-1, -1), self.depth, self.fit, *part]
+
+    def keeps(self, height: int, width: int) -> bool:
+        """Whether the result for an image of this height and width is the image itself."""
+        return self.region is None and self.result(height, width) == (height, width)
 
     def result(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the result for an image of this height and width."""
         if self.size is None:
-            return height, width
+            return (height, width) if self.region is None else self.region.shape
         if isinstance(self.size, int):
             return self.size, self.size
         high, wide = self.size
         return high, wide
 
     def place(self, height: int, width: int) -> Placement:
-        """Where an image of this height and width (after its EXIF turn) goes in the result."""
+        """Where an image of this height and width (after its EXIF turn) goes in the result.
+
+        Raises:
+            RegionError: the image does not have the region.
+        """
+        if self.region is not None:
+            self.region.check(height, width)
+            rows, columns = replace(self, region=None).place(*self.region.shape)
+            top, left, _, _ = self.region.box
+            return Placement(rows.moved(top), columns.moved(left))
         high, wide = self.result(height, width)
         rows, columns = Span(0, height, 0, high), Span(0, width, 0, wide)
         if self.size is None or self.fit == "squash" or width / height == wide / high:
@@ -96,15 +133,25 @@ class ReadAs:
         return Placement(rows, columns)
 
     def share_seen(self, height: int, width: int) -> float:
-        """Share of the pixels of an image that the result shows, 0..1."""
+        """Share of the pixels of an image, or of its region's box, that the result shows, 0..1."""
         left, upper, right, lower = self.place(height, width).box
-        return (right - left) * (lower - upper) / (height * width)
+        high, wide = (height, width) if self.region is None else self.region.shape
+        return (right - left) * (lower - upper) / (high * wide)
 
     def nearest(self, image: Tensor) -> Tensor:
         """An (H, W) image brought to size as pixels are, but by the nearest pixel."""
         rows, columns = self.place(*image.shape)
         high, wide = self.result(*image.shape)
         return image[_nearest(rows, high, len(image))][:, _nearest(columns, wide, image.shape[1])]
+
+    def counted(self) -> Tensor | None:
+        """(h, w) bool, the pixels of the result that show what a region's mask marks.
+
+        None if there is no such mask, so that all pixels count.
+        """
+        if self.region is None or self.region.size is None:
+            return None
+        return self.nearest(self.region.inside(*self.region.size))
 
 
 def undo(maps: Tensor, original: tuple[int, int], reading: ReadAs) -> Tensor:
@@ -118,13 +165,15 @@ def undo(maps: Tensor, original: tuple[int, int], reading: ReadAs) -> Tensor:
 
     Returns:
         (..., H, W) of the same dtype. Parts that a crop cut off have the value of the nearest part
-        that was seen.
+        that was seen. Pixels outside of a region have the lowest value inside of it.
     """
     for dim, span, length, whole in zip(
         (-2, -1), reading.place(*original), original, reading.result(*original), strict=True
     ):
         maps = _resampled(maps, dim, span, length, whole)
-    return maps
+    if reading.region is None:
+        return maps
+    return lowest_outside(maps, reading.region.inside(*original))
 
 
 def _cut(length: int, part: float, to: int) -> Span:

@@ -16,6 +16,7 @@ from adframe.data.decode import ImageError, report_unreadable
 from adframe.data.map_files import Explanation, Neighbour
 from adframe.data.prepare import prepared
 from adframe.data.reading import ReadAs
+from adframe.data.region import Region
 from adframe.detector import saved
 from adframe.detector.deciding import Deciding
 from adframe.engine import model_file
@@ -64,11 +65,12 @@ class Detector(Deciding, Adapting):
         #: channels, height, width of the training images
         self.size: tuple[int, ...] = tuple(facts["image_size"])
         self.dataset = assembly.dataset
+        self._region = Region.of_facts(facts.get("region"))
 
     @property
     def reading(self) -> ReadAs:
         """How files are read, as in training."""
-        return ReadAs(self.size[1:], self.dataset.depth, self.dataset.fit)
+        return ReadAs(self.size[1:], self.dataset.depth, self.dataset.fit, self._region)
 
     @property
     def _form(self) -> Method:
@@ -151,8 +153,12 @@ class Detector(Deciding, Adapting):
             errors = [error for error in found if isinstance(error, ImageError)]
             report_unreadable(errors, len(found), skip_unreadable=False)
             return np.array(found, dtype=np.float32)
-        explained = self._explainer().of_pixels(prepared(images, self.reading))
-        return np.array([each.score for each in explained], dtype=np.float32)
+        return self.score_prepared(prepared(images, self.reading))
+
+    def score_prepared(self, pixels: torch.Tensor) -> np.ndarray:
+        """Scores of images that are as the network sees them: (N, 3, H, W) uint8."""
+        found = self._explainer().of_pixels(pixels)
+        return np.array([each.score for each in found], dtype=np.float32)
 
     def score_files(
         self, paths: AnyPath | Iterable[AnyPath]

@@ -140,7 +140,7 @@ def _facts(detector: Detector, graph: Graph, pixels: Pixel) -> dict[str, Any]:
     return {
         "adframe": __version__,
         "input": {"name": "images", "type": pixels, "shape": ["batch", *detector.size]},
-        "reading": {"depth": detector.reading.depth, "fit": detector.reading.fit},
+        "reading": detector.reading.facts,
         "outputs": graph.outputs,
         "threshold": graph.threshold if isfinite(graph.threshold or 0.0) else None,
         "higher": "more anomalous",
@@ -196,7 +196,7 @@ def _compared(
     Raises:
         UserError: they differ.
     """
-    expected = detector.score(images.permute(0, 2, 3, 1).numpy())
+    expected = detector.score_prepared(images)
     inputs = _as_input(images, pixels).numpy()
     found, decided = list[np.ndarray](), list[np.ndarray]()
     at = 0

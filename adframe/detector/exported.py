@@ -35,7 +35,7 @@ class ExportedDetector:
     def __init__(self, facts: Mapping[str, Any], runtime: Runtime) -> None:
         self.facts = facts
         self.size: tuple[int, ...] = tuple(facts["input"]["shape"][1:])
-        self.reading = ReadAs(self.size[1:], **facts["reading"])
+        self.reading = ReadAs.of_facts(self.size[1:], facts["reading"])
         self.outputs: list[str] = list(facts["outputs"])
         #: the smallest score that is called anomalous, or infinity; None without a ``decision``
         self.threshold: float | None = facts["threshold"]

@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from adframe.data.region import lowest_outside
 from adframe.detector.detector import Detector
 from adframe.engine.features import PIXELS, drawn
 from adframe.errors import UserError
@@ -33,6 +34,7 @@ class Graph(nn.Module):
     """
 
     factors: Tensor  # of the pixels of an image, if it draws views
+    counted: Tensor  # the pixels of a map in the mask of a region, if there is one
 
     def __init__(self, detector: Detector) -> None:
         super().__init__()
@@ -46,6 +48,10 @@ class Graph(nn.Module):
         self.random = bool(_random(self._spec))  #: whether it draws views, by each image's content
         if self.random:
             self.register_buffer("factors", content_factors(math.prod(detector.size)))
+        counted = detector.reading.counted()
+        self.masked = counted is not None  #: whether maps have their lowest value outside of a mask
+        if counted is not None:
+            self.register_buffer("counted", counted)
         self.threshold: float | None = None
         if detector.config.decision is not None:
             self.threshold = detector.threshold
@@ -64,6 +70,8 @@ class Graph(nn.Module):
         found: list[Tensor] = [made.float()]
         if isinstance(self._scorer, MapScorer):
             found.insert(0, self._scorer.reduce(made).float())
+            if self.masked:
+                found[1] = lowest_outside(found[1], self.counted)
         if self.threshold is not None:
             found.append(found[0] >= self.threshold)
         return tuple(found)

@@ -10,6 +10,8 @@ import torch
 
 from adframe.config.model import RunConfig
 from adframe.data.lazy import image_digests, sha256
+from adframe.data.masks import as_region
+from adframe.data.region import Region
 from adframe.engine import returned_images
 from adframe.engine.build import Assembly
 from adframe.engine.crop import warn_of_crop
@@ -38,6 +40,7 @@ class Loaded(NamedTuple):
         calibration: inliers that are held out of training, if the config has a ``decision``.
         validation: the validation images by name, if the config has a ``validation``.
         labelled: labelled images to choose a threshold on, if the decision needs them.
+        region: the part of each image of the data set that is seen; None for all.
         sha256: SHA-256 of each set of images that is trained on, calibration images included.
     """
 
@@ -47,6 +50,7 @@ class Loaded(NamedTuple):
     calibration: Images | None
     validation: dict[str, Images]
     labelled: Images | None
+    region: Region | None
     sha256: list[str]
 
 
@@ -57,13 +61,15 @@ def load(config: RunConfig, assembly: Assembly) -> Loaded:
         ConfigError: a data set refuses, or its images have another size; not yet located.
         UserError: there is too little to train on, or a test set is empty.
     """
+    with problem_at(("dataset", "region"), UserError):
+        region = as_region(assembly.dataset.region)
     with problem_at(("dataset",), UserError, ValueError):
         splits = assembly.dataset.load(config.seed)
         expect(assembly.dataset, returned_images.splits(splits))
     if len(splits.train) < 2:
         raise UserError(f"{len(splits.train)} training image(s); at least 2 are needed")
     _check_range(splits.train)
-    warn_of_crop(splits, assembly.dataset.fit)
+    warn_of_crop(splits, assembly.dataset.fit, region)
     outliers = dict[str, Images]()
     names = set_names(config, assembly.outliers)
     for index, (name, dataset) in enumerate(zip(names, assembly.outliers, strict=True)):
@@ -100,7 +106,7 @@ def load(config: RunConfig, assembly: Assembly) -> Loaded:
         with problem_at(("validation",), UserError):
             splits, known = with_validation(splits, config.validation.share, config.seed)
             validation = validation_sets(known, assembly.anomalies)
-    return Loaded(splits, test_sets, exposed, calibration, validation, labelled, digests)
+    return Loaded(splits, test_sets, exposed, calibration, validation, labelled, region, digests)
 
 
 def _check_range(train: Images) -> None:

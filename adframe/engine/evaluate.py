@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
+from adframe.data.reading import ReadAs
+from adframe.data.region import lowest_outside
 from adframe.engine.decision import decide
 from adframe.engine.fold import folded
 from adframe.engine.intervals import intervals
@@ -98,13 +100,21 @@ def _scores(
 def _keeper(run: Run, title: str, images: Images, maps: MapStore) -> MapSink:
     """Function that notes the range of maps, and keeps them if metrics will read them."""
     read = images.masks and any(metric.reads_pixels for metric in run.assembly.metrics)
+    counted = _counted(run)
 
     def keep(scorer: int, start: int, made: Tensor) -> None:
+        made = made if counted is None else lowest_outside(made, counted)
         maps.note(scorer, title, made)
         if read:
             maps.keep(scorer, title, images, start, made)
 
     return keep
+
+
+def _counted(run: Run) -> Tensor | None:
+    """(H, W) bool, the pixels of a map that count; None if all do."""
+    size = tuple(run.data.train.pixels.shape[2:])
+    return ReadAs(size, fit=run.assembly.dataset.fit, region=run.region).counted()
 
 
 def _outcome(
@@ -119,10 +129,12 @@ def _outcome(
 
     A metric that fails has no value and is named in ``failed``.
     """
+    counted = _counted(run)
 
     def scored(title: str) -> Scored:
         kept = maps.of(index, title)
-        return Scored(scores[title], kept, () if kept is None else run.test_sets[title].masks)
+        masks = () if kept is None else run.test_sets[title].masks
+        return Scored(scores[title], kept, masks, counted)
 
     sets = {title: scored(title) for title in scores}
     normal = sets.pop("inliers")

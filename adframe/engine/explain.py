@@ -15,6 +15,7 @@ from torch import Tensor
 from adframe.data.decode import ImageError, attempt_all, each_read, read_twice
 from adframe.data.map_files import Explanation, Neighbour
 from adframe.data.reading import ReadAs, undo
+from adframe.data.region import lowest_outside
 from adframe.engine.decision import p_values
 from adframe.engine.features import MIN_BATCH
 from adframe.engine.scoring import score
@@ -116,7 +117,7 @@ class Explainer:
             keep=lambda scorer, start, maps: kept.append(maps),
             least=self.least,
         )
-        maps = iter(torch.cat(kept).numpy()) if kept else repeat(None)
+        maps = iter(self._within(torch.cat(kept)).numpy()) if kept else repeat(None)
         named = noting.named(self.names) if known else repeat(())
         values: Iterator[float | None] = repeat(None)
         if self.calibration is not None:
@@ -153,6 +154,10 @@ class Explainer:
         found = iter(self.of_pixels(torch.stack(readable)) if readable else [])
         for image in images:
             yield next(found) if isinstance(image, Tensor) else image
+
+    def _within(self, maps: Tensor) -> Tensor:
+        counted = self.reading.counted()
+        return maps if counted is None else lowest_outside(maps, counted)
 
     def _block(self, most: int) -> int:
         """Files that are decoded and then scored together, with pixels and maps in memory."""

@@ -89,7 +89,7 @@ def joined(sets: Sequence[Scored]) -> Scored:
         return Scored(scores)
     masks = [(each.masks, index) for each in sets for index in range(len(each.scores))]
     read = LazySequence(range(len(masks)), lambda row: masks[row][0][masks[row][1]])
-    return Scored(scores, torch.cat(maps), read)
+    return Scored(scores, torch.cat(maps), read, sets[0].counted)
 
 
 def pixel_floor(train: Images, test_sets: dict[str, Images]) -> dict[str, Outcome]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from adframe._version import __version__
 from adframe.config.identity import identity
 from adframe.config.model import RunConfig
+from adframe.data.region import Region
 from adframe.engine.build import Assembly
 from adframe.engine.checkpoint import FORMAT, check_format, load_weights
 from adframe.engine.decision import check_calibration
@@ -52,6 +53,7 @@ def save_model(
         "config": identity(run.config),
         "images": run.fingerprint.get("images", ""),
         **({"finished": run.finished} if run.finished else {}),
+        **({"region": run.region.facts} if run.region else {}),
     }
     if run.started_from:
         facts["started_from"] = run.started_from
@@ -145,6 +147,10 @@ def check_facts(path: Path, facts: Mapping[str, Any]) -> None:
     bounds = facts.get("thresholds", [])
     if not isinstance(bounds, list) or not all(b is None or type(b) is float for b in bounds):
         raise UserError(f"{path}: damaged: thresholds are {bounds}")
+    try:
+        Region.of_facts(facts.get("region"))
+    except ValueError as error:
+        raise UserError(f"{path}: damaged: {error}") from error
     size = facts["image_size"]
     if len(size) != 3 or not all(type(side) is int and 0 < side < 1 << 16 for side in size):
         raise UserError(f"{path}: damaged: image_size is {size}")

@@ -94,8 +94,9 @@ def feature_variance(method: Method, pixels: Pixels) -> float:
         method: the method in training.
         pixels: (N, 3, H, W) uint8; the first 32 are used, without augmentation.
     """
-    (seen,) = extract_features(method, [], pixels[:SAMPLE], ViewSpec(), seed=0)
-    features = torch.nn.functional.normalize(seen["features"].flatten(1).double())
+    blocks = extract_features(method, [], pixels[:SAMPLE], ViewSpec(), seed=0)
+    rows = torch.cat([block["features"] for block in blocks])  # large images come in several
+    features = torch.nn.functional.normalize(rows.flatten(1).double())
     return float((features - features.mean(0)).square().sum(1).mean())
 
 

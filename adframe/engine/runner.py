@@ -143,6 +143,7 @@ def prepare(
     current = Run(config, out, splits, data.test_sets, assembly, device, data.exposed)
     current.calibration, current.validation = data.calibration, data.validation
     current.started_from, current.labelled = started_from, data.labelled
+    current.region = data.region
     current.fingerprint = checkpoint.fingerprint(config, *data.sha256)
     if out is not None:
         extended = check_config(out, config, resume, extend)

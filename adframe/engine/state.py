@@ -13,6 +13,7 @@ from torch import Tensor
 
 from adframe import interfaces
 from adframe.config.model import RunConfig
+from adframe.data.region import Region
 from adframe.engine.build import Assembly
 from adframe.engine.interrupt import Stop
 from adframe.engine.judge import Judge
@@ -35,6 +36,7 @@ class Run(interfaces.Run):
         validation: the validation images: ``inliers``, and each set of anomalies; empty without.
         stop: handles the signals that stop the run.
         lock: the lock on the run folder.
+        region: the part of each image that is seen; None for all.
         world: the processes that train together. Only the first writes and calls hooks.
     """
 
@@ -46,6 +48,7 @@ class Run(interfaces.Run):
     validation: dict[str, Images] = field(default_factory=dict)
     stop: Stop = field(default_factory=Stop)
     lock: FolderLock = field(default_factory=FolderLock)
+    region: Region | None = None
     world: World = ALONE
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from adframe.data.lazy import Pixels, subset
 from adframe.data.masks import LazySequence
 from adframe.data.reading import Fit
+from adframe.io.paths import AnyPath
 
 
 @dataclass
@@ -80,6 +81,9 @@ class Dataset(ABC):
             ``score`` reads files likewise. None is 16.
         fit: how its files are brought to one size, as for ``read_images``; ``score`` reads files
             likewise.
+        region: the part of each image that is seen, as for ``read_images``: the file of a mask, or
+            top, left, bottom, right of a box; None is all. The run reads the mask once, before the
+            images, and a detector keeps it.
         set_per_class: whether the anomalies of its test split are a set of outliers for each class,
             such as each kind of defect, each with an AUROC. By default they are one set.
     """
@@ -88,6 +92,7 @@ class Dataset(ABC):
     size: int | tuple[int, int] | None = None
     depth: int | None = None
     fit: Fit = "crop"
+    region: AnyPath | Sequence[int] | None = None
     set_per_class: bool = False
 
     @abstractmethod

@@ -22,23 +22,27 @@ class Scored:
             file that is mapped into memory.
         masks: for each image (H, W) bool, true where it is anomalous, or None if that is not known.
             Empty for a set without masks.
+        counted: (H, W) bool, the pixels that count: those of a region of interest. None if all do.
     """
 
     scores: Tensor
     maps: Tensor | None = None
     masks: Sequence[Tensor | None] = field(default=(), repr=False)
+    counted: Tensor | None = None
 
     @cached_property
     def pixels(self) -> tuple[Tensor, Tensor]:
         """Scores of normal pixels, in ascending order, and of anomalous ones; each (P,) float32.
 
-        Images without a known mask are not among them. They are sorted once for all metrics.
+        Images without a known mask are not among them, nor are pixels that do not count. They are
+        sorted once for all metrics.
         """
         normal, anomalous = [torch.empty(0)], [torch.empty(0)]
         for index, mask in enumerate(self.masks):
             if mask is not None and self.maps is not None:
-                normal.append(self.maps[index][~mask])
-                anomalous.append(self.maps[index][mask])
+                counted = torch.ones_like(mask) if self.counted is None else self.counted
+                normal.append(self.maps[index][counted & ~mask])
+                anomalous.append(self.maps[index][counted & mask])
         return torch.cat(normal).sort().values, torch.cat(anomalous)
 
 

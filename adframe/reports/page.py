@@ -20,7 +20,7 @@ from adframe.io.paths import AnyPath, as_list, as_path
 from adframe.reports.figures import curves, histogram, losses, validated
 from adframe.reports.gather import RunView, gather
 from adframe.reports.pictures import Album, Picture, groups
-from adframe.reports.words import tables, words
+from adframe.reports.words import in_words, tables, words
 
 EXTRA = ("matplotlib", "jinja2")
 
@@ -107,7 +107,7 @@ def _page(sections: list[Section], compared: Comparison | None, reason: str) -> 
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["line"] = lambda value: one_line(str(value))
+    environment.filters["line"] = lambda value: one_line(in_words(value))
     page: str = environment.from_string(text).render(
         sections=sections, compared=compared, reason=reason, version=__version__
     )

@@ -64,9 +64,14 @@ def tables(view: RunView) -> list[list[list[str]]]:
     found = []
     if sets:
         rows = [["AUROC", *every]]
-        rows += [[name, *(_cell(of, "auroc", name) for of in every.values())] for name in sets]
-        means = [_number(of.get("mean_auroc")) for of in every.values()]
-        found.append([*rows, ["mean", *means]])
+        for name in sets:
+            rows.append([name, *(_cell(of, "auroc", name) for of in every.values())])
+            of_classes = [_dict(_dict(of.get("classes")).get(name)) for of in every.values()]
+            for each in dict.fromkeys(each for of in of_classes for each in of):
+                rows.append([f"{name}: {each}", *(_number(of.get(each)) for of in of_classes)])
+        if len(sets) > 1:
+            rows.append(["mean", *(_number(of.get("mean_auroc")) for of in every.values())])
+        found.append(rows)
     metrics = list(dict.fromkeys(m for of in scorers.values() for m in _dict(of.get("metrics"))))
     main: dict[str, Any] = next(iter(scorers.values()), {})
     if metrics and sets:
@@ -76,6 +81,15 @@ def tables(view: RunView) -> list[list[list[str]]]:
                  for name in sets]  # fmt: skip
         found.append(rows)
     return found
+
+
+def in_words(value: Any) -> str:
+    """A value of a JSON file in one line, without brackets."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {in_words(of)}" for name, of in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(in_words, value)) or "none"
+    return str(value)
 
 
 def _cell(scorer: Mapping[str, Any], metric: str, name: str, of: Any = None) -> str:

@@ -73,6 +73,9 @@ def measure(config: RunConfig) -> Cost:
     start = time.monotonic()
     run = prepare(config, None)
     reading = time.monotonic() - start
+    if not run.total_steps:
+        views, scoring = _scoring(run)
+        return Cost(reading + scoring / max(views, 1) * count_views(run), 0.0)
     clock = _Clock()
     start = time.monotonic()
     run.attach(clock)

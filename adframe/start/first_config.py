@@ -21,10 +21,10 @@ from adframe.io.atomic import check_regular, create
 from adframe.io.paths import AnyPath, as_path
 from adframe.start.budget import Cost, in_words, measure
 from adframe.start.layout import Layout, layout_of
+from adframe.start.recipe import Choice, Recipe, recipe_for
 from adframe.start.survey import Survey, survey
 
 MINUTES = 15.0  # of a first run
-SIDES = (64, 32)  # pixels of the square that images become; the first that time allows
 ENOUGH = 20  # epochs for which a larger side is taken
 BATCH = 32
 SHARE = 0.2  # of the training images, to calibrate with
@@ -39,7 +39,8 @@ class FirstConfig:
     Attributes:
         out: the config.
         found: what lies in the folder, in lines.
-        epochs: epochs of the config; ``seconds`` is how long the run takes on this machine.
+        epochs: epochs of the config, 0 if nothing is trained.
+        seconds: how long the run takes on this machine.
         commands: what to run next: one command, or one for each product.
     """
 
@@ -55,6 +56,7 @@ def init(
     out: AnyPath | None = None,
     normal: str | None = None,
     minutes: float = MINUTES,
+    recipe: Choice = "auto",
 ) -> FirstConfig:
     """Examine a folder of images and write a config that runs as it is.
 
@@ -64,11 +66,13 @@ def init(
         out: the config to write; ``FOLDER.yaml`` in the working directory by default.
         normal: the normal class, if its name does not show it.
         minutes: how long the run may take; decides the number of epochs.
+        recipe: ``compare`` compares images with the normal ones and trains nothing, ``train``
+            trains a network; ``auto`` compares if the normal images lie alike.
 
     Raises:
         UserError: the layout is not known, ``out`` exists, or the images cannot be used.
     """
-    return write(find(folder, normal), out, minutes)
+    return write(find(folder, normal), out, minutes, recipe)
 
 
 def find(folder: AnyPath, normal: str | None = None) -> Survey:
@@ -83,8 +87,13 @@ def find(folder: AnyPath, normal: str | None = None) -> Survey:
     return found
 
 
-def write(found: Survey, out: AnyPath | None = None, minutes: float = MINUTES) -> FirstConfig:
-    """Measure a training step and write the config.
+def write(
+    found: Survey,
+    out: AnyPath | None = None,
+    minutes: float = MINUTES,
+    recipe: Choice = "auto",
+) -> FirstConfig:
+    """Measure a training step, or the time to score a few images, and write the config.
 
     Raises:
         UserError: ``out`` exists, or the images cannot be used.
@@ -95,11 +104,13 @@ def write(found: Survey, out: AnyPath | None = None, minutes: float = MINUTES) -
     if path.exists() or path.is_symlink():
         raise UserError(f"{path}: already exists; nothing was overwritten; choose --out")
     check_regular(path)
-    for side in dict.fromkeys(min(side, _side(found)) for side in SIDES):
-        cost = _measured(_text(found, path, side, 1, ""), path)
-        if (epochs := cost.epochs(60 * minutes)) >= ENOUGH:
+    chosen, epochs = recipe_for(found, recipe), 0
+    for side in dict.fromkeys(min(side, _side(found)) for side in chosen.sides):
+        cost = _measured(_text(found, chosen, path, side, 1, ""), path)
+        epochs = cost.epochs(60 * minutes) if chosen.trains else 0
+        if epochs >= ENOUGH or (not chosen.trains and cost.total(0) <= 60 * minutes):
             break
-    text = _text(found, path, side, epochs, _estimate(cost, epochs, minutes))
+    text = _text(found, chosen, path, side, epochs, _estimate(cost, epochs, minutes))
     _write(path, text)
     return FirstConfig(
         path, list(found.lines()), epochs, cost.total(epochs), _commands(found.layout, path)
@@ -123,8 +134,10 @@ def _measured(text: str, path: Path) -> Cost:
 
 def _estimate(cost: Cost, epochs: int, minutes: float) -> str:
     text = in_words(cost.total(epochs)).capitalize()
-    over = cost.total(epochs) > 66 * minutes
-    return f"{text} (more than asked for, and the fewest epochs that make sense)" if over else text
+    if cost.total(epochs) <= 66 * minutes:
+        return text
+    least = ", and the fewest epochs that make sense" if epochs else ""
+    return f"{text} (more than asked for{least})"
 
 
 def _write(path: Path, text: str) -> None:
@@ -140,17 +153,20 @@ def _write(path: Path, text: str) -> None:
         raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def _text(found: Survey, path: Path, side: int, epochs: int, time: str) -> str:
+def _text(found: Survey, recipe: Recipe, path: Path, side: int, epochs: int, time: str) -> str:
     layout = found.layout
     train = sum(map(len, layout.train.values()))
     if layout.kind in ("folder", "table") and not _has_test(layout):
         train -= max(1, round(train * TEST_SHARE))
     held = max(1, round(train * SHARE))
     rate = next((rate for rate in RATES if needed(rate) <= held), RATES[-1])
+    wide, high = (min(sides) for sides in zip(*(one.size for one in found.seen), strict=True))
+    masks = layout.kind == "parts" or layout.masks is not None
     values = {
         "folder": one_line(str(layout.root)),
         "out": one_line(shlex.quote(str(path))),
         "dataset": _comment(layout) + to_yaml(escaped({"dataset": _dataset(found, side)})),
+        "region": f"[0, 0, {high}, {wide}]",
         "held": held,
         "needed": needed(rate),
         "rate": rate,
@@ -158,8 +174,9 @@ def _text(found: Survey, path: Path, side: int, epochs: int, time: str) -> str:
         "epochs": epochs,
         "batch": min(BATCH, max(2, train - held)),
         "time": time,
+        "pixels": ", pixel_auroc, au_pro" if masks else "",
     }
-    return Template(_template("config.tmpl")).substitute(values)
+    return Template(_template(recipe.template)).substitute(values)
 
 
 def _has_test(layout: Layout) -> bool:

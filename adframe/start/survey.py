@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from adframe.start.layout import Files, Layout
 SIDE = 24  # pixels of a grey thumbnail
 CLOSE = 2.0  # levels of 255 by which thumbnails of near copies differ, root mean square
 ALIKE = 0.1  # and at most this share of the thumbnail's contrast, its standard deviation
+ALIGNED = 0.2  # mean correlation of normal thumbnails from which on the images lie alike
+PAIRED = 500  # normal images that are correlated with each other
 LIMIT = 10_000  # images that are opened; of more, evenly spaced ones
 BLOCK = 1024  # thumbnails compared at once
 CHANNELS = {"1": 1, "L": 1, "I": 1, "I;16": 1, "I;16B": 1, "I;16L": 1, "F": 1, "LA": 2, "RGBA": 4}
@@ -79,6 +82,8 @@ class Survey:
             yield f"masks: {layout.with_mask} of {odd} defects"
         if self.seen:
             yield f"pixels: {', '.join(self._pixels())}"
+        if self.aligned:
+            yield f"place: the normal images lie alike (correlation {self.alignment:.2f})"
         if len(self.seen) + len(self.unreadable) < self.total:
             yield f"opened: {len(self.seen)} of {self.total} images"
         if self.unreadable:
@@ -102,6 +107,27 @@ class Survey:
                         .get(one.channels, "colour") for one in self.seen)  # fmt: skip
         yield " and ".join(name for name, _ in kinds.most_common())
         yield "8 bits" if self.bits is None else f"{self.bits} bits"
+
+    @cached_property
+    def alignment(self) -> float:
+        """Mean correlation of grey thumbnails of two normal images, -1..1; 0 for less than two.
+
+        Parts that always lie alike, under the same light, have a high one.
+        """
+        normal = {path for files in self.layout.train.values() for path in files}
+        rows = [one.thumbnail for one in self.seen if one.path in normal]
+        if len(rows) < 2:
+            return 0.0
+        chosen = rows[:: -(-len(rows) // PAIRED)]
+        centred = np.stack(chosen) - np.mean(chosen, axis=1, keepdims=True)
+        unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
+        of_itself, count = float((unit**2).sum()), len(unit)
+        return (float((unit.sum(0) ** 2).sum()) - of_itself) / (count * (count - 1))
+
+    @property
+    def aligned(self) -> bool:
+        """Whether the normal images lie alike."""
+        return self.alignment >= ALIGNED
 
     @property
     def bits(self) -> int | None:

@@ -16,6 +16,8 @@ from .classes import Classed, ClassOptions, Listing, Size
 
 Workers = Annotated[Annotated[int, Interval(ge=0, le=256)] | Literal["auto"] | None, NoEffect()]
 Depth = Annotated[int, Interval(ge=9, le=16)] | None
+Edge = Annotated[int, Interval(ge=0, lt=1 << 16)]  # of a box, in pixels
+Region = Path | tuple[Edge, Edge, Edge, Edge] | None
 
 
 class FromFiles(Dataset):
@@ -33,6 +35,10 @@ class FromFiles(Dataset):
         fit: [inferred: CSI's protocols crop] What becomes of an image of another shape than
             ``size``. ``crop`` cuts out its largest central part of that shape, ``squash`` stretches
             it, and ``pad`` shows all of it in the middle and repeats its edge around it.
+        region: The part of each image that is seen, before ``fit`` and ``size``. Either a box in
+            pixels, ``[top, left, bottom, right]``, or the file of a mask of the images' size, in
+            which every value but 0 is in the region. The smallest box around the mask is cut out,
+            and what it does not mark becomes grey. Nothing outside is seen or scored.
     """
 
     cache: Path | None
@@ -46,15 +52,21 @@ class FromFiles(Dataset):
         workers: Workers,
         depth: Depth = None,
         fit: Fit = "crop",
+        region: Region = None,
     ) -> None:
         """Stores the options of decoding.
 
         Raises:
-            ValueError: both ``cache`` and ``workers`` are given.
+            ValueError: both ``cache`` and ``workers`` are given, or a box holds no pixel.
         """
+        if isinstance(region, tuple) and not (region[0] < region[2] and region[1] < region[3]):
+            raise ValueError(
+                f"region: must be [top, left, bottom, right] of a box, not {list(region)}"
+            )
         if cache is not None and workers is not None:
             raise ValueError("cache and workers exclude each other; set only one of them")
         self.size, self.workers, self.depth, self.fit = size, workers, depth, fit
+        self.region = region.expanduser() if isinstance(region, Path) else region
         self.cache = None if cache is None else cache.expanduser()
 
     def decoded(self, paths: Sequence[str | Path]) -> tuple[Pixels, list[int]]:
@@ -64,6 +76,7 @@ class FromFiles(Dataset):
             self.size,
             depth=self.depth,
             fit=self.fit,
+            region=self.region,
             skip_unreadable=self.skip_unreadable,
             cache=self.cache,
             workers=self.workers,
@@ -84,7 +97,8 @@ class FromFiles(Dataset):
             ]
             if not any(found):
                 return ()
-            return open_masks(found, [paths[row] for row in rows], self.size, fit=self.fit)
+            images = [paths[row] for row in rows]
+            return open_masks(found, images, self.size, fit=self.fit, region=self.region)
 
         return Listing(list(files), of, [str(path) for path in paths], read, masks)
 
@@ -104,6 +118,7 @@ class DecodeOptions(ClassOptions, total=False):
     cache: Path | None
     workers: Workers
     depth: Depth
+    region: Region
 
 
 class FileOptions(DecodeOptions, total=False):
@@ -123,7 +138,8 @@ class ClassedFiles(FromFiles, Classed):
         workers: Workers = None,
         depth: Depth = None,
         fit: Fit = "crop",
+        region: Region = None,
         **options: Unpack[ClassOptions],
     ) -> None:
         Classed.__init__(self, root, **options)
-        self.decode_as(size, cache, workers, depth, fit)
+        self.decode_as(size, cache, workers, depth, fit, region)

@@ -26,7 +26,7 @@ class Interpolated(Dataset):
 
     def __init__(self, of: Dataset) -> None:
         self.of = of
-        self.depth, self.fit = of.depth, of.fit
+        self.depth, self.fit, self.region = of.depth, of.fit, of.region
 
     def load(self, seed: int) -> Splits:
         splits = self.of.load(seed)

@@ -120,7 +120,8 @@ def _regions(anomalous: Scored) -> tuple[np.ndarray, np.ndarray]:
         if known is None:
             continue
         assert anomalous.maps is not None, "a metric that reads pixels gets maps"
-        values, mask = anomalous.maps[index].numpy(), known.numpy()
+        seen = known if anomalous.counted is None else known & anomalous.counted
+        values, mask = anomalous.maps[index].numpy(), seen.numpy()
         region, count = label(mask, structure=np.ones((3, 3)))
         sizes = np.bincount(region.ravel(), minlength=count + 1)
         scores.append(values[mask])

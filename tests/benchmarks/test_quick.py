@@ -34,6 +34,12 @@ def test_a_quick_look_prints_a_table(printed: Callable[..., str], name: str) -> 
     assert "| --" in printed(name, "--quick")
 
 
+def test_the_report_of_many_images_is_measured(printed: Callable[..., str]) -> None:
+    head, _, row = printed("report", "--images", "8", "--side", "16").splitlines()
+    assert head == "| test images | MB | CPU s | s |"
+    assert row.startswith("| 8 | 0.")
+
+
 def test_emulated_bfloat16_is_exact_but_for_one_rounding(printed: Callable[..., str]) -> None:
     _, _, *rows = printed("bfloat16", "--check").splitlines()
     off = {name: cells for name, *cells in (re.split(r"\s*\|\s*", row)[1:-1] for row in rows)}

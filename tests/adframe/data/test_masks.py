@@ -118,8 +118,8 @@ def test_masks_are_read_when_they_are_asked_for(pair, monkeypatch):
     images, files = zip(*pairs, strict=True)
     masks = adframe.open_masks(files, images)
     asked = []
-    read = adframe.data.masks._defect
-    monkeypatch.setattr("adframe.data.masks._defect", lambda path: asked.append(path) or read(path))
+    read = adframe.data.masks._marked
+    monkeypatch.setattr("adframe.data.masks._marked", lambda path: asked.append(path) or read(path))
     assert len(masks) == 4
     some = masks[1:3]
     assert not asked

@@ -156,6 +156,16 @@ def test_a_collapsed_representation_is_a_warning_with_the_epoch(toy, monkeypatch
     logged("^epoch 1: the representation has collapsed: the features of training")
 
 
+def test_images_that_come_in_several_passes_have_the_same_spread(toy, monkeypatch):
+    from adframe.engine.runner import prepare
+
+    run = prepare(toy(), None)
+    method, pixels = run.assembly.method, run.data.train.pixels.repeat(3, 1, 1, 1)
+    at_once = monitor.feature_variance(method, pixels)
+    monkeypatch.setattr("adframe.engine.features.MAX_PIXELS_ON_CPU", 1)
+    assert monitor.feature_variance(method, pixels) == pytest.approx(at_once, rel=1e-5)
+
+
 def test_spread_is_the_variance_of_unit_features(toy):
     from adframe.engine.features import extract_features
     from adframe.engine.runner import prepare

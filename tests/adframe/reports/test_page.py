@@ -4,6 +4,7 @@ import importlib.util
 import json
 import shutil
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ import adframe
 from adframe.cli.main import main
 from adframe.engine.reuse import evaluate_into
 from adframe.errors import UserError
+from adframe.reports.words import tables
 
 ODD = "<script>alert('x')<&script> $x^2$"  # a slash cannot be in the name of a file
 FILE = "<img src=x onerror=alert(1)>.png"
@@ -165,3 +167,22 @@ def test_a_run_with_validation_images_shows_their_curve(run, tmp_path):
     with open(tmp_path / "run" / "metrics.jsonl", "a", encoding="utf-8") as log:
         log.write(json.dumps({"epoch": 2, "validation_auroc": 0.75}) + "\n")
     assert title in Page(adframe.report(tmp_path / "run").read_text("utf-8")).text
+
+
+def test_each_class_has_its_auroc_and_one_set_has_no_mean():
+    known = {"auroc": {"data": 0.75}, "mean_auroc": 0.75, "classes": {"data": {"a": 0.5, "b": 1.0}}}
+    result = {"scorers": {"knn": known}, "floor": {"l2": {"auroc": {"data": 0.6}}}}
+    (table,) = tables(SimpleNamespace(result=result))
+    assert table == [
+        ["AUROC", "knn", "pixels, l2"],
+        ["data", "0.750", "0.600"],
+        ["data: a", "0.500", "-"],
+        ["data: b", "1.000", "-"],
+    ]
+    known["auroc"]["more"] = 0.5
+    assert tables(SimpleNamespace(result=result))[0][-1] == ["mean", "0.750", "-"]
+
+
+def test_values_of_the_environment_are_in_words(page):
+    assert "{'" not in page.text
+    assert "torch " in page.text

@@ -11,6 +11,7 @@ from adframe.config.model import load_config
 from adframe.errors import UserError
 from adframe.start import first_config
 from adframe.start.budget import Cost, in_words
+from adframe.start.recipe import COMPARE, TRAIN, recipe_for
 
 
 @pytest.fixture
@@ -21,7 +22,8 @@ def quick(monkeypatch):
 
 def test_a_config_of_classes_is_measured_and_runs_as_it_is(shapes, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["init", str(shapes), "--normal", "left", "--minutes", "0.001"]) == 0
+    given = ["--normal", "left", "--minutes", "0.001", "--recipe", "train"]
+    assert main(["init", str(shapes), *given]) == 0
     (config,) = tmp_path.glob("*.yaml")
     printed = capsys.readouterr().out.splitlines()
     assert printed[1] == "train: 12 left"
@@ -36,6 +38,32 @@ def test_a_config_of_classes_is_measured_and_runs_as_it_is(shapes, tmp_path, mon
     assert not report.failed
 
 
+def test_images_that_lie_alike_are_compared_and_nothing_is_trained(shapes, tmp_path, capsys):
+    out = tmp_path / "x.yaml"
+    assert main(["init", str(shapes), "--normal", "left", "--out", str(out)]) == 0
+    *_, place, wrote, following = capsys.readouterr().out.splitlines()
+    assert place.startswith("place: the normal images lie alike (correlation 0.")
+    assert wrote == f"wrote {out}: nothing to train, about 10 seconds on this machine"
+    assert following == f"next: adframe run {out}"
+    text = out.read_text()
+    assert "# region: [0, 0, 16, 16]" in text
+    out.write_text(text.replace("# region: [0, 0, 16, 16]", "region: [0, 0, 16, 8]"))
+    report = adframe.run(load_config(out), tmp_path / "run")
+    assert next(iter(report.outcomes.values())).decision is not None
+    assert not report.failed
+    assert adframe.load(tmp_path / "run").size == (3, 16, 16)
+
+
+def test_the_recipe_is_chosen_by_the_normal_images(shapes, monkeypatch):
+    found = first_config.find(shapes, "left")
+    assert recipe_for(found) == recipe_for(found, "compare") == COMPARE
+    assert recipe_for(found, "train") == TRAIN
+    monkeypatch.setattr("adframe.start.recipe.MOST", 11)  # one less than there are
+    assert recipe_for(found) == TRAIN
+    with pytest.raises(UserError, match="^recipe: must be one of auto, compare, train, not 'x'$"):
+        recipe_for(found, "x")
+
+
 def test_nothing_is_overwritten(shapes, tmp_path, quick):
     out = tmp_path / "x.yaml"
     out.write_text("mine")
@@ -48,7 +76,7 @@ def test_nothing_is_overwritten(shapes, tmp_path, quick):
 def test_a_class_of_any_name_is_data(name, shapes, tmp_path, quick):
     for of, to in (("left", name), ("dark", "odd")):
         shutil.copytree(shapes / of, tmp_path / "in" / to)
-    written = adframe.init(tmp_path / "in", tmp_path / "x.yaml", normal=name)
+    written = adframe.init(tmp_path / "in", tmp_path / "x.yaml", normal=name, recipe="train")
     config = load_config(written.out)
     assert config.dataset.options["normal"] == name
     assert config.train.epochs == written.epochs == 60

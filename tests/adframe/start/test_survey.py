@@ -50,6 +50,24 @@ def test_names_are_data_in_the_lines(root):
     assert not any("\n" in line for line in lines)
 
 
+@pytest.mark.parametrize("noise", [0, 40, 90])
+def test_alignment_is_the_mean_correlation_of_two_images(tmp_path, noise, monkeypatch):
+    draw = np.random.default_rng(0)
+    part = draw.integers(60, 200, (SIDE, SIDE))
+    (tmp_path / "good").mkdir()
+    for index in range(9):
+        pixels = part * (1 - noise / 100) + draw.uniform(0, noise, part.shape)
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / f"good/{index}.png")
+    picture(0).save(tmp_path / "odd.png")  # it is not normal
+    monkeypatch.setattr("adframe.start.survey.PAIRED", 5)  # every other image
+    found = survey(layout_of(tmp_path))
+    rows = [one.thumbnail for one in found.seen if one.path.parent.name == "good"][::2]
+    expected = np.corrcoef(rows)[np.triu_indices(len(rows), 1)].mean()
+    assert found.alignment == pytest.approx(expected, abs=1e-5)
+    assert found.aligned == (expected >= 0.2)
+    assert any(line.startswith("place: ") for line in found.lines()) == found.aligned
+
+
 def test_depth_and_unreadable_files_are_reported(tmp_path):
     for index in range(3):
         values = np.full((16, 16), 100 + index, dtype=np.uint16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -122,6 +123,21 @@ def test_images_without_a_mask_do_not_count() -> None:
     unknown = Scored(anomalous.scores, anomalous.maps, [*anomalous.masks[:3], None, None, None])
     for metric in (PixelAUROC(), AUPRO()):
         assert metric.value(normal, unknown) == metric.value(normal, part)
+
+
+def test_pixels_that_do_not_count_might_as_well_be_cut_off() -> None:
+    """All but a box, which can be cut out of maps and masks."""
+    pair = pairs()
+    rows, columns = slice(1, 5), slice(2, 7)
+    counted = torch.zeros_like(pair[0].masks[0])
+    counted[rows, columns] = True
+    part = [replace(each, counted=counted) for each in pair]
+    cut = [
+        Scored(each.scores, each.maps[:, rows, columns], [m[rows, columns] for m in each.masks])
+        for each in pair
+    ]
+    for metric in (PixelAUROC(), PixelAveragePrecision(), PixelBestF1(), AUPRO()):
+        assert metric.value(*part) == metric.value(*cut) != metric.value(*pair)
 
 
 def test_without_anomalous_pixels_there_is_no_figure() -> None:
