@@ -58,7 +58,7 @@ def agree(world: World, name: str) -> float:
     """Largest difference of value and gradient from one process, in float64."""
     both = [call(of, name, SMALL, torch.float64)() for of in (ALONE, world)]
     (one, pull), (two, shared) = [(value, grad.clone()) for value, grad in both]
-    return max(abs(one - two), float((pull - shared).abs().max()))
+    return max(abs(one - two), (pull - shared).abs().max().item())
 
 
 def seconds(world: World, name: str, count: int, rounds: int) -> list[float]:

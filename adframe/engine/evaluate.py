@@ -106,9 +106,8 @@ def _scores(
     keep: MapSink | None = None,
 ) -> list[Tensor]:
     """Scores of a set of images by each scorer."""
-    parts = run.assembly.scorers, method, run.assembly.shifts
-    options = {"seen": seen, "failures": failures, "keep": keep, "world": run.world}
-    return score(*parts, images.pixels, run.config.seed, **options)
+    parts = run.assembly.scorers, method, run.assembly.shifts, images.pixels, run.config.seed
+    return score(*parts, seen, failures, keep, world=run.world)
 
 
 def _keeper(run: Run, title: str, images: Images, maps: MapStore) -> MapSink:

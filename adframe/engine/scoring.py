@@ -178,7 +178,7 @@ def _deliver(
     """
     whole, counts = gathered(world, maps, {index: len(of) for index, of in maps.items()})
     for index, of_all in whole.items() if world.main else ():
-        parts = of_all.split([count.get(index, 0) for count in counts])
+        parts = torch.split(of_all, [count.get(index, 0) for count in counts])
         for part, images in zip(parts, rows, strict=True):
             if len(part):
                 keep(int(index), int(images[0][0]), part)

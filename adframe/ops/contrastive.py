@@ -139,7 +139,7 @@ class _Blocked(torch.autograd.Function):
             own.addcmul_(mates, pull[:, None], value=-1)
             own.addcmul_(_others(mine, pull, group, ctx.even), weight[:, None], value=-1)
         out.mul_(ctx.scale)
-        for rows in out.split(_REDUCED) if ctx.world.size > 1 else ():
+        for rows in torch.split(out, _REDUCED) if ctx.world.size > 1 else ():
             rows.copy_(ctx.world.reduce(rows))
         return out.to(z.dtype), None, None, None, None, None
 

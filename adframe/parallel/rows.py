@@ -158,7 +158,7 @@ def _entered(module: nn.Module, world: World) -> Iterator[None]:
         for name, parameter in part._parameters.items()
         if parameter is not None and parameter.requires_grad and torch.is_grad_enabled()
     ]
-    shared = {parameter: entered(parameter, world) for _, _, parameter in places}
+    shared: dict[Tensor, Any] = {of: entered(of, world) for _, _, of in places}
     try:
         for parameters, name, parameter in places:
             parameters[name] = shared[parameter]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import torch
@@ -107,7 +108,7 @@ def log_shares(z: Tensor, group: Tensor, temperature: float) -> tuple[Tensor, Te
     place = torch.arange(count, device=z.device)
     closeness = z.new_empty(count)
     closeness[order] = by_anchors(
-        lambda own, *given: _closeness(own, *given, temperature),
+        partial(_closeness, temperature),
         [place], [F.normalize(z)[order], first, last],
     )  # fmt: skip
     top = z.new_full((count,), -torch.inf).scatter_reduce_(0, group, closeness, "amax")[group]
@@ -115,18 +116,18 @@ def log_shares(z: Tensor, group: Tensor, temperature: float) -> tuple[Tensor, Te
     return closeness - top - total.log(), size
 
 
-def _closeness(own: Tensor, z: Tensor, first: Tensor, last: Tensor, temperature: float) -> Tensor:
+def _closeness(temperature: float, own: Tensor, z: Tensor, first: Tensor, last: Tensor) -> Tensor:
     """Log of the similarities of some rows to the other rows of their group.
 
     Args:
+        temperature: tau_w.
         own: (A,) numbers of the rows, ascending.
         z: (N, D) of unit length, group by group.
         first, last: (N,) where the group of each row begins and ends.
-        temperature: tau_w.
     """
     found = []
     place = torch.arange(len(z), device=z.device)
-    for rows in own.split(_ROWS):
+    for rows in torch.split(own, _ROWS):
         # On other devices, reading where groups end would block.
         near = slice(int(first[rows[0]]), int(last[rows[-1]])) if z.is_cpu else slice(None)
         # Logarithms, since e^(1 / tau_w) overflows float32 from tau_w = 0.01 on.
