@@ -52,7 +52,7 @@ def trained(config, world, folder=None, stop_after=0):
     class Seen(CheckpointManager):
         def on_step_end(self):
             optimizers.update(self.optimizers)
-            if self.run.step == stop_after and world.main:
+            if self.run.step == stop_after and world.rank == world.size - 1:
                 self.run.stop.asked = signal.SIGTERM
             super().on_step_end()
 
@@ -87,8 +87,12 @@ def settled(monkeypatch):
 def test_a_run_continues_with_another_number_of_ranks(first, second, toy, tmp_path):
     config = toy("train.epochs=1", "train.batch_size=3", "train.drop_last=false")
     (tmp_path / "run").mkdir()
-    with pytest.raises(Stopped, match="after step 1 of 3"):
-        on_ranks(first, lambda world: trained(config, world, tmp_path / "run", stop_after=1))
+
+    def stopped(world):
+        with pytest.raises(Stopped, match="after step 1 of 3, and saved"):
+            trained(config, world, tmp_path / "run", stop_after=1)
+
+    on_ranks(first, stopped)
     expected = trained(config, ALONE)
     for found in on_ranks(second, lambda world: trained(config, world, tmp_path / "run")):
         check_equal(found, expected)
