@@ -49,8 +49,9 @@ def runs_of_table() -> dict[str, tuple[int, float, float]]:
     every = make_grid(table, "full", Path(), Path(), loaded, seeds=1, need_data=False).cells
     seeds = len(table.budget("full").seeds)
     number = Counter((cell.row, cell.task.group) for cell in every)
-    first = {(cell.row, cell.task.group): cell for cell in reversed(every)}
-    costs, found = Costs(), {}
+    costs, found, first = Costs(), {}, {}
+    for cell in every:
+        first.setdefault((cell.row, cell.task.group), cell)
     for (row, group), cell in first.items():
         size = table.file.tasks[group].size
         passes = costs.passes(cell.config, cell.images, size) or 0.0
