@@ -58,7 +58,7 @@ def sharing(world: World) -> Iterator[None]:
 
 @contextmanager
 def own_rows() -> Iterator[None]:
-    """Context manager in which this process works on rows of its own, and shares nothing."""
+    """Context manager in which this process works on its rows, and shares nothing."""
     _state.inside = True
     try:
         yield
