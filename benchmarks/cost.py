@@ -28,7 +28,7 @@ from adframe.registry.loading import load_plugins
 from adframe.tables.cost import Costs
 from adframe.tables.definition import read_table
 from adframe.tables.files import find_table
-from adframe.tables.grid import make_grid
+from adframe.tables.grid import Cell, make_grid
 
 GPUS = (1, 8, 64)
 TRAINING = 3  # forward, and backward with respect to inputs and to weights
@@ -39,7 +39,7 @@ def flops(network: Backbone, size: int) -> float:
     """Floating-point operations of a forward pass of one image: two for each multiply-add."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network.eval()(torch.zeros(1, 3, size, size))
-    return counter.get_total_flops()
+    return float(counter.get_total_flops())
 
 
 def runs_of_table() -> dict[str, tuple[int, float, float]]:
@@ -49,7 +49,8 @@ def runs_of_table() -> dict[str, tuple[int, float, float]]:
     every = make_grid(table, "full", Path(), Path(), loaded, seeds=1, need_data=False).cells
     seeds = len(table.budget("full").seeds)
     number = Counter((cell.row, cell.task.group) for cell in every)
-    costs, found, first = Costs(), {}, {}
+    costs, found = Costs(), dict[str, tuple[int, float, float]]()
+    first: dict[tuple[str, str], Cell] = {}
     for cell in every:
         first.setdefault((cell.row, cell.task.group), cell)
     for (row, group), cell in first.items():
