@@ -30,8 +30,8 @@ change from machine to machine and, on a shared machine, from run to run.
 """
 ORDER = [
     "contrastive_loss", "ntxent", "augmentation", "hierarchical_step", "csi_step", "loop",
-    "optimizer", "precision", "batches", "scoring", "throughput", "reading", "big_bank", "dense",
-    "startup", "listing", "memory", "epoch",
+    "shared_loss", "optimizer", "precision", "batches", "scoring", "throughput", "reading",
+    "big_bank", "dense", "startup", "listing", "memory", "epoch",
 ]  # fmt: skip
 PACKAGES = [
     "torch", "torchvision", "scikit-learn", "pillow", "pytorch-metric-learning", "lightly",

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from adframe.data.region import lowest_outside
 from adframe.detector.detector import Detector
-from adframe.engine.features import PIXELS, drawn
+from adframe.engine.features import PIXELS
+from adframe.engine.views import drawn
 from adframe.errors import UserError
 from adframe.interfaces import MapScorer, Scorer, ViewSpec, every_variant
 from adframe.ops.image import to_float

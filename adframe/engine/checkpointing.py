@@ -83,7 +83,7 @@ class CheckpointManager:
         run.epoch += 1
         run.lock.check()  # hooks write into the folder
         try:
-            if self._validates() and run.world.main:
+            if self._validates():
                 run.epoch_metrics |= run.validate()
             _append(run.history, run.epoch_metrics, run.epoch)
             run.hook.adframe_epoch_end(run=run, epoch=run.epoch)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from adframe.data.reading import ReadAs
 from adframe.data.region import lowest_outside
+from adframe.engine.collecting import Counter, noting
 from adframe.engine.decision import decide
 from adframe.engine.fold import folded
 from adframe.engine.intervals import intervals
@@ -22,7 +23,7 @@ from adframe.engine.metrics import (
     joined,
     pixel_floor,
 )
-from adframe.engine.scoring import Counter, MapSink, by_view_spec, fit, noting, score
+from adframe.engine.scoring import MapSink, by_view_spec, fit, score
 from adframe.engine.state import Run
 from adframe.interfaces import Decision, Images, Method, Outcome, Report, Scored, count_variants
 from adframe.registry.blame import out_of_memory
@@ -36,23 +37,9 @@ def evaluate(run: Run, fitted: bool = False) -> Report:
 
     A scorer that fails is named in ``Report.failed``; the results of the others are kept.
     """
-    method, seed = folded(run.assembly.method, run.data.train.pixels.shape[1:]), run.config.seed
-    scorers, shifts = run.assembly.scorers, run.assembly.shifts
-    seen, failures = _progress(run, fitted), dict[int, str]()
-    if not fitted:
-        fit(scorers, method, shifts, run.data.train, seed, run.exposed, seen, failures)
-    for index, scorer in enumerate(scorers if run.out is not None else ()):
-        with noting(failures, index):
-            pack(scorer, run.config.scorer[index].entry.name)  # before all images are scored
-    maps = MapStore()
-    of_test_sets = {
-        title: _scores(run, method, images, seen, failures, _keeper(run, title, images, maps))
-        for title, images in run.test_sets.items()
-    }
-    held_out = run.calibration
-    calibration = None if held_out is None else _scores(run, method, held_out, seen, failures)
-    labelled = run.labelled
-    checked = None if labelled is None else _scores(run, method, labelled, seen, failures)
+    scorers, failures, maps = run.assembly.scorers, dict[int, str](), MapStore()
+    of_test_sets, calibration, checked = _all_scores(run, fitted, maps, failures)
+    held_out, labelled = run.calibration, run.labelled
     outcomes: dict[str, Outcome] = {}
     failed: dict[str, str] = {}
     names = scorer_names(run.config)
@@ -84,6 +71,34 @@ def evaluate(run: Run, fitted: bool = False) -> Report:
     return Report(outcomes, floor, run.seconds, run.epoch, run.out, failed, run.finished)
 
 
+def share_evaluation(run: Run) -> None:
+    """Do the part of this process in the evaluation of the first; for the other processes."""
+    _all_scores(run, False, MapStore(), {})
+
+
+def _all_scores(
+    run: Run, fitted: bool, maps: MapStore, failures: dict[int, str]
+) -> tuple[dict[str, list[Tensor]], list[Tensor] | None, list[Tensor] | None]:
+    """Fit the scorers and score all images: the test sets, calibration and validation images."""
+    method = folded(run.assembly.method, run.data.train.pixels.shape[1:])
+    scorers, seen = run.assembly.scorers, _progress(run, fitted)
+    if not fitted:
+        parts = scorers, method, run.assembly.shifts, run.data.train, run.config.seed
+        fit(*parts, run.exposed, seen, failures, run.world)
+    for index, scorer in enumerate(scorers if run.out is not None else ()):
+        with noting(failures, index):
+            pack(scorer, run.config.scorer[index].entry.name)  # before all images are scored
+    of_test_sets = {
+        title: _scores(run, method, images, seen, failures, _keeper(run, title, images, maps))
+        for title, images in run.test_sets.items()
+    }
+    calibration, checked = (
+        None if images is None else _scores(run, method, images, seen, failures)
+        for images in (run.calibration, run.labelled)
+    )
+    return of_test_sets, calibration, checked
+
+
 def _scores(
     run: Run,
     method: Method,
@@ -93,8 +108,8 @@ def _scores(
     keep: MapSink | None = None,
 ) -> list[Tensor]:
     """Scores of a set of images by each scorer."""
-    parts = run.assembly.scorers, method, run.assembly.shifts
-    return score(*parts, images.pixels, run.config.seed, seen, failures, keep)
+    parts = run.assembly.scorers, method, run.assembly.shifts, images.pixels, run.config.seed
+    return score(*parts, seen, failures, keep, world=run.world)
 
 
 def _keeper(run: Run, title: str, images: Images, maps: MapStore) -> MapSink:
@@ -230,7 +245,7 @@ def _progress(run: Run, fitted: bool) -> Counter:
 
     def count(views: int) -> None:
         nonlocal done
-        done = min(done + views, total)
+        done = min(done + views * run.world.size, total)  # others do as much
         run.hook.adframe_progress(run=run, done=done, total=total)
 
     count(0)

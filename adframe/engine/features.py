@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
 import torch
@@ -13,6 +13,7 @@ from adframe.data.lazy import iter_batches, to_device
 from adframe.engine import returned
 from adframe.engine.returned import expect
 from adframe.engine.rows import by_image, filled, joined
+from adframe.engine.views import views_of
 from adframe.errors import UserError
 from adframe.interfaces import (
     Method,
@@ -21,9 +22,7 @@ from adframe.interfaces import (
     ViewSpec,
     Windows,
     count_variants,
-    every_variant,
 )
-from adframe.ops.image import to_float
 from adframe.random import RandomKeys, seed_of
 
 MAX_ROWS_PER_PASS = 512  # rows in one forward pass at test time: images, views of a few images
@@ -42,6 +41,7 @@ def extract_features(
     spec: ViewSpec,
     seed: int,
     least: int = MIN_BATCH,
+    rows: Sequence[Tensor] | None = None,
 ) -> Iterator[dict[str, Tensor]]:
     """Features of the views that a scorer requests, a few images at a time.
 
@@ -53,6 +53,7 @@ def extract_features(
         seed: the seed of the run; random views depend on it and on the content of the image, or of
             the window.
         least: rows that a smaller forward pass is filled up to, with copies.
+        rows: some of the ``passes``; by default all of them.
 
     Yields:
         Features of the next images in the order of ``pixels``, on the CPU; see ``Features``.
@@ -60,23 +61,15 @@ def extract_features(
     Raises:
         UserError: the windows are larger than the images.
     """
-    tensor = next(chain(method.parameters(), method.buffers()), None)
-    device = torch.device("cpu") if tensor is None else tensor.device
-    size = pixels.shape[2:]
-    variants = count_variants(shifts) if spec.apply_shifts else 1
-    chunk = _rows_per_pass(device, size)
-    if spec.stages or PIXELS in spec.outputs:  # these are large
-        chunk = max(2 * MIN_BATCH, min(chunk, MAX_ROWS_PER_PASS // (spec.views * variants)))
+    device, size = _device(method), pixels.shape[2:]
+    rows = passes(method, shifts, pixels, spec) if rows is None else rows
     if spec.windows is None and not shares_batch(spec, size):
-        chunk = least = 1
-    if spec.windows is not None:
-        chunk = max(1, MAX_WINDOWS // (_count_windows(spec.windows, size) * spec.views * variants))
+        least = 1
     training = [module for module in method.modules() if module.training]
     if training:
         method.eval()
     try:
-        order = torch.arange(len(pixels)).tensor_split(max(1, math.ceil(len(pixels) / chunk)))
-        for part in iter_batches(pixels, order):
+        for part in iter_batches(pixels, rows):
             block = to_device(device, part)
             of_images = _in_windows if spec.windows is not None else _whole
             features = of_images(method, shifts, block, spec, seed, least)
@@ -86,6 +79,31 @@ def extract_features(
     finally:
         for module in training:
             module.training = True
+
+
+def passes(
+    method: Method, shifts: Sequence[Shift], pixels: Pixels, spec: ViewSpec
+) -> Sequence[Tensor]:
+    """Numbers of the images that ``extract_features`` takes at a time, in order.
+
+    Raises:
+        UserError: the windows are larger than the images.
+    """
+    size = pixels.shape[2:]
+    variants = count_variants(shifts) if spec.apply_shifts else 1
+    chunk = _rows_per_pass(_device(method), size)
+    if spec.stages or PIXELS in spec.outputs:  # these are large
+        chunk = max(2 * MIN_BATCH, min(chunk, MAX_ROWS_PER_PASS // (spec.views * variants)))
+    if spec.windows is not None:
+        chunk = max(1, MAX_WINDOWS // (_count_windows(spec.windows, size) * spec.views * variants))
+    elif not shares_batch(spec, size):
+        chunk = 1
+    return torch.arange(len(pixels)).tensor_split(max(1, math.ceil(len(pixels) / chunk)))
+
+
+def _device(method: Method) -> torch.device:
+    tensor = next(chain(method.parameters(), method.buffers()), None)
+    return torch.device("cpu") if tensor is None else tensor.device
 
 
 def _rows_per_pass(device: torch.device, size: Sequence[int]) -> int:
@@ -150,7 +168,7 @@ def _whole(
     views = (
         view if spec.compute else view[:count]
         for number in range(spec.views)
-        for view in _views(images, spec, shifts, keys and keys.fold_in(number))
+        for view in views_of(images, spec, shifts, keys and keys.fold_in(number))
     )
     rows = 0 if spec.compute else _rows_per_pass(images.device, images.shape[2:])
     found = [
@@ -203,37 +221,3 @@ def _computed(
     finally:
         for weight in weights:
             weight.requires_grad_(True)
-
-
-def _views(
-    images: Tensor, spec: ViewSpec, shifts: Sequence[Shift], keys: RandomKeys | None
-) -> Iterator[Tensor]:
-    """Yields views: the unshifted images, then each shift of them if the spec requests shifts.
-
-    ``keys`` may be None if the spec has no random transform.
-    """
-    shifts = shifts if spec.apply_shifts else []
-    if keys is None:
-        views: Iterable[Tensor] = every_variant(images, shifts)
-    else:
-        views = drawn(images, spec, shifts, keys)
-    for view in views:
-        yield to_float(view).contiguous(memory_format=torch.channels_last)
-
-
-def drawn(
-    images: Tensor, spec: ViewSpec, shifts: Sequence[Shift], keys: RandomKeys
-) -> Iterator[Tensor]:
-    """Views with random transforms, in 0..1: those before the shift, the shift, those after it."""
-    own = [keys.fold_in(variant) for variant in range(1, count_variants(shifts))]
-    each = [keys, *(own if spec.independent else [keys] * len(own))]
-    before: Tensor | list[Tensor] = images
-    if spec.pre_shift is not None and spec.independent:
-        before = [spec.pre_shift(images, variant.fold_in(0)) for variant in each]
-    elif spec.pre_shift is not None:
-        before = spec.pre_shift(images, keys.fold_in(0))
-    for shifted, variant in zip(every_variant(before, shifts), each, strict=True):
-        if spec.transform is not None:
-            yield spec.transform(shifted, RandomKeys(variant.values))
-        else:
-            yield shifted

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from adframe.config.model import RunConfig
 from adframe.engine.build import Assembly
+from adframe.engine.collecting import noting
 from adframe.engine.fold import folded
 from adframe.engine.metrics import auroc, figure, has_figure
-from adframe.engine.scoring import fit, noting, score
+from adframe.engine.scoring import fit, score
 from adframe.interfaces import Images, Scored, Scorer
+from adframe.parallel.world import ALONE, World
 
 
 def scorer_names(config: RunConfig) -> list[str]:
@@ -36,6 +38,7 @@ class Judge:
         exposed: known outliers, if there are any.
         failures: gets the index of each scorer that fails, and why; by default the first error
             is raised.
+        world: the processes that share the work.
 
     Raises:
         TrainingError: the features of a training image are not finite.
@@ -48,19 +51,23 @@ class Judge:
         train: Images,
         exposed: Images | None,
         failures: dict[int, str] | None = None,
+        world: World = ALONE,
     ) -> None:
         self.config, self.assembly, self.failures = config, assembly, failures
+        self.world = world
         with torch.random.fork_rng(devices=[]):  # training does not depend on being watched
             self.scorers: list[Scorer] = [spec.build() for spec in config.scorer]
             self.method = folded(assembly.method, train.pixels.shape[1:])
             parts = self.scorers, self.method, assembly.shifts
-            fit(*parts, train, config.seed, exposed, failures=failures)
+            fit(*parts, train, config.seed, exposed, failures=failures, world=world)
 
     def scores(self, images: Images) -> dict[str, Tensor]:
         """Scores of images: name of a scorer -> (N,) float32; NaN if it failed."""
         parts = self.scorers, self.method, self.assembly.shifts
         with torch.random.fork_rng(devices=[]):
-            found = score(*parts, images.pixels, self.config.seed, failures=self.failures)
+            found = score(
+                *parts, images.pixels, self.config.seed, failures=self.failures, world=self.world
+            )
         return dict(zip(scorer_names(self.config), found, strict=True))
 
     def figures(self, sets: Mapping[str, Images]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from adframe.config.model import RunConfig, load_config
 from adframe.engine import checkpoint, datasets, model_file
 from adframe.engine.build import construct, locating, set_up
 from adframe.engine.environment import environment
-from adframe.engine.evaluate import evaluate
+from adframe.engine.evaluate import evaluate, share_evaluation
 from adframe.engine.first_use import SAMPLE, check_first_use
 from adframe.engine.global_state import kept
 from adframe.engine.report import write_report
@@ -79,8 +79,8 @@ def run_locked(
         state = checkpoint.load_state(current)
         current.hook.adframe_run_start(run=current)
         train(current, state)
-        world.leave()
         report = evaluate(current)
+        world.leave()
         if folder is not None:
             write_report(report, current)
         current.hook.adframe_run_end(run=current, report=report)
@@ -89,7 +89,7 @@ def run_locked(
 
 @kept()
 def assist(config: RunConfig, folder: Path, world: World) -> None:
-    """Train with the first process, which runs ``run_locked``; writes nothing, and returns then.
+    """Train and evaluate with the first process, which runs ``run_locked``; writes nothing.
 
     Args:
         config: the config of the run, as in the first process.
@@ -104,6 +104,7 @@ def assist(config: RunConfig, folder: Path, world: World) -> None:
         state = checkpoint.load_state(current, folder) if facts["resumes"] else None
         current.hook.adframe_run_start(run=current)
         train(current, state)
+        share_evaluation(current)
         world.leave()
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 
 import torch
 from torch import Tensor
 
 from adframe.engine import returned
-from adframe.engine.features import MIN_BATCH, extract_features, shares_batch
+from adframe.engine.collecting import Counter, collect, merge, noted, noting
+from adframe.engine.features import MIN_BATCH, extract_features, passes, shares_batch
 from adframe.engine.returned import expect, requested
 from adframe.engine.rows import filled
-from adframe.errors import PluginFault, TrainingError, UserError
 from adframe.interfaces import (
     Features,
     Images,
@@ -23,19 +23,11 @@ from adframe.interfaces import (
     Shift,
     ViewSpec,
 )
-from adframe.registry.blame import blame, out_of_memory, show_traceback
+from adframe.parallel.exchange import gathered
+from adframe.parallel.world import ALONE, World
 
-Counter = Callable[[int], None]  #: receives the number of image views of a forward pass
 #: Receives the index of a scorer, the number of an image, and the maps of it and of the next ones.
 MapSink = Callable[[int, int, Tensor], None]
-
-
-def _counted(
-    blocks: Iterator[Mapping[str, Tensor]], seen: Counter
-) -> Iterator[Mapping[str, Tensor]]:
-    for block in blocks:
-        yield block
-        seen(next(iter(block.values())).shape[:3].numel())
 
 
 def fit(
@@ -47,6 +39,7 @@ def fit(
     exposed: Images | None = None,
     seen: Counter = lambda views: None,
     failures: dict[int, str] | None = None,
+    world: World = ALONE,
 ) -> None:
     """Fit scorers on features of the training images, and of known outliers if they need them.
 
@@ -62,6 +55,7 @@ def fit(
         seen: called with the number of views after each forward pass.
         failures: gets the index of each scorer that fails, and why; by default the first error
             is raised.
+        world: the processes, each of which extracts some of the features, and gets all.
 
     Raises:
         TrainingError: the features of a training image are not finite.
@@ -71,19 +65,18 @@ def fit(
         def features(
             images: Images, of: Sequence[int], spec: ViewSpec = spec
         ) -> dict[int, Features]:
-            found = extract_features(method, shifts, images.pixels, spec, seed)
-            return _collect(scorers, of, _counted(found, seen), images, failures)
+            parts = method, shifts, images, spec, seed
+            return collect(scorers, of, *parts, seen, failures, world)
 
         learning = [index for index in alike if scorers[index].needs_fit]
         exposing = [index for index in alike if scorers[index].needs_exposed]
-        with noting(failures if spec.compute else None, *alike):
-            for index, inliers in features(train, learning).items() if learning else ():
+        for index, inliers in features(train, learning).items() if learning else ():
+            with noting(failures, index):
+                scorers[index].fit(inliers)
+        if exposing and exposed is not None:
+            for index, known in features(exposed, exposing).items():
                 with noting(failures, index):
-                    scorers[index].fit(inliers)
-            if exposing and exposed is not None:
-                for index, known in features(exposed, exposing).items():
-                    with noting(failures, index):
-                        scorers[index].expose(known)
+                    scorers[index].expose(known)
 
 
 def grow(
@@ -99,58 +92,10 @@ def grow(
     Raises:
         TrainingError: the features of an image are not finite.
     """
-    found = extract_features(method, shifts, new.pixels, requested(scorer), seed)
-    features = _collect([scorer], [0], found, new, None)[0]
+    features = collect([scorer], [0], method, shifts, new, requested(scorer), seed)[0]
     kept = scorer.grow(features, limit)
     expect(scorer, "" if kept.dtype == torch.int64 and kept.ndim == 1 else "grow returns no rows")
     return kept
-
-
-def _collect(
-    scorers: Sequence[Scorer],
-    chosen: Sequence[int],
-    blocks: Iterator[Mapping[str, Tensor]],
-    images: Images,
-    failures: dict[int, str] | None,
-) -> dict[int, Features]:
-    """What the chosen scorers keep of the features of images; by index of the scorer.
-
-    Scorers that keep all of them share one copy.
-
-    Raises:
-        TrainingError: features are not finite.
-    """
-    own = [index for index in chosen if type(scorers[index]).collect is not Scorer.collect]
-    shared = len(own) < len(chosen)
-    kept: dict[int, list[Features]] = {index: [] for index in (*own, *([-1] if shared else []))}
-    done, bad = 0, list[int]()
-    for block in blocks:
-        rows = len(next(iter(block.values())))
-        index = torch.arange(done, done + rows)
-        for values in block.values():
-            wrong = (~values.isfinite()).flatten(1).any(1).nonzero().flatten()
-            bad += (wrong + done).tolist()
-        features = {**block, "label": images.label[index], "index": index}
-        for number in own:
-            with noting(failures, number):
-                kept[number].append(scorers[number].collect(features))
-        if shared:
-            kept[-1].append(features)
-        done += rows
-    if bad:
-        raise TrainingError(
-            f"the features of {len(set(bad))} of {len(images)} training images are not finite, "
-            f"such as {images.names[min(bad)]}: the network has diverged; "
-            "try a smaller learning rate or train.clip: 1.0"
-        )
-    whole = {number: _concatenated(parts) for number, parts in kept.items() if parts}
-    found = {index: whole.get(index if index in own else -1) for index in chosen}
-    return {index: features for index, features in found.items() if features is not None}
-
-
-def _concatenated(blocks: list[Features]) -> Features:
-    names = list(blocks[0])
-    return {name: torch.cat([block[name] for block in blocks]) for name in names}
 
 
 def score(
@@ -163,6 +108,7 @@ def score(
     failures: dict[int, str] | None = None,
     keep: MapSink | None = None,
     least: int = MIN_BATCH,
+    world: World = ALONE,
 ) -> list[Tensor]:
     """Scores of each scorer, shape (N,), float32; higher is more anomalous.
 
@@ -181,35 +127,66 @@ def score(
         keep: called with the index of a scorer that gives maps, the number of the first image of a
             few, and their maps, (n, H, W) float32.
         least: rows that a smaller batch is filled up to.
+        world: the processes, each of which scores some of the images. All get the scores; the
+            first gets the maps.
     """
-    found: list[list[Tensor]] = [[] for _ in scorers]
+    found = torch.full((len(scorers), len(pixels)), torch.nan)
     for spec, alike in by_view_spec(scorers).items():
-        done, few = 0, least if shares_batch(spec, pixels.shape[2:]) else 1
-        with noting(failures if spec.compute else None, *alike):
-            blocks = extract_features(method, shifts, pixels, spec, seed, least)
-            for block in _counted(blocks, seen):
-                rows = len(next(iter(block.values())))
-                features = {name: filled(values, few) for name, values in block.items()}
-                for index in alike:
-                    made = torch.full((rows,), torch.nan)
-                    if failures is None or index not in failures:
-                        with noting(failures, index):
-                            made, maps = _checked(scorers[index], features, max(rows, few))
-                            made = made[:rows]
-                            if keep is not None and maps is not None:
-                                keep(index, done, maps[:rows])
-                    if failures is None and not bool(made.isfinite().all()):
-                        expect(scorers[index], "score returns values that are not finite")
-                    found[index].append(made)
-                done += rows
-        for index in alike:  # the images that a failed computation left
-            found[index].append(torch.full((len(pixels) - done,), torch.nan))
-    return [torch.cat(blocks) for blocks in found]
+        few = least if shares_batch(spec, pixels.shape[2:]) else 1
+        every = passes(method, shifts, pixels, spec)
+        shares = [every[share] for share in world.shares(len(every))]
+        own = shares[world.rank]
+        blocks = extract_features(method, shifts, pixels, spec, seed, least, own)
+        for turn in range(max(map(len, shares))):
+            maps: dict[str, Tensor] = {}
+            with noting(failures if spec.compute else None, *alike):
+                for block in islice(blocks, 1):
+                    seen(next(iter(block.values())).shape[:3].numel())
+                    features = {name: filled(values, few) for name, values in block.items()}
+                    rows = own[turn]
+                    for index in alike:
+                        if index not in (failures or {}):
+                            with noting(failures, index):
+                                made, of_pixels = _checked(scorers[index], features)
+                                found[index, rows] = made[: len(rows)]
+                                if keep is not None and of_pixels is not None:
+                                    maps[str(index)] = of_pixels[: len(rows)]
+                    if failures is None:
+                        for index in alike:
+                            finite = bool(found[index, rows].isfinite().all())
+                            text = "score returns values that are not finite"
+                            expect(scorers[index], "" if finite else text)
+            if keep is not None:
+                _deliver(world, keep, maps, [share[turn : turn + 1] for share in shares])
+        mine = torch.cat([torch.arange(0), *own])
+        of_all, notes = gathered(world, {"": found[alike][:, mine].T}, noted(failures))
+        found[alike] = of_all[""].T
+        merge(failures, notes)
+    return [scores.clone() for scores in found]
 
 
-def _checked(scorer: Scorer, features: Features, rows: int) -> tuple[Tensor, Tensor | None]:
+def _deliver(
+    world: World, keep: MapSink, maps: Mapping[str, Tensor], rows: Sequence[Sequence[Tensor]]
+) -> None:
+    """Give the first process the maps of a pass of each process.
+
+    Args:
+        world: the processes.
+        keep: what gets them.
+        maps: those of this process, by index of the scorer.
+        rows: for each process, the numbers of the images of its pass, if it has one.
+    """
+    whole, counts = gathered(world, maps, {index: len(of) for index, of in maps.items()})
+    for index, of_all in whole.items() if world.main else ():
+        parts = torch.split(of_all, [count.get(index, 0) for count in counts])
+        for part, images in zip(parts, rows, strict=True):
+            if len(part):
+                keep(int(index), int(images[0][0]), part)
+
+
+def _checked(scorer: Scorer, features: Features) -> tuple[Tensor, Tensor | None]:
     """Scores of a few images, and their maps if the scorer gives any."""
-    maps = None
+    maps, rows = None, len(next(iter(features.values())))
     if isinstance(scorer, MapScorer):
         maps = scorer.maps(features)
         expect(scorer, returned.maps(maps, features["size"]))
@@ -227,20 +204,3 @@ def by_view_spec(scorers: Sequence[Scorer]) -> dict[ViewSpec, list[int]]:
     for index, scorer in enumerate(scorers):
         alike.setdefault(requested(scorer), []).append(index)
     return alike
-
-
-@contextmanager
-def noting(failures: dict[int, str] | None, *indices: int) -> Iterator[None]:
-    """Note an error of scorers in ``failures``, if there is such a dictionary."""
-    try:
-        yield
-    except BaseException as error:
-        if failures is None or out_of_memory(error):
-            raise
-        known = isinstance(error, UserError | PluginFault)
-        fault = error if known else blame(error)
-        if fault is None:
-            raise
-        if not known:
-            show_traceback(fault)
-        failures.update(dict.fromkeys(indices, str(fault)))

@@ -82,7 +82,8 @@ class Run(interfaces.Run):
         A scorer that fails is named in the log, and has none.
         """
         failures = dict[int, str]()
-        judge = Judge(self.config, self.assembly, self.data.train, self.exposed, failures)
+        parts = self.config, self.assembly, self.data.train, self.exposed
+        judge = Judge(*parts, failures, self.world)
         figures = judge.figures(self.validation)
         for text in failures.values():
             logger.warning("epoch %d: no score of the validation images: %s", self.epoch, text)

@@ -20,7 +20,10 @@ SAVING = 60.0  # seconds that processes get to save a checkpoint after a signal
 
 
 class LocalExecutor(Executor):
-    """Jobs in ``N`` processes, each with its share of the cores; without N in this process."""
+    """Jobs in ``N`` processes, each with its share of the cores; without N in this process.
+
+    With several GPUs, the processes take them in turn.
+    """
 
     def __init__(self, text: str = "") -> None:
         if text and not (text.isdecimal() and text.isascii() and 1 <= int(text[:9]) <= MOST):
@@ -37,7 +40,7 @@ class LocalExecutor(Executor):
             return
         left = list(range(len(jobs)))[::-1]
         tries = dict.fromkeys(left, 0)
-        idle = [_Worker(self.count) for _ in range(min(self.count, len(jobs)))]
+        idle = [_Worker(self.count, number) for number in range(min(self.count, len(jobs)))]
         busy: dict[Connection, tuple[_Worker, int]] = {}
         try:
             while left or busy:
@@ -55,7 +58,7 @@ class LocalExecutor(Executor):
                         "stopped",
                     ):  # by a signal to it alone
                         worker.close()
-                        worker = _Worker(self.count)
+                        worker = _Worker(self.count, worker.number)
                         if tries[index] < TRIES:
                             left.append(index)
                             ended = None
@@ -67,13 +70,19 @@ class LocalExecutor(Executor):
 
 
 class _Worker:
-    """A process that runs jobs which it receives, and sends back how each ended."""
+    """A process that runs jobs which it receives, and sends back how each ended.
 
-    def __init__(self, processes: int) -> None:
+    Args:
+        processes: how many there are.
+        number: which of them this is, from 0.
+    """
+
+    def __init__(self, processes: int, number: int) -> None:
+        self.number = number
         context = multiprocessing.get_context("spawn")  # torch cannot be forked
         self.connection, there = context.Pipe()
         threads = max(1, len(os.sched_getaffinity(0)) // processes)
-        self.process = context.Process(target=_work, args=(there, threads))
+        self.process = context.Process(target=_work, args=(there, threads, number))
         self.process.start()
         there.close()  # so that the end of the process ends the connection
 
@@ -96,11 +105,13 @@ class _Worker:
         self.process.terminate()
 
 
-def _work(connection: Connection, threads: int) -> None:
+def _work(connection: Connection, threads: int, number: int) -> None:
     """Run jobs until the connection is closed, or a signal stops a job."""
     import torch
 
     torch.set_num_threads(threads)
+    if devices := torch.cuda.device_count():
+        torch.cuda.set_device(number % devices)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     with suppress(EOFError, OSError, KeyboardInterrupt):  # the process that sends has ended
         while True:

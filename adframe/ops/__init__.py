@@ -12,3 +12,4 @@ from adframe.ops.maps import spread_scores as spread_scores
 from adframe.ops.memory import early_gradient as early_gradient
 from adframe.ops.memory import recomputed as recomputed
 from adframe.ops.nearest import topk_cosine as topk_cosine
+from adframe.parallel.anchors import by_anchors as by_anchors

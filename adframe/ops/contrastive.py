@@ -9,12 +9,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from adframe.parallel.rows import current
+from adframe.parallel.world import World
+
 #: Rows from which the blocked form is faster than the dense one on a CPU;
 #: measured by `python benchmarks/contrastive_loss.py --crossover`.
 BLOCKED_FROM = 384
 #: Rows and columns of a tile of similarities. On a CPU two of them stay in the cache; elsewhere
 #: a tile is large enough that launching its kernels costs next to nothing.
 TILE, TILE_ELSEWHERE = (256, 1024), (4096, 4096)
+_REDUCED = 2048  # rows whose gradients processes add at a time, which needs memory for copies
 _TINY = 1e-30  # a smaller weight counts as zero
 
 
@@ -40,6 +44,9 @@ def group_contrast(
     a group is an instance, and supervised contrastive L_out (Khosla et al., NeurIPS 2020, Eq. 2)
     where it is a class. Computed in float32 or better, also under autocast.
 
+    Processes that train one network share the tiles of the blocked form, so each pair of rows is
+    computed once.
+
     Args:
         embeddings: (N, D) floating point, need not be normalised.
         group: (N,) integers, the group ids.
@@ -64,7 +71,7 @@ def group_contrast(
         even = weight is None
         w = z.new_ones(len(z)) if weight is None else weight.detach().to(z.dtype)
         if blocked and temperature > 1 / 600:  # e^(2 * 600) is about what float64 spans
-            value: Tensor = _Blocked.apply(z, _numbered(group), w, even, temperature)
+            value: Tensor = _Blocked.apply(z, _numbered(group), w, even, temperature, current())
             return value
         return _dense(z, group, w, temperature)
 
@@ -86,26 +93,32 @@ class _Blocked(torch.autograd.Function):
     is sum_j e_ij (c_i / E_i + c_j / E_j) z_j / t, where E_i = e^L_i. That matrix is symmetric, so
     one tile serves both triangles. Exponents are at most 1 / t, so the row maximum need not be
     subtracted; a small t needs float64.
+
+    Each process takes some of the tiles, and some columns of x for the sums per group. What they
+    find is added.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, z: Tensor, group: Tensor, weight: Tensor, even: bool, temperature: float
-    ) -> Tensor:
+        ctx: Any, z: Tensor, group: Tensor, weight: Tensor, even: bool, temperature: float,
+        world: World,
+    ) -> Tensor:  # fmt: skip
         ctx.scale = temperature**-0.5
         x = (z.double() if temperature < 1 / 75 else z) * ctx.scale
+        ctx.even, ctx.world, ctx.part = even, world, world.share(x.shape[1])
         sums = x.new_zeros(len(x))
-        for a, b, c, d, tile in _tiles(x):
+        for a, b, c, d, tile in _tiles(x, world):
             sums[a:b] += tile.sum(1)
             below = max(b, c)
             sums[below:d] += tile[:, below - c :].sum(0)
         total = _others(torch.ones_like(weight)[:, None], weight, group, even)[:, 0]
         share = torch.where(total > _TINY, 1 / total, 0)
-        mates = _others(x, weight, group, even)
-        pull = (x * mates).sum(1) * share
-        ctx.even = even
+        mates = _others(x[:, ctx.part], weight, group, even)
+        pull = (x[:, ctx.part] * mates).sum(1)
+        if world.size > 1:
+            sums, pull = world.reduce(torch.stack([sums, pull]))
         ctx.save_for_backward(z, group, weight, sums, share, mates)
-        return torch.where(share > 0, sums.log() - pull, 0).to(z.dtype)
+        return torch.where(share > 0, sums.log() - pull * share, 0).to(z.dtype)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -115,20 +128,24 @@ class _Blocked(torch.autograd.Function):
         with torch.autocast(x.device.type, enabled=False):
             push = upstream * (share > 0) / sums
             out = torch.zeros_like(x)
-            for a, b, c, d, tile in _tiles(x):
+            for a, b, c, d, tile in _tiles(x, ctx.world):
                 tile.mul_(push[a:b, None] + push[c:d])
                 out[a:b].addmm_(tile, x[c:d])
                 below = max(b, c)
                 if below < d:
                     out[below:d].addmm_(tile[:, below - c :].T, x[a:b])
             pull = upstream * share
-            out.addcmul_(mates, pull[:, None], value=-1)
-            out.addcmul_(_others(x, pull, group, ctx.even), weight[:, None], value=-1)
-        return out.mul_(ctx.scale).to(z.dtype), None, None, None, None
+            own, mine = out[:, ctx.part], x[:, ctx.part]
+            own.addcmul_(mates, pull[:, None], value=-1)
+            own.addcmul_(_others(mine, pull, group, ctx.even), weight[:, None], value=-1)
+        out.mul_(ctx.scale)
+        for rows in torch.split(out, _REDUCED) if ctx.world.size > 1 else ():
+            rows.copy_(ctx.world.reduce(rows))
+        return out.to(z.dtype), None, None, None, None, None
 
 
-def _tiles(x: Tensor) -> Iterator[tuple[int, int, int, int, Tensor]]:
-    """Tiles of e^(x x^T), its diagonal set to 0, that cover the upper triangle.
+def _tiles(x: Tensor, world: World) -> Iterator[tuple[int, int, int, int, Tensor]]:
+    """Tiles of e^(x x^T), its diagonal set to 0; those of all processes cover the upper triangle.
 
     Yields:
         a, b, c, d and the tile of rows a..b and columns c..d. The next tile overwrites it. Columns
@@ -136,11 +153,18 @@ def _tiles(x: Tensor) -> Iterator[tuple[int, int, int, int, Tensor]]:
     """
     count = len(x)
     height, width = TILE if x.device.type == "cpu" else TILE_ELSEWHERE
+    if world.size > 1:  # enough of them for even shares
+        height = min(height, -(-count // (4 * world.size)))
     room = x.new_empty(min(height, count) * min(width, count))
+    loads = [0] * world.size
     for a in range(0, count, height):
         b = min(a + height, count)
         for c in range(a, count, width):
             d = min(c + width, count)
+            taker = loads.index(min(loads))
+            loads[taker] += (b - a) * (d - c)
+            if taker != world.rank:
+                continue
             tile = room[: (b - a) * (d - c)].view(b - a, d - c)
             torch.mm(x[a:b], x[c:d].T, out=tile).exp_()
             if c == a:

@@ -84,7 +84,7 @@ class Ranks(World):
         values = values.detach().contiguous()
         whole = values.new_empty(self.size, *values.shape)
         with _lost():
-            distributed.all_gather(list(whole), values)
+            distributed.all_gather_into_tensor(whole.view(-1), values.view(-1))
         return whole
 
     def broadcast(self, message: Any = None) -> Any:

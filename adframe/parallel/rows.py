@@ -56,6 +56,16 @@ def sharing(world: World) -> Iterator[None]:
         _state.world = before
 
 
+@contextmanager
+def own_rows() -> Iterator[None]:
+    """Context manager in which this process works on its rows, and shares nothing."""
+    _state.inside = True
+    try:
+        yield
+    finally:
+        _state.inside = False
+
+
 def by_rows(module: nn.Module, function: Callable[..., T], *rows: Tensor | RandomKeys) -> T:
     """Compute a function of rows, such as images, that treats each row separately.
 
@@ -95,12 +105,8 @@ def _worked(
         return function(*rows), None
     keys = {row: row.take(world.share(count)) for row in rows if isinstance(row, RandomKeys)}
     own = [keys[row] if isinstance(row, RandomKeys) else _own(world, row) for row in rows]
-    _state.inside = True
-    try:
-        with _entered(module, world), WholeBatch(world, count):
-            made = function(*own)
-    finally:
-        _state.inside = False
+    with own_rows(), _entered(module, world), WholeBatch(world, count):
+        made = function(*own)
     for whole, taken in keys.items():
         whole.continue_after(taken)
     return made, world
@@ -152,14 +158,22 @@ def _entered(module: nn.Module, world: World) -> Iterator[None]:
         for name, parameter in part._parameters.items()
         if parameter is not None and parameter.requires_grad and torch.is_grad_enabled()
     ]
-    entered = {parameter: _Enter.apply(parameter, world) for _, _, parameter in places}
+    shared: dict[Tensor, Any] = {of: entered(of, world) for _, _, of in places}
     try:
         for parameters, name, parameter in places:
-            parameters[name] = entered[parameter]
+            parameters[name] = shared[parameter]
         yield
     finally:
         for parameters, name, parameter in places:
             parameters[name] = parameter
+
+
+def entered(values: Tensor, world: World) -> Tensor:
+    """A tensor that all processes have, as it enters the work of this one: gradients are summed."""
+    if not (values.requires_grad and torch.is_grad_enabled()):
+        return values
+    same: Tensor = _Enter.apply(values, world)
+    return same
 
 
 class _Take(torch.autograd.Function):

@@ -11,6 +11,9 @@ from torch import Tensor
 
 from adframe.engine import returned
 from adframe.interfaces import Loss, LossDims, Views
+from adframe.parallel.rows import sharing
+from adframe.parallel.world import ALONE, World
+from adframe.testing.ranks import on_ranks
 from adframe.testing.subject import Subject, close, devices
 
 WIDTH, CLASSES = 8, 3
@@ -151,6 +154,29 @@ def weights_reload(subject: Subject) -> None:
     for one, other in zip(_scenes(subject), _scenes(subject, seed=1), strict=True):
         other.loss.load_state_dict(one.loss.state_dict())
         close(other.value().detach(), one.value().detach(), f"{one.name}: reloaded", 1e-6)
+
+
+def is_the_same_on_two_ranks(subject: Subject) -> None:
+    """Two processes that train one network get the value and the gradient that one gets.
+
+    Each has all embeddings. A loss that shares its anchors does so by ``adframe.ops.by_anchors``.
+    """
+
+    def found(world: World) -> list[Tensor]:
+        values = []
+        for scene in _scenes(subject):
+            with sharing(world):
+                value = scene.value(leaf := scene.embeddings.clone().requires_grad_())
+            if value.requires_grad:
+                value.sum().backward()  # type: ignore[no-untyped-call]
+            of_weights = [p.grad for p in scene.loss.parameters() if p.grad is not None]
+            values += [value.detach(), *of_weights, *([] if leaf.grad is None else [leaf.grad])]
+        return [value.nan_to_num() for value in values]  # another check finds these
+
+    alone = found(ALONE)
+    for values in on_ranks(2, found):
+        for value, expected in zip(values, alone, strict=True):
+            close(value, expected, "value or gradient on two ranks")
 
 
 def predicts_its_outputs(subject: Subject) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adframe.interfaces import Loss, Positive, Views
-from adframe.ops import at_least_float32
+from adframe.ops import at_least_float32, by_anchors
 
 
 class FIRM(Loss):
@@ -37,6 +37,12 @@ class FIRM(Loss):
         first = views.view == 0
         with torch.autocast(embeddings.device.type, enabled=False):
             z = F.normalize(at_least_float32(embeddings))
-            log_p = (z[first] @ z[~first].T / self.temperature).log_softmax(1)
-            positive = (group[first][:, None] == group[~first]).to(z.dtype)
-            return -((log_p * positive).sum(1) / positive.sum(1).clamp(min=1)).mean()
+            return by_anchors(
+                self._of_anchors, [z[first], group[first]], [z[~first], group[~first]]
+            ).mean()
+
+    def _of_anchors(self, own: Tensor, group: Tensor, other: Tensor, of_other: Tensor) -> Tensor:
+        """The loss of each anchor, (A,)."""
+        log_p = (own @ other.T / self.temperature).log_softmax(1)
+        positive = (group[:, None] == of_other).to(own.dtype)
+        return -((log_p * positive).sum(1) / positive.sum(1).clamp(min=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adframe.interfaces import Loss, Positive, Views
-from adframe.ops import at_least_float32, group_contrast
+from adframe.ops import at_least_float32, by_anchors, group_contrast
 
 
 class UniCLR(Loss):
@@ -105,17 +106,33 @@ def log_shares(z: Tensor, group: Tensor, temperature: float) -> tuple[Tensor, Te
     first, order = group.sort()  # the id of a group is where its rows begin in this order
     last = first + size[order]
     place = torch.arange(count, device=z.device)
-    z = F.normalize(z)[order]
     closeness = z.new_empty(count)
-    for start in range(0, count, _ROWS):
-        rows = slice(start, start + _ROWS)
-        # On other devices, reading where groups end would block.
-        near = slice(int(first[rows][0]), int(last[rows][-1])) if z.is_cpu else slice(None)
-        # Logarithms, since e^(1 / tau_w) overflows float32 from tau_w = 0.01 on.
-        logits = z[rows] @ z[near].T / temperature
-        other = first[rows, None] != first[near]
-        itself = place[rows, None] == place[near]
-        closeness[order[rows]] = logits.masked_fill_(other | itself, -torch.inf).logsumexp(1)
+    closeness[order] = by_anchors(
+        partial(_closeness, temperature),
+        [place], [F.normalize(z)[order], first, last],
+    )  # fmt: skip
     top = z.new_full((count,), -torch.inf).scatter_reduce_(0, group, closeness, "amax")[group]
     total = torch.zeros_like(top).index_add_(0, group, (closeness - top).exp())[group]
     return closeness - top - total.log(), size
+
+
+def _closeness(temperature: float, own: Tensor, z: Tensor, first: Tensor, last: Tensor) -> Tensor:
+    """Log of the similarities of some rows to the other rows of their group.
+
+    Args:
+        temperature: tau_w.
+        own: (A,) numbers of the rows, ascending.
+        z: (N, D) of unit length, group by group.
+        first, last: (N,) where the group of each row begins and ends.
+    """
+    found = []
+    place = torch.arange(len(z), device=z.device)
+    for rows in torch.split(own, _ROWS):
+        # On other devices, reading where groups end would block.
+        near = slice(int(first[rows[0]]), int(last[rows[-1]])) if z.is_cpu else slice(None)
+        # Logarithms, since e^(1 / tau_w) overflows float32 from tau_w = 0.01 on.
+        logits = z[rows] @ z[near].T / temperature
+        other = first[rows, None] != first[near]
+        itself = rows[:, None] == place[near]
+        found.append(logits.masked_fill_(other | itself, -torch.inf).logsumexp(1))
+    return torch.cat(found)

@@ -6,13 +6,14 @@ import signal
 from pathlib import Path
 
 import pytest
+import torch
 
 import adframe
 from adframe.errors import ConfigError, Problem, Stopped, UserError
 from adframe.io.locks import lock_folder
 from adframe.jobs import Job, job, run_job
 from adframe.jobs.executors import executor
-from adframe.jobs.local import TRIES, LocalExecutor, _Worker
+from adframe.jobs.local import TRIES, LocalExecutor, _work, _Worker
 
 PLUGIN = """
 from adframe import hookimpl
@@ -120,8 +121,8 @@ def test_a_job_whose_process_is_lost_again_and_again_is_given_up(toy, tmp_path, 
     started = []
 
     class Mortal:
-        def __init__(self, _):
-            self.connection = os.pipe()
+        def __init__(self, _, number):
+            self.connection, self.number = os.pipe(), number
             self.process = None
 
         def start(self, of):
@@ -140,3 +141,19 @@ def test_a_job_whose_process_is_lost_again_and_again_is_given_up(toy, tmp_path, 
     ends = statuses(LocalExecutor("1").run([Job(toy(), Path("a")), Job(toy(), Path("b"))]))
     assert ends == {0: "lost", 1: "lost"}
     assert len(started) == 2 * TRIES
+
+
+def test_processes_take_the_gpus_in_turn(monkeypatch):
+    taken = []
+
+    class Ended:
+        def recv(self):
+            raise EOFError
+
+    monkeypatch.setattr(signal, "signal", lambda *given: None)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    for devices in (0, 2):
+        monkeypatch.setattr(torch.cuda, "device_count", lambda of=devices: of)
+        for number in range(3):
+            _work(Ended(), 1, number)
+    assert taken == [0, 1, 0]

@@ -10,6 +10,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import adframe.ops.contrastive
 from adframe.ops import group_contrast
+from adframe.parallel.rows import sharing
+from adframe.parallel.world import ALONE
+from adframe.testing.ranks import on_ranks
 
 #: Groups: of pairs; of one, two and many; one alone; numbers that are not consecutive.
 GROUPS = [
@@ -206,3 +209,34 @@ def test_a_single_row_has_nothing_to_contrast_with(blocked):
     assert loss.tolist() == [0]
     loss.sum().backward()
     assert z.grad.eq(0).all()
+
+
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("groups", GROUPS)
+def test_ranks_share_the_pairs_and_get_what_one_process_gets(size, weighted, groups):
+    z, group = rows(len(groups), 5), torch.tensor(groups)
+    options = {"weight": weights(len(groups)) if weighted else None, "blocked": True}
+
+    def found(world):
+        with sharing(world):
+            value = group_contrast(z, group, 0.3, **options)
+            return value, gradient(z, group, 0.3, **options)
+
+    alone = found(ALONE)
+    for each in on_ranks(size, found):
+        torch.testing.assert_close(each, alone, rtol=1e-12, atol=1e-13)
+
+
+def test_ranks_compute_each_tile_once(monkeypatch):
+    monkeypatch.setattr(adframe.ops.contrastive, "TILE", (4, 4))
+    x = rows(64)
+
+    def places(world):
+        tiles = adframe.ops.contrastive._tiles(x, world)
+        return {(i, j) for a, b, c, d, _ in tiles for i in range(a, b) for j in range(c, d)}
+
+    one, other = on_ranks(2, places)
+    assert not one & other
+    assert one | other == places(ALONE)
+    assert abs(len(one) - len(other)) <= 16

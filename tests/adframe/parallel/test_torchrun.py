@@ -5,8 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,34 +13,51 @@ import torch
 from adframe.io.tensors import read_tensors
 
 pytestmark = pytest.mark.slow
-RUN = [sys.executable, "-m", "adframe", "run"]
+STEP = 3  # of 4, after which a process gets a signal; a checkpoint is written after 2
+PLUGIN = f"""
+import os
+from adframe import every_rank, hookimpl
+
+@every_rank
+@hookimpl
+def adframe_update(run):
+    if run.step + 1 == {STEP} and os.environ.get("RANK") == "1" and "SIGNAL" in os.environ:
+        os.kill(os.getpid(), int(os.environ["SIGNAL"]))
+"""
 
 
-def environment(rank: int, port: int) -> dict[str, str]:
-    """What torchrun sets."""
-    known = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": port}
-    return {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1",
-            **{name: str(value) for name, value in known.items()}}  # fmt: skip
+@pytest.fixture(scope="module")
+def words(toy_file, tmp_path_factory):
+    """The command but for the run folder: two epochs of two steps."""
+    plugin = tmp_path_factory.mktemp("plugin") / "signals.py"
+    plugin.write_text(PLUGIN)
+    return "run", toy_file, "--plugin", plugin, "--out"
 
 
-def start(*words: object) -> list[subprocess.Popen]:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    return [
-        subprocess.Popen(
-            [*RUN, *map(str, words)],
-            env=environment(rank, port), text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )
-        for rank in range(2)
-    ]  # fmt: skip
+@pytest.fixture(scope="module")
+def command(warm):
+    """Runs adframe in some processes; returns status, output and errors of each."""
 
+    def run(size: int, *words: object, **variables: object) -> list[tuple[int, str, str]]:
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            port = found.getsockname()[1]
+        known = {"WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        processes = [
+            subprocess.Popen(
+                [warm / "adframe", *map(str, words)],
+                env={**os.environ, "OMP_NUM_THREADS": "1"} | {
+                    name: str(value) for name, value in
+                    {**known, "RANK": rank, "LOCAL_RANK": rank, **variables}.items()
+                },
+                text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            )
+            for rank in range(size)
+        ]  # fmt: skip
+        found = [(process, *process.communicate(timeout=200)) for process in processes]
+        return [(process.returncode, out, errors) for process, out, errors in found]
 
-def ended(processes: list[subprocess.Popen]) -> list[tuple[int, str, str]]:
-    """Status, output and errors of each process."""
-    found = [(process, *process.communicate(timeout=200)) for process in processes]
-    return [(process.returncode, out, errors) for process, out, errors in found]
+    return run
 
 
 def first_losses(folder: Path) -> torch.Tensor:
@@ -51,25 +66,20 @@ def first_losses(folder: Path) -> torch.Tensor:
     return torch.stack([of[0] for name, of in values.items() if name.startswith("history/")])
 
 
-EPOCHS = "train.epochs=6"  # of two steps
-
-
 @pytest.fixture(scope="module")
-def alone(toy_file, tmp_path_factory):
+def alone(command, words, tmp_path_factory):
     """The folder of a run of one process."""
-    torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("one") / "run"
-    subprocess.run([*RUN, str(toy_file), "--out", str(out), "--set", EPOCHS],
-                   check=True, capture_output=True,
-                   env={**os.environ, "OMP_NUM_THREADS": "1"})  # fmt: skip
+    ((status, _, errors),) = command(1, *words, out)
+    assert status == 0, errors
     return out
 
 
 @pytest.fixture(scope="module")
-def together(toy_file, tmp_path_factory):
+def together(command, words, tmp_path_factory):
     """The folder of a run of two processes, and how they ended."""
     out = tmp_path_factory.mktemp("two") / "run"
-    return out, ended(start(toy_file, "--out", out, "--set", EPOCHS))
+    return out, command(2, *words, out)
 
 
 def test_two_ranks_write_what_one_process_writes(alone, together):
@@ -85,26 +95,33 @@ def test_two_ranks_write_what_one_process_writes(alone, together):
     assert sorted(p.name for p in alone.iterdir()) == sorted(p.name for p in out.iterdir())
 
 
-def test_a_run_whose_rank_was_killed_is_resumed(together, toy_file, tmp_path):
-    out, words = tmp_path / "run", (toy_file, "--out", tmp_path / "run", "--set", EPOCHS)
-    pair = start(*words)
-    while not (out / "state.json").exists():
-        assert all(process.poll() is None for process in pair), ended(pair)
-        time.sleep(0.02)
-    pair[1].kill()
-    (first, _, line), (second, *_) = ended(pair)
-    assert (first, second) == (1, -signal.SIGKILL)
+def test_a_run_whose_rank_was_killed_is_resumed(command, words, together, tmp_path):
+    out = tmp_path / "run"
+    (first, _, line), (second, *_) = command(2, *words, out, SIGNAL=int(signal.SIGKILL))
+    assert (first, second) == (1, 256 - signal.SIGKILL)
     assert "another process of this run has ended; continue with: adframe run" in line
     assert "Traceback" not in line
     assert not (out / ".lock").exists()
 
-    assert [status for status, *_ in ended(start(*words, "--resume"))] == [0, 0]
+    assert [status for status, *_ in command(2, *words, out, "--resume")] == [0, 0]
     for name in ("state.safetensors", "model.safetensors", "scores.csv"):
         assert (out / name).read_bytes() == (together[0] / name).read_bytes()
 
 
-def test_a_mistake_is_one_line_of_one_process(toy_file, tmp_path):
-    pair = ended(start(toy_file, "--out", tmp_path / "run", "--set", "train.epoch=2"))
+def test_sigterm_to_a_rank_ends_all_and_one_process_continues(command, words, alone, tmp_path):
+    out = tmp_path / "run"
+    (first, _, line), (second, _, silent) = command(2, *words, out, SIGNAL=int(signal.SIGTERM))
+    assert (first, second, silent) == (143, 143, "")
+    assert f"interrupted after step {STEP} of 4, and saved; continue with: adframe run" in line
+
+    ((status, _, errors),) = command(1, *words, out, "--resume")
+    assert status == 0, errors
+    assert json.loads((out / "state.json").read_text())["step"] == 4
+    torch.testing.assert_close(first_losses(out), first_losses(alone), rtol=1e-4, atol=1e-6)
+
+
+def test_a_mistake_is_one_line_of_one_process(command, words, tmp_path):
+    pair = command(2, *words, tmp_path / "run", "--set", "train.epoch=2")
     assert pair[0][0] == 2
     assert pair[1][0] != 0
     lines = [line for _, _, errors in pair for line in errors.splitlines()]

@@ -27,6 +27,7 @@ from adframe.interfaces import (
     Update,
     ViewSpec,
 )
+from adframe.ops import by_anchors
 from adframe.testing import CHECKS, cases, check
 from adframe.testing.fakes import SmallNet, Spread, Still, UpsideDown, WholeNet
 
@@ -262,6 +263,14 @@ class PairedOrRefused(Paired):
         if len(embeddings) < 2:
             raise ValueError("needs two rows")
         return super().forward(embeddings, views)
+
+
+class Halved(Spread):
+    """Shares its anchors, but not the gradient of what they are compared with."""
+
+    def forward(self, embeddings, views):
+        z = F.normalize(embeddings.float())
+        return by_anchors(lambda own: (own @ z.T).exp().mean(1), [z]).mean()
 
 
 class Picky(Spread):
@@ -698,6 +707,7 @@ BROKEN = {
     Misnaming: {"predicts_its_outputs"},
     Paired: {"one_row_is_finite_or_refused"},
     PairedOrRefused: set(),
+    Halved: {"is_the_same_on_two_ranks"},
     Picky: {c.__name__ for c in CHECKS["loss"]} - {"predicts_its_outputs"},
     Column: {"scores_each_image_once"},
     Upside: {"higher_is_more_anomalous"},
