@@ -49,6 +49,7 @@ class Assembly:
     metrics: list[Metric] = field(default_factory=list)
     observers: list[Observer] = field(default_factory=list)
     anomalies: Shift | None = None  #: makes anomalies of validation inliers
+    judged_by: list[Dataset] = field(default_factory=list)  #: with anomalies for validation
 
     @property
     def shifts(self) -> Sequence[Shift]:
@@ -135,6 +136,8 @@ def construct(config: RunConfig) -> Assembly:
     )
     made = config.validation.anomalies if config.validation else None
     anomalies = None if made is None else build(made, "validation", "anomalies")
+    known = config.validation.outliers if config.validation else []
+    judged_by = [build(spec, "validation", "outliers", i) for i, spec in enumerate(known)]
     objective, losses = [], []
     for index, term in enumerate(config.objective):
         loss = build(term.loss, "objective", index, "loss")
@@ -166,7 +169,7 @@ def construct(config: RunConfig) -> Assembly:
     parts = MethodParts(backbone, shifts, schedule, objective, classes=1)
     return Assembly(
         dataset, outliers, exposure, parts, method, optimizers, scorers, metrics, observers,
-        anomalies,
+        anomalies, judged_by,
     )  # fmt: skip
 
 

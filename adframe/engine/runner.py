@@ -81,6 +81,7 @@ def run_locked(
         train(current, state)
         world.leave()
         report = evaluate(current)
+        report.validation = current.final_figures()
         if folder is not None:
             write_report(report, current)
         current.hook.adframe_run_end(run=current, report=report)
@@ -232,5 +233,7 @@ def take_facts(run: Run, facts: Mapping[str, Any]) -> None:
 def evaluate_trained(run: Run, folder: Path, fitted: bool) -> Report:
     """Evaluate a run whose network was trained in ``folder``; the time is that of the training."""
     report = evaluate(run, fitted)
-    report.seconds = checkpoint.seconds(folder / "result.json")
+    result = folder / "result.json"
+    report.seconds = checkpoint.seconds(result)
+    report.validation = checkpoint.validation(result) if fitted else run.final_figures()
     return report
