@@ -11,6 +11,7 @@ import torch
 
 from adframe.config.model import RunConfig
 from adframe.config.schema import resolve
+from adframe.config.sections import Validation
 from adframe.config.specs import ComponentSpec
 from adframe.engine import returned, returned_images
 from adframe.engine.features import PIXELS
@@ -115,7 +116,8 @@ def construct(config: RunConfig) -> Assembly:
         with _collecting(problems):
             return spec.build(path, built)
 
-    dataset, exposed = build(config.dataset, "dataset"), config.exposure
+    dataset = build(config.dataset, "dataset")
+    exposed, judge = config.exposure, config.validation or Validation()
     outliers = [build(spec, "outliers", i) for i, spec in enumerate(config.outliers)]
     with _collecting(problems):
         set_names(config, outliers)
@@ -124,8 +126,7 @@ def construct(config: RunConfig) -> Assembly:
     shifts = [build(spec, "shifts", i) for i, spec in enumerate(config.shifts)]
     schedule = build(config.schedule, "schedule")
     method = build(config.method, "method")
-    chosen = config.optimizer
-    groups = chosen if isinstance(chosen, dict) else {"": chosen}
+    groups = config.optimizer if isinstance(config.optimizer, dict) else {"": config.optimizer}
     optimizers = {
         group: build(spec, "optimizer", *filter(None, [group])) for group, spec in groups.items()
     }
@@ -134,10 +135,8 @@ def construct(config: RunConfig) -> Assembly:
     observers = _observers(
         config, [build(of, "observers", i) for i, of in enumerate(config.observers)]
     )
-    made = config.validation.anomalies if config.validation else None
-    anomalies = None if made is None else build(made, "validation", "anomalies")
-    known = config.validation.outliers if config.validation else []
-    judged_by = [build(spec, "validation", "outliers", i) for i, spec in enumerate(known)]
+    anomalies = judge.anomalies and build(judge.anomalies, "validation", "anomalies")
+    judged_by = [build(spec, "validation", "outliers", i) for i, spec in enumerate(judge.outliers)]
     objective, losses = [], []
     for index, term in enumerate(config.objective):
         loss = build(term.loss, "objective", index, "loss")

@@ -54,7 +54,10 @@ class RayExecutor(Executor):
         Raises:
             UserError: there is no cluster at the address, or Ray does not start.
         """
-        options: dict[str, Any] = {"include_dashboard": False} if self.address == "local" else {}
+        options: dict[str, Any] = {}
+        if self.address == "local":
+            options["include_dashboard"] = False
+            os.environ.setdefault("RAY_worker_niceness", "0")  # else a busy machine starves jobs
         found = _known() if self.address == "auto" else self.address
         if not _answers(found):
             where = self.address if found == self.address else f"{found}, which auto stands for"

@@ -174,7 +174,9 @@ def test_named_data_judge_a_run_and_test_images_never_do(make, shapes, tmp_path)
     assert 0 <= report.validation["validation_auroc"] <= 1  # without an epoch, too
     assert read_json(tmp_path / "run/result.json")["validation"] == report.validation
     assert evaluate_folder(tmp_path / "run", plugins=config.plugins).validation == report.validation
-    with pytest.raises(ConfigError, match="8 of 8 images are test images of image_folder") as caught:
+    with pytest.raises(
+        ConfigError, match="8 of 8 images are test images of image_folder"
+    ) as caught:
         prepare(make(plain % (shapes / "right")), None)  # it is a class of test outliers
     assert "validation.outliers.0" in str(caught.value)
     assert "must not judge a run" in str(caught.value)
