@@ -154,6 +154,11 @@ class Explainer:
         for image in images:
             yield next(found) if isinstance(image, Tensor) else image
 
+    @property
+    def at_once(self) -> int:
+        """Files that ``of_files`` scores together: the rounding of a score depends on it."""
+        return self._block(MOST_FILES)
+
     def _block(self, most: int) -> int:
         """Files that are decoded and then scored together, with pixels and maps in memory."""
         area = max(1, math.prod(self.reading.result(0, 0)))

@@ -66,9 +66,7 @@ class Study:
         found = read_json(path)
         facts = json.loads(json.dumps(self.facts))
         if not isinstance(found, dict) or any(found.get(key) != facts[key] for key in facts):
-            raise UserError(
-                f"{self.folder}: holds another search; choose another --out"
-            )
+            raise UserError(f"{self.folder}: holds another search; choose another --out")
         try:
             self.trials = [Trial(**each) for each in found["trials"]]
         except (KeyError, TypeError) as error:

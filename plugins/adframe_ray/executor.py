@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Generator, Sequence
 from itertools import islice
+from logging import ERROR
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ class RayExecutor(Executor):
             where = self.address if found == self.address else f"{found}, which auto stands for"
             raise UserError(f"no Ray cluster at {where}")
         try:
-            self.ray.init(self.address, log_to_driver=False, logging_level="error", **options)
+            self.ray.init(self.address, log_to_driver=False, logging_level=ERROR, **options)
         except ConnectionError as error:
             raise UserError(f"no Ray cluster at {self.address}") from error
         except (ValueError, RuntimeError) as error:
@@ -90,7 +91,8 @@ class RayExecutor(Executor):
 
     def _most(self) -> int:
         """Tasks that Ray has at once: twice its cores, so that a cluster that can grow grows."""
-        return max(2, 2 * int(self.ray.cluster_resources().get("CPU", 1)))
+        resources: dict[str, float] = self.ray.cluster_resources()  # type: ignore[no-untyped-call]
+        return max(2, 2 * int(resources.get("CPU", 1)))
 
     def _ended(self, done: Any) -> Ended:
         try:
