@@ -21,7 +21,7 @@ SHARD = 4096  # images
 
 
 def make_plan(out: Path, paths: Iterable[Path], facts: dict[str, Any], size: int) -> dict[str, Any]:
-    """The plan of an output folder: made of the images there are now, or the one it has.
+    """The plan of an output folder: the one it has, or one of the images there are now.
 
     Args:
         out: the folder, which is locked.

@@ -119,11 +119,11 @@ def _answers(address: str) -> bool:
 
     True for an address without a port, such as ``auto``.
     """
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    name, colon, port = address.removeprefix("ray://").rpartition(":")
     if not colon or not port.isdecimal():
         return True
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), ANSWER):
+        with socket.create_connection((name.strip("[]"), int(port)), ANSWER):
             return True
     except (OSError, OverflowError):
         return False

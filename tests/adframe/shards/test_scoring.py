@@ -122,7 +122,7 @@ def test_a_done_shard_is_not_scored_again_and_other_work_is_refused(
 
 def test_lists_and_encoded_images_are_the_same_images(score, run, images, alone, tmp_path):
     """Folders, a file of paths and Parquet files of paths or of bytes; CSV and Parquet rows."""
-    paths = [path for path in adframe.find_images(images)]
+    paths = adframe.find_images(images)
     (tmp_path / "list.txt").write_text("".join(f"{path}\n" for path in paths))
     (tmp_path / "list.csv").write_text("n,path\n" + "".join(f"1,{path}\n" for path in paths))
     names = [str(path) for path in paths]
