@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--on", metavar="WHERE",
-        help="score in shards, resumed by the same command: local, local:N processes, ray",
+        help="in shards, resumed by the same command: local, local:N processes, ray, submitit",
     )  # fmt: skip
     parser.add_argument(
         "--shard", type=int, metavar="N", help="with --on: images in a shard (4096)"
