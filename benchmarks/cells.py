@@ -93,15 +93,16 @@ def main() -> int:
             process.kill()
             process.wait()
         before = done(out)
-        again = Counter(folder for _, folder in starts(log))
-        print(f"a killed worker: {sum(again.values()) - len(again)} cell started again", flush=True)
         time.sleep(5)  # what Ray has started ends
         code = subprocess.run(words, capture_output=True, check=False).returncode
         seconds = time.monotonic() - start
         number = Counter(folder for _, folder in starts(log))
-        twice = [folder for folder in before if number[folder] > 1 + (folder == lost)]
-        print(f"the killed command: {len(before)} cells were done, {len(twice)} of them ran again; "
-              f"{len(done(out))} of {options.cells} in the end, {seconds:.0f} s")  # fmt: skip
+        again = {folder for folder, count in number.items() if count > 1}
+        twice = (again & before) - {lost}
+        print(f"a killed worker: its cell started {number[lost]} times")
+        print(f"a killed command: {len(before)} cells were done, {len(twice)} of them ran again; "
+              f"{len(again - before - {lost})} others started twice; {len(done(out))} of "
+              f"{options.cells} in the end, {seconds:.0f} s")  # fmt: skip
         return int(bool(code or twice or len(done(out)) != options.cells))
 
 

@@ -63,12 +63,13 @@ def _listed(path: Path) -> Iterator[Source]:
         return
     with open_regular(path) as file:
         lines = (line.decode("utf-8-sig", "surrogateescape") for line in file)
-        if suffix == ".txt":
-            names = (name for line in lines if (name := line.rstrip("\r\n")))
-        else:
-            names = _column(path, lines)
-        for name in names:
-            yield path.parent / name
+        for name in _column(path, lines) if suffix == ".csv" else map(_stripped, lines):
+            if name:
+                yield path.parent / name
+
+
+def _stripped(line: str) -> str:
+    return line.rstrip("\r\n")
 
 
 def _column(path: Path, lines: Iterable[str]) -> Iterator[str]:
@@ -76,7 +77,7 @@ def _column(path: Path, lines: Iterable[str]) -> Iterator[str]:
     try:
         if PATH not in (rows.fieldnames or ()):
             raise UserError(f"{path}: has no column '{PATH}'")
-        yield from (row[PATH] for row in rows if row[PATH])
+        yield from (row[PATH] for row in rows)
     except csv.Error as error:
         raise UserError(f"{path}:{rows.line_num}: {error}") from error
 

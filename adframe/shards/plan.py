@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 from adframe.data.encoded import Rows
-from adframe.data.sources import Source, each_source
+from adframe.data.sources import Source, count, each_source
 from adframe.errors import UserError
 from adframe.io import atomic
 from adframe.io.atomic import read_json
@@ -84,10 +85,9 @@ def _shards(sources: Iterable[Source], size: int) -> Iterator[tuple[list[str], i
     length = 0
     for source in sources:
         for piece in _pieces(source, size, length):
-            is_rows = isinstance(piece, Rows)
-            written: Any = [piece.file, piece.first, piece.last] if is_rows else str(piece)
-            lines.append(json.dumps(written) + "\n")
-            length += len(piece) if isinstance(piece, Rows) else 1
+            parts = astuple(piece) if isinstance(piece, Rows) else str(piece)
+            lines.append(json.dumps(parts) + "\n")
+            length += count(piece)
             if length == size:
                 yield lines, length
                 lines, length = [], 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -49,7 +50,9 @@ class SubmititExecutor(Executor):
         folder, self.at_once = self.parameters.pop("folder"), self.parameters.pop("at_once")
         if not isinstance(self.at_once, int) or self.at_once < 1:
             raise UserError(f"at_once: give a number of jobs, not '{self.at_once}'")
-        self._make = lambda: submitit.AutoExecutor(folder=str(folder), cluster=cluster or None)
+        self._make: Callable[[], Any] = partial(
+            submitit.AutoExecutor, folder=str(folder), cluster=cluster or None
+        )
         self._lost = submitit.core.utils.UncompletedJobError
         self._of_gpus: dict[int, Any] = {}
         self._executor(0)  # what is wrong is known now
