@@ -132,9 +132,8 @@ def construct(config: RunConfig) -> Assembly:
     }
     scorers = [build(spec, "scorer", i) for i, spec in enumerate(config.scorer)]
     metrics = [build(spec, "metrics", i) for i, spec in enumerate(config.metrics)]
-    observers = _observers(
-        config, [build(of, "observers", i) for i, of in enumerate(config.observers)]
-    )
+    watching = [build(spec, "observers", i) for i, spec in enumerate(config.observers)]
+    observers = _observers(config, watching)
     anomalies = judge.anomalies and build(judge.anomalies, "validation", "anomalies")
     judged_by = [build(spec, "validation", "outliers", i) for i, spec in enumerate(judge.outliers)]
     objective, losses = [], []
