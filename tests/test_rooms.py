@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = [
     "errors", "_version", "random", "parallel", "ops", "io", "data", "interfaces", "registry",
     "config", "engine", "detector", "sklearn", "start", "reports", "testing", "scaffold", "jobs",
-    "tables", "cli", "__main__",
+    "shards", "tables", "tune", "cli", "__main__",
 ]  # fmt: skip
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path

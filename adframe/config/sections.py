@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Interval
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from adframe.config.durations import EpochsOrTime
@@ -97,6 +97,8 @@ class Validation(Section):
     """Share of the training images that is held out, if the data set has no validation images."""
     anomalies: Annotated[Any, Component("shift", optional=True)] = None
     """Shift that makes anomalies of the validation inliers, for validation images without any."""
+    outliers: list[Annotated[ComponentSpec, Component("dataset")]] = Field(default_factory=list)
+    """Data sets whose images are anomalies to judge the run by, too; none of them a test image."""
 
 
 class Train(Section):

@@ -21,6 +21,7 @@ from PIL import ExifTags, Image, ImageOps
 from PIL.ImageFile import ImageFile
 from torch import Tensor
 
+from adframe.data.encoded import Encoded
 from adframe.data.formats import readable
 from adframe.data.image_errors import ImageError as ImageError
 from adframe.data.image_errors import naming
@@ -57,7 +58,7 @@ def read_image(path: AnyPath | bytes, reading: ReadAs = AS_IT_IS) -> Tensor:
             file, or of more than 89 megapixels; its values have no fixed range, such as floating
             point; or it does not have the region.
     """
-    quickly = None if isinstance(path, bytes) else plain_jpeg_file(path, reading)
+    quickly = None if isinstance(path, bytes | Encoded) else plain_jpeg_file(path, reading)
     if quickly is not None:
         return quickly
     with open_image(path) as opened:
@@ -103,9 +104,10 @@ def open_image(path: AnyPath | bytes) -> Iterator[ImageFile]:
         ImageError: as for ``read_image``.
     """
     name = f"image of {len(path)} bytes" if isinstance(path, bytes) else path
+    data = path.data if isinstance(path, Encoded) else path
     with (
         naming(name),
-        BytesIO(path) if isinstance(path, bytes) else open_regular(path) as file,
+        BytesIO(data) if isinstance(data, bytes) else open_regular(data) as file,
         naming(name),
         Image.open(file, formats=readable()) as opened,
     ):

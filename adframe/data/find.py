@@ -30,15 +30,22 @@ def find_images(paths: AnyPath | Iterable[AnyPath]) -> list[Path]:
     Raises:
         UserError: a folder in ``paths`` cannot be read.
     """
-    found: list[Path] = []
+    return list(each_image(as_list(paths)))
+
+
+def each_image(paths: Iterable[AnyPath]) -> Iterator[Path]:
+    """The same files one by one; memory does not grow with their number.
+
+    Raises:
+        UserError: as for ``find_images``.
+    """
     passed, seen = _PassedOver(), set[Folder]()
-    for path in as_list(paths):
+    for path in paths:
         if os.path.isdir(path):
-            found += map(Path, _walk(os.fspath(path), passed, seen))
+            yield from map(Path, _walk(os.fspath(path), passed, seen))
         else:
-            found.append(Path(path))
+            yield Path(path)
     passed.report()
-    return found
 
 
 def arrivals(folders: Iterable[AnyPath]) -> list[Path]:

@@ -178,6 +178,14 @@ class Detector(Deciding, Adapting):
         for path, found in self._explainer().of_files(paths):
             yield path, found if isinstance(found, ImageError) else found.score
 
+    @property
+    def at_once(self) -> int:
+        """Number of files that ``score_files`` scores together.
+
+        A file scores the same, to the bit, in another list if the files before it are whole blocks.
+        """
+        return self._explainer().at_once
+
     def explain(self, images: ImagesLike, neighbours: int = 3) -> list[Explanation]:
         """Score images, with what each score comes from; maps have the size of the network's input.
 

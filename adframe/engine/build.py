@@ -11,6 +11,7 @@ import torch
 
 from adframe.config.model import RunConfig
 from adframe.config.schema import resolve
+from adframe.config.sections import Validation
 from adframe.config.specs import ComponentSpec
 from adframe.engine import returned, returned_images
 from adframe.engine.features import PIXELS
@@ -49,6 +50,7 @@ class Assembly:
     metrics: list[Metric] = field(default_factory=list)
     observers: list[Observer] = field(default_factory=list)
     anomalies: Shift | None = None  #: makes anomalies of validation inliers
+    judged_by: list[Dataset] = field(default_factory=list)  #: with anomalies for validation
 
     @property
     def shifts(self) -> Sequence[Shift]:
@@ -114,7 +116,8 @@ def construct(config: RunConfig) -> Assembly:
         with _collecting(problems):
             return spec.build(path, built)
 
-    dataset, exposed = build(config.dataset, "dataset"), config.exposure
+    dataset = build(config.dataset, "dataset")
+    exposed, judge = config.exposure, config.validation or Validation()
     outliers = [build(spec, "outliers", i) for i, spec in enumerate(config.outliers)]
     with _collecting(problems):
         set_names(config, outliers)
@@ -123,18 +126,16 @@ def construct(config: RunConfig) -> Assembly:
     shifts = [build(spec, "shifts", i) for i, spec in enumerate(config.shifts)]
     schedule = build(config.schedule, "schedule")
     method = build(config.method, "method")
-    chosen = config.optimizer
-    groups = chosen if isinstance(chosen, dict) else {"": chosen}
+    groups = config.optimizer if isinstance(config.optimizer, dict) else {"": config.optimizer}
     optimizers = {
         group: build(spec, "optimizer", *filter(None, [group])) for group, spec in groups.items()
     }
     scorers = [build(spec, "scorer", i) for i, spec in enumerate(config.scorer)]
     metrics = [build(spec, "metrics", i) for i, spec in enumerate(config.metrics)]
-    observers = _observers(
-        config, [build(of, "observers", i) for i, of in enumerate(config.observers)]
-    )
-    made = config.validation.anomalies if config.validation else None
-    anomalies = None if made is None else build(made, "validation", "anomalies")
+    watching = [build(spec, "observers", i) for i, spec in enumerate(config.observers)]
+    observers = _observers(config, watching)
+    anomalies = judge.anomalies and build(judge.anomalies, "validation", "anomalies")
+    judged_by = [build(spec, "validation", "outliers", i) for i, spec in enumerate(judge.outliers)]
     objective, losses = [], []
     for index, term in enumerate(config.objective):
         loss = build(term.loss, "objective", index, "loss")
@@ -166,7 +167,7 @@ def construct(config: RunConfig) -> Assembly:
     parts = MethodParts(backbone, shifts, schedule, objective, classes=1)
     return Assembly(
         dataset, outliers, exposure, parts, method, optimizers, scorers, metrics, observers,
-        anomalies,
+        anomalies, judged_by,
     )  # fmt: skip
 
 

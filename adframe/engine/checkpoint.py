@@ -209,6 +209,15 @@ def seconds(path: Path) -> float:
         return 0.0
 
 
+def validation(path: Path) -> dict[str, float]:
+    """Figures on the validation images, from ``result.json``; empty if unknown."""
+    try:
+        found = read_json(path)["validation"]
+    except (UserError, KeyError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def check_format(path: Path, facts: Mapping[str, Any]) -> None:
     """Raise an error if another version of adframe wrote a file in another format."""
     if facts.get("format") != FORMAT:

@@ -17,7 +17,7 @@ from adframe.engine.build import Assembly
 from adframe.engine.crop import warn_of_crop
 from adframe.engine.decision import held_out, warn_of_few
 from adframe.engine.labelled import with_labelled
-from adframe.engine.leaks import warn_of_leaks
+from adframe.engine.leaks import refuse_test_images, warn_of_leaks
 from adframe.engine.returned import expect
 from adframe.engine.set_names import own_title, set_names
 from adframe.engine.validation_split import validation_sets, with_validation
@@ -103,10 +103,28 @@ def load(config: RunConfig, assembly: Assembly) -> Loaded:
         calibration = splits.train.subset(held)
         splits = replace(splits, train=splits.train.subset(kept))
     if config.validation is not None:
+        named = _named(config, assembly, splits, test_sets)
         with problem_at(("validation",), UserError):
             splits, known = with_validation(splits, config.validation.share, config.seed)
-            validation = validation_sets(known, assembly.anomalies)
+            validation = validation_sets(known, assembly.anomalies, named)
     return Loaded(splits, test_sets, exposed, calibration, validation, labelled, region, digests)
+
+
+def _named(
+    config: RunConfig, assembly: Assembly, splits: Splits, test_sets: dict[str, Images]
+) -> dict[str, Images]:
+    """The data sets of anomalies that ``validation`` names; none of their images is tested."""
+    named = dict[str, Images]()
+    for index, dataset in enumerate(assembly.judged_by):
+        path = ("validation", "outliers", index)
+        with problem_at(path, UserError, ValueError):
+            images = dataset.outliers(config.seed)
+            expect(dataset, returned_images.images(images, "outliers"))
+            if not len(images):
+                raise UserError("has no images")
+            refuse_test_images(images, test_sets)
+        named[f"named_{index}"] = _same_size(images, splits.test, *path)
+    return named
 
 
 def _check_range(train: Images) -> None:

@@ -159,6 +159,11 @@ class Explainer:
         counted = self.reading.counted()
         return maps if counted is None else lowest_outside(maps, counted)
 
+    @property
+    def at_once(self) -> int:
+        """Files that ``of_files`` scores together: the rounding of a score depends on it."""
+        return self._block(MOST_FILES)
+
     def _block(self, most: int) -> int:
         """Files that are decoded and then scored together, with pixels and maps in memory."""
         area = max(1, math.prod(self.reading.result(0, 0)))

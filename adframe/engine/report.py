@@ -39,6 +39,7 @@ def result_json(report: Report) -> dict[str, Any]:
         "scorers": {name: of(outcome) for name, outcome in report.outcomes.items()},
         **({"failed": report.failed} if report.failed else {}),
         **({"finished": report.finished} if report.finished else {}),
+        **({"validation": report.validation} if report.validation else {}),
         "seconds": round(report.seconds, 1),
         "epochs": report.epochs,
     }

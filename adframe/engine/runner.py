@@ -80,6 +80,7 @@ def run_locked(
         current.hook.adframe_run_start(run=current)
         train(current, state)
         report = evaluate(current)
+        report.validation = current.final_figures()
         world.leave()
         if folder is not None:
             write_report(report, current)
@@ -105,6 +106,7 @@ def assist(config: RunConfig, folder: Path, world: World) -> None:
         current.hook.adframe_run_start(run=current)
         train(current, state)
         share_evaluation(current)
+        current.final_figures()
         world.leave()
 
 
@@ -234,5 +236,7 @@ def take_facts(run: Run, facts: Mapping[str, Any]) -> None:
 def evaluate_trained(run: Run, folder: Path, fitted: bool) -> Report:
     """Evaluate a run whose network was trained in ``folder``; the time is that of the training."""
     report = evaluate(run, fitted)
-    report.seconds = checkpoint.seconds(folder / "result.json")
+    result = folder / "result.json"
+    report.seconds = checkpoint.seconds(result)
+    report.validation = checkpoint.validation(result) if fitted else run.final_figures()
     return report

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from torch import Tensor
@@ -88,6 +89,18 @@ class Run(interfaces.Run):
         for text in failures.values():
             logger.warning("epoch %d: no score of the validation images: %s", self.epoch, text)
         return figures
+
+    def final_figures(self) -> dict[str, float]:
+        """Figures on the validation images at the end: those of the log, if it has them."""
+        if not self.validation:
+            return {}
+        last = {name: values[-1] for name, values in self.history.items() if values}
+        judged = {
+            name: value
+            for name, value in last.items()
+            if name.startswith("validation_") and isfinite(value)
+        }
+        return judged or self.validate()
 
     @contextmanager
     def observed(self, by_config: bool = True) -> Iterator[None]:

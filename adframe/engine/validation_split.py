@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -48,12 +50,15 @@ def with_validation(splits: Splits, share: float, seed: int) -> tuple[Splits, Im
     return replace(splits, train=train, validation=validation), validation
 
 
-def validation_sets(images: Images, shift: Shift | None) -> dict[str, Images]:
+def validation_sets(
+    images: Images, shift: Shift | None, named: Mapping[str, Images] = MappingProxyType({})
+) -> dict[str, Images]:
     """``inliers`` and the sets of anomalies of validation images.
 
     Args:
         images: the validation images.
-        shift: makes anomalies of the inliers, one set for each variant, if there are none.
+        shift: makes anomalies of the inliers, one set for each variant, if there are no others.
+        named: sets of anomalies that the config names.
 
     Raises:
         UserError: there are no inliers, or no anomalies and no shift.
@@ -63,9 +68,13 @@ def validation_sets(images: Images, shift: Shift | None) -> dict[str, Images]:
     if not len(inliers):
         raise UserError("no inliers among the validation images")
     if len(anomalies):
-        return {"inliers": inliers, "anomalies": anomalies}
+        return {"inliers": inliers, "anomalies": anomalies, **named}
+    if named:
+        return {"inliers": inliers, **named}
     if shift is None:
-        raise UserError("no anomalies among the validation images; set anomalies to a shift")
+        raise UserError(
+            "no anomalies among the validation images; set anomalies to a shift, or name outliers"
+        )
     made = {
         f"variant_{variant}": _shifted(inliers, shift, variant)
         for variant in range(1, shift.variants + 1)

@@ -203,6 +203,8 @@ class Report:
         finished: why training ended before its last epoch; empty if it did not.
         failed: scorer name -> why its scores cannot be used. Its outcome has no AUROC, and its
             scores are those that it gave, or NaN. ``pixel floor`` stands for the floor.
+        validation: figures on the validation images with the network at the end, such as
+            ``validation_auroc``; empty in a config without ``validation``.
     """
 
     outcomes: dict[str, Outcome]
@@ -212,6 +214,7 @@ class Report:
     out: Path | None = None
     failed: dict[str, str] = field(default_factory=dict)
     finished: str = ""
+    validation: dict[str, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         scorer, count = next(iter(self.outcomes)), len(self.auroc)

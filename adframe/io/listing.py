@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from adframe.errors import UserError, one_line
 from adframe.io.paths import AnyPath, as_path
@@ -32,16 +35,29 @@ def read_table(path: AnyPath) -> list[dict[str, str]]:
         raise UserError(f"{path}:{rows.line_num}: {error}") from error
 
 
-def _parquet(path: str) -> list[dict[str, str]]:
+@contextmanager
+def reading_parquet(path: str) -> Iterator[Any]:
+    """Context manager in which a Parquet file is read with the module ``pyarrow.parquet``.
+
+    Raises:
+        UserError: pyarrow is not installed, or the file cannot be read; one line.
+    """
     try:
         from pyarrow import parquet
     except ImportError as error:
         needs = "needs pyarrow: pip install 'adframe[parquet]'"
         raise UserError(f"{path}: a Parquet file {needs}") from error
     try:
-        rows = parquet.read_table(path).to_pylist()
+        yield parquet
+    except UserError:
+        raise
     except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
         raise UserError(f"{path}: cannot be read: {one_line(str(error))}") from error
+
+
+def _parquet(path: str) -> list[dict[str, str]]:
+    with reading_parquet(path) as parquet:
+        rows = parquet.read_table(path).to_pylist()
     return [
         {str(name): "" if value is None else str(value) for name, value in row.items()}
         for row in rows

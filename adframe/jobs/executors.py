@@ -31,7 +31,8 @@ class Executor(ABC):
     def run(self, jobs: Sequence[Job]) -> Generator[tuple[int, Ended | None]]:
         """Index and end of each job, in the order in which they end; None when a job starts.
 
-        A job whose process is lost is tried again. If it is closed early, because the
+        ``jobs`` may make a job when it is fetched: fetch each once, in order, and only when it can
+        start soon. A job whose process is lost is tried again. If it is closed early, because the
         command was stopped, the jobs that run save a checkpoint and end.
         """
 

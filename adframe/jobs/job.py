@@ -1,10 +1,11 @@
-"""A run as plain data, which any process can run."""
+"""Jobs: plain data, which any process can work on. A run is one."""
 
 from __future__ import annotations
 
 import os
 import sys
 import traceback
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -21,18 +22,51 @@ Status = Literal["done", "failed", "held", "stopped", "lost"]
 
 
 @dataclass(frozen=True)
-class Job:
-    """A run to do. It can be pickled: a config is its text, the plugin files and their names.
+class Job(ABC):
+    """Work for one process, as plain data that can be pickled.
+
+    It may be lost with its process and worked on again, so it must continue, or write the same.
+
+    Attributes:
+        within: the working directory, which relative paths start from.
+    """
+
+    within: str = field(default_factory=os.getcwd, kw_only=True)
+
+    @property
+    def gpus(self) -> int:
+        """Number of GPUs that it needs, besides one core."""
+        return 0
+
+    @abstractmethod
+    def work(self) -> str:
+        """Do the work in this process; returns why it failed, or an empty text."""
+
+
+@dataclass(frozen=True)
+class RunJob(Job):
+    """A run to do. A config is pickled as its text, the plugin files and their names.
 
     Attributes:
         config: the config.
         out: the run folder; a run that was started there continues.
-        within: the working directory, which relative paths of the config start from.
     """
 
     config: RunConfig
     out: Path
-    within: str = field(default_factory=os.getcwd)
+
+    @property
+    def gpus(self) -> int:
+        """One if ``train.device`` is ``cuda``."""
+        return int(self.config.train.device.startswith("cuda"))
+
+    def work(self) -> str:
+        """Train and evaluate; returns the scorers that failed and why, in one line."""
+        with lock_folder(self.out) as lock:
+            if is_done(self.out):  # another process has just ended
+                return ""
+            failed = run_locked(self.config, lock, resume=True).failed
+        return "; ".join(f"{name}: {why}" for name, why in failed.items())
 
 
 @dataclass(frozen=True)
@@ -59,7 +93,7 @@ def run_job(job: Job) -> Ended:
     if os.getcwd() != job.within:
         os.chdir(job.within)
     try:
-        reason = _failures(job)
+        reason = job.work()
     except FolderInUse:
         return Ended("held")
     except Stopped as stopped:
@@ -74,15 +108,6 @@ def run_job(job: Job) -> Ended:
         else:
             traceback.print_exc(file=sys.stderr)
     return Ended("failed" if reason else "done", reason)
-
-
-def _failures(job: Job) -> str:
-    """Run a job; the scorers that failed and why, in one line."""
-    with lock_folder(job.out) as lock:
-        if is_done(job.out):  # another process has just ended
-            return ""
-        failed = run_locked(job.config, lock, resume=True).failed
-    return "; ".join(f"{name}: {why}" for name, why in failed.items())
 
 
 def is_done(folder: Path) -> bool:

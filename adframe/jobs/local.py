@@ -39,7 +39,8 @@ class LocalExecutor(Executor):
                 yield index, run_job(job)
             return
         left = list(range(len(jobs)))[::-1]
-        tries = dict.fromkeys(left, 0)
+        tries: dict[int, int] = {}
+        fetched: dict[int, Job] = {}  # those that run
         idle = [_Worker(self.count, number) for number in range(min(self.count, len(jobs)))]
         busy: dict[Connection, tuple[_Worker, int]] = {}
         try:
@@ -47,8 +48,9 @@ class LocalExecutor(Executor):
                 while left and idle:
                     worker, index = idle.pop(), left.pop()
                     busy[worker.connection] = (worker, index)
-                    tries[index] += 1
-                    worker.start(jobs[index])
+                    tries[index] = tries.get(index, 0) + 1
+                    fetched[index] = fetched.get(index) or jobs[index]
+                    worker.start(fetched[index])
                     yield index, None
                 for connection in wait(list(busy)):
                     worker, index = busy.pop(cast(Connection, connection))
@@ -64,6 +66,7 @@ class LocalExecutor(Executor):
                             ended = None
                     idle.append(worker)
                     if ended is not None:
+                        del fetched[index], tries[index]
                         yield index, ended
         finally:
             _end([*idle, *(worker for worker, _ in busy.values())])

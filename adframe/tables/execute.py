@@ -12,7 +12,7 @@ from adframe.errors import Stopped, UserError
 from adframe.io import atomic
 from adframe.io.paths import make_folders
 from adframe.jobs.executors import Executor
-from adframe.jobs.job import Job
+from adframe.jobs.job import RunJob
 from adframe.jobs.local import LocalExecutor
 from adframe.tables.grid import Cell, Grid
 from adframe.tables.markdown import markdown
@@ -46,7 +46,7 @@ def execute(
     while left:
         left = [(number, cell) for number, cell in left if read_result(cell).status != "done"]
         held = []
-        jobs = [Job(cell.config, cell.folder) for _, cell in left]
+        jobs = [RunJob(cell.config, cell.folder) for _, cell in left]
         with closing(executor.run(jobs)) as ends:
             for index, ended in ends:
                 number, cell = left[index]

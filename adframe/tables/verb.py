@@ -42,7 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def on(parser: argparse.ArgumentParser) -> None:
     """Declare ``--on``."""
     parser.add_argument(
-        "--on", default="local", metavar="WHERE", help="local (default), local:N processes, ray"
+        "--on",
+        default="local",
+        metavar="WHERE",
+        help="local (default), local:N processes, ray, submitit",
     )
 
 

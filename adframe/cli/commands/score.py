@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from adframe.io.paths import AnyPath, a_path
 if TYPE_CHECKING:
     from adframe.data.decode import ImageError
     from adframe.data.map_files import Explanation
+    from adframe.data.sources import Source
     from adframe.detector import Detector
 
 NEIGHBOURS = 3  # nearest training images that --explain names
@@ -26,10 +27,25 @@ summary = "score image files with a run's detector"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare RUN, PATH, ``--out``, ``--maps`` and ``--explain``."""
+    """Declare RUN, PATH, ``--out``, ``--on``, ``--watch``, ``--maps`` and ``--explain``."""
     options.run_folder(parser)
-    parser.add_argument("paths", nargs="+", type=a_path, metavar="PATH", help="images or folders")
-    parser.add_argument("--out", type=a_path, metavar="FILE", help="write the CSV here")
+    parser.add_argument(
+        "paths", nargs="+", type=a_path, metavar="PATH",
+        help="images, folders, or .txt, .csv, .parquet files that list or hold images",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", type=a_path, metavar="FILE", help="write the CSV here; with --on, a folder"
+    )
+    parser.add_argument(
+        "--on", metavar="WHERE",
+        help="in shards, resumed by the same command: local, local:N processes, ray, submitit",
+    )  # fmt: skip
+    parser.add_argument(
+        "--shard", type=int, metavar="N", help="with --on: images in a shard (4096)"
+    )
+    parser.add_argument(
+        "--format", choices=["csv", "parquet"], help="with --on: format of the rows (csv)"
+    )
     parser.add_argument(
         "--watch", action="store_true",
         help="score what arrives in the folders, each image once, and append it to --out",
@@ -48,43 +64,49 @@ def run(arguments: argparse.Namespace) -> int:
     If the run has a ``decision``, write its p-value and whether it is anomalous as well.
     """
     from adframe.data.decode import ImageError
-    from adframe.data.find import find_images
+    from adframe.data.sources import count, each_source
     from adframe.detector import load
-    from adframe.engine.decision import COLUMNS
+    from adframe.detector.rows import header, row
     from adframe.io.rows import RowWriter, open_rows
     from adframe.io.terminal import Screen, error_line
 
     _check_out(arguments)
     if arguments.watch:
         return _watch(arguments)
+    if arguments.on is not None or arguments.shard is not None or arguments.format is not None:
+        from adframe.cli.shards import score_in_shards
+
+        return score_in_shards(arguments)
     with open_rows(arguments.out) as out:
-        files = find_images(arguments.paths)
-        if not files:
+        sources = list(each_source(arguments.paths))
+        if not sources:
             raise UserError("no images in " + ", ".join(map(str, arguments.paths)))
+        files = [source for source in sources if isinstance(source, Path)]
+        if len(files) < len(sources) and (arguments.maps is not None or arguments.explain):
+            raise UserError("--maps and --explain: need image files, not images in Parquet files")
+        images = sum(map(count, sources))
         _check_images(arguments.out, files)
         detector = load(arguments.run, **options.of_plugins(arguments))
         unreadable = 0
         writer = RowWriter(out)
-        decided = detector.config.decision is not None
-        more = _decisions(detector)
         near = [f"{name}_{place + 1}" for place in range(NEIGHBOURS * arguments.explain)
                 for name in ("nearest", "distance")]  # fmt: skip
         start = time.monotonic()
-        writer.writerow(["path", "score", *(COLUMNS if decided else []), *near])
-        for file, found in _explained(detector, files, arguments):
+        writer.writerow([*header(detector), *near])
+        for file, found in _explained(detector, sources, arguments):
             if isinstance(found, ImageError):
                 error_line(found)
                 unreadable += 1
                 continue
             cells = [cell for neighbour in found.nearest for cell in neighbour]
             cells += [""] * (len(near) - len(cells))
-            writer.writerow([file, found.score, *more(found.score), *cells[: len(near)]])
+            writer.writerow([file, *row(detector, found.score), *cells[: len(near)]])
             out.flush()
     if sys.stderr.isatty():
         seconds = time.monotonic() - start
-        Screen(sys.stderr).line(f"{len(files) / seconds:.1f} images a second")
+        Screen(sys.stderr).line(f"{images / seconds:.1f} images a second")
     if unreadable:
-        error_line(f"{unreadable} of {len(files)} files could not be read")
+        error_line(f"{unreadable} of {images} files could not be read")
     return 2 if unreadable else 0
 
 
@@ -96,39 +118,21 @@ def _watch(arguments: argparse.Namespace) -> int:
     """
     from adframe.cli.watch import watch
     from adframe.detector import load
-    from adframe.engine.decision import COLUMNS
+    from adframe.detector.rows import header, row
 
-    if arguments.out is None or arguments.maps is not None or arguments.explain:
-        raise UserError("--watch: appends rows to --out FILE, without --maps and --explain")
+    more = (arguments.maps, arguments.on, arguments.shard, arguments.format)
+    if arguments.out is None or arguments.explain or more != (None,) * len(more):
+        raise UserError("--watch: appends rows to --out FILE, without --maps, --explain and --on")
     if files := [path for path in arguments.paths if not os.path.isdir(path)]:
         raise UserError(f"--watch {files[0]}: is not a folder")
     detector = load(arguments.run, **options.of_plugins(arguments))
-    more = _decisions(detector)
-    columns = COLUMNS if detector.config.decision is not None else []
-    header = ["path", "score", *columns]
-    watch(detector, arguments.paths, arguments.out, header, lambda score: [score, *more(score)])
+    columns = header(detector)
+    watch(detector, arguments.paths, arguments.out, columns, lambda score: row(detector, score))
     return 0
 
 
-def _decisions(detector: Detector) -> Callable[[float], list[float | int]]:
-    """Function that returns the p-value of a score and whether it is anomalous, if decided."""
-    if detector.config.decision is None:
-        return lambda score: []
-    import numpy as np
-
-    from adframe.engine.decision import columns, p_values
-
-    known, bound = detector.calibration, detector.threshold
-
-    def of(score: float) -> list[float | int]:
-        scores = np.array([score], dtype=np.float32)
-        return [cell for (cell,) in columns(scores, p_values(scores, known), bound)]
-
-    return of
-
-
 def _explained(
-    detector: Detector, files: list[Path], arguments: argparse.Namespace
+    detector: Detector, sources: list[Source], arguments: argparse.Namespace
 ) -> Iterator[tuple[AnyPath, Explanation | ImageError]]:
     """Score files one after another; with ``--maps``, write a map of each.
 
@@ -137,18 +141,19 @@ def _explained(
     """
     from adframe.data.decode import ImageError
     from adframe.data.map_files import Explanation, map_paths, scale_of, write_map
+    from adframe.data.sources import images_of
     from adframe.engine.explain import finds_nearest
     from adframe.interfaces import MapScorer
     from adframe.registry.registry import name_of
 
-    scorer = detector.scorers[0]
+    scorer, files = detector.scorers[0], [each for each in sources if isinstance(each, Path)]
     if arguments.explain and not finds_nearest(scorer):
         raise UserError(f"--explain: {name_of(scorer)} compares with no training images")
     if arguments.maps is None and arguments.explain:
         yield from detector.explain_files(files, NEIGHBOURS)
         return
     if arguments.maps is None:
-        for file, one in detector.score_files(files):
+        for file, one in detector.score_files(images_of(sources)):
             yield file, one if isinstance(one, ImageError) else Explanation(one, None)
         return
     if not isinstance(scorer, MapScorer):

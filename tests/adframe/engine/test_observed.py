@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import logging
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import adframe
 from adframe.engine.build import assemble
 from adframe.engine.runner import evaluate_folder, prepare
 from adframe.engine.verify import verify
 from adframe.errors import ConfigError, PluginFault, UserError
+from adframe.io.atomic import read_json
 from adframe.io.tensors import read_tensors
 
 PLUGIN = r'''
@@ -132,6 +135,8 @@ def test_validation_is_logged_and_changes_nothing_else(make, notes, tmp_path):
     assert [[name for name in of if "validation" in name] for of in names] == [[], scored, scored]
     tensors, _ = read_tensors(tmp_path / "run/state.safetensors")
     history = tensors["history/validation_auroc"]
+    result = read_json(tmp_path / "run/result.json")["validation"]
+    assert result["validation_auroc"] == history[-1]
     assert history.isnan().tolist() == [True, False, False]
     assert 0 <= history[1] <= 1
     seldom = make(*VALIDATED, "validation.every=3")
@@ -156,6 +161,25 @@ def test_validation_images_are_held_out_and_shifted(make):
 def test_validation_without_anomalies_is_refused(make):
     with pytest.raises(ConfigError, match=r"validation: no anomalies .* set anomalies to a shift"):
         prepare(make("validation={share: 0.25}"), None)
+
+
+def test_named_data_judge_a_run_and_test_images_never_do(make, shapes, tmp_path):
+    (tmp_path / "grey").mkdir()
+    for level in (99, 120):
+        pixels = np.full((16, 16, 3), level, np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"grey/{level}.png")
+    plain = "validation={share: 0.25, outliers: [{name: image_folder, root: '%s'}]}"
+    config = make(plain % (tmp_path / "grey"), "train.epochs=0")
+    report = adframe.run(config, tmp_path / "run")
+    assert 0 <= report.validation["validation_auroc"] <= 1  # without an epoch, too
+    assert read_json(tmp_path / "run/result.json")["validation"] == report.validation
+    assert evaluate_folder(tmp_path / "run", plugins=config.plugins).validation == report.validation
+    with pytest.raises(
+        ConfigError, match="8 of 8 images are test images of image_folder"
+    ) as caught:
+        prepare(make(plain % (shapes / "right")), None)  # it is a class of test outliers
+    assert "validation.outliers.0" in str(caught.value)
+    assert "must not judge a run" in str(caught.value)
 
 
 def test_a_hook_may_score_images(make, tmp_path):

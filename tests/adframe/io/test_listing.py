@@ -1,9 +1,10 @@
 """Tables of images: CSV and Parquet give the same rows, and each mistake is one line."""
 
 import sys
-from types import ModuleType
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from adframe import UserError, read_table
 from adframe.start.layout import layout_of
@@ -24,12 +25,9 @@ def test_csv(mark, tmp_path):
     assert read_table(tmp_path / "x.csv") == [{"path": "\udcff\udcfe"}]  # names of files are bytes
 
 
-def test_parquet_of_pyarrow(tmp_path):
-    arrow = pytest.importorskip("pyarrow", reason="needs it: pip install 'adframe[parquet]'")
-    from pyarrow import parquet
-
+def test_values_of_parquet_become_text(tmp_path):
     columns = {"path": ["a.png", "b.png"], "label": [7, 8], "split": ["train", None]}
-    parquet.write_table(arrow.table(columns), tmp_path / "x.parquet")
+    parquet.write_table(pyarrow.table(columns), tmp_path / "x.parquet")
     assert read_table(tmp_path / "x.parquet") == [
         {"path": "a.png", "label": "7", "split": "train"},
         {"path": "b.png", "label": "8", "split": ""},
@@ -40,18 +38,10 @@ def test_parquet_of_pyarrow(tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_values_of_parquet_become_text(tmp_path, monkeypatch):
-    class Table:
-        def to_pylist(self):
-            return [{"path": "a.png", "label": 7, "split": None}]
-
-    arrow, reader = ModuleType("pyarrow"), ModuleType("pyarrow.parquet")
-    arrow.parquet, reader.read_table = reader, lambda path: Table()
-    monkeypatch.setitem(sys.modules, "pyarrow", arrow)
-    monkeypatch.setitem(sys.modules, "pyarrow.parquet", reader)
-    (tmp_path / "x.parquet").touch()
-    assert read_table(tmp_path / "x.parquet") == [{"path": "a.png", "label": "7", "split": ""}]
-    layout = layout_of(tmp_path / "x.parquet")
+def test_a_parquet_file_is_a_layout(tmp_path):
+    columns = {"path": ["a.png"], "label": [7], "split": [None]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "x.pq")
+    layout = layout_of(tmp_path / "x.pq")
     assert (layout.kind, layout.normal) == ("table", ["7"])
     assert layout.train == {"7": [tmp_path / "a.png"]}
 

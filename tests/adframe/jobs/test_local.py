@@ -11,7 +11,7 @@ import torch
 import adframe
 from adframe.errors import ConfigError, Problem, Stopped, UserError
 from adframe.io.locks import lock_folder
-from adframe.jobs import Job, job, run_job
+from adframe.jobs import RunJob, job, run_job
 from adframe.jobs.executors import executor
 from adframe.jobs.local import TRIES, LocalExecutor, _work, _Worker
 
@@ -71,27 +71,27 @@ def test_an_executor_that_is_not_there_is_one_line(name, message):
 
 
 def test_a_job_says_how_it_ended(toy, tmp_path, monkeypatch):
-    good, folder = Job(toy("train.epochs=1"), tmp_path / "a"), tmp_path / "b"
-    ends = statuses(executor("local").run([good, Job(toy("dataset.root=/nowhere"), folder)]))
+    good, folder = RunJob(toy("train.epochs=1"), tmp_path / "a"), tmp_path / "b"
+    ends = statuses(executor("local").run([good, RunJob(toy("dataset.root=/nowhere"), folder)]))
     assert ends == {0: "done", 1: "failed"}
     before = (tmp_path / "a/result.json").stat().st_mtime_ns
     assert run_job(good).status == "done"
     assert (tmp_path / "a/result.json").stat().st_mtime_ns == before  # it is not run again
     with lock_folder(folder):
-        assert run_job(Job(toy(), folder)).status == "held"
+        assert run_job(RunJob(toy(), folder)).status == "held"
 
     def stopped(*_, **__):
         raise Stopped(signal.SIGTERM, "at step 3")
 
     monkeypatch.setattr(job, "run_locked", stopped)
-    ended = run_job(Job(toy(), folder))
+    ended = run_job(RunJob(toy(), folder))
     assert (ended.status, ended.reason, ended.number) == ("stopped", "at step 3", signal.SIGTERM)
 
 
 @pytest.mark.slow
 def test_a_killed_process_costs_what_it_did_since_its_checkpoint_and_no_job(toy, tmp_path):
     configs = [toy(f"seed={seed}", "train.epochs=3") for seed in range(3)]
-    jobs = [Job(config, tmp_path / str(config.seed)) for config in configs]
+    jobs = [RunJob(config, tmp_path / str(config.seed)) for config in configs]
     local, killed, ends = LocalExecutor("2"), [], {}
     workers: list[_Worker] = []
     begin = _Worker.start
@@ -138,7 +138,7 @@ def test_a_job_whose_process_is_lost_again_and_again_is_given_up(toy, tmp_path, 
     monkeypatch.setattr("adframe.jobs.local._Worker", Mortal)
     monkeypatch.setattr("adframe.jobs.local.wait", lambda busy: busy)
     monkeypatch.setattr("adframe.jobs.local._end", lambda workers: None)
-    ends = statuses(LocalExecutor("1").run([Job(toy(), Path("a")), Job(toy(), Path("b"))]))
+    ends = statuses(LocalExecutor("1").run([RunJob(toy(), Path("a")), RunJob(toy(), Path("b"))]))
     assert ends == {0: "lost", 1: "lost"}
     assert len(started) == 2 * TRIES
 
