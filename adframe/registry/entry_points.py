@@ -51,36 +51,35 @@ def entry_points(group: str) -> list[Point]:
     found: dict[tuple[str, str], Point] = {}
     seen: set[str] = set()
     for dist in importlib.metadata.distributions():
-        known = re.sub(r"[-_.]+", "-", _name(dist)).lower()
-        if known and known in seen:  # another copy, later on the path, that nothing imports
-            continue
         damaged = ""
         try:
             points = [*dist.entry_points.select(group=group)]
         except Exception as error:  # the file is damaged
             damaged, points = one_line(f"{type(error).__name__}: {error}"), []
-            if group == PLUGINS:  # the group is unknown; it is named once
-                points = [importlib.metadata.EntryPoint(known or "?", "entry_points.txt", group)]
-        if points:  # a stale copy without this group hides nothing
-            seen.add(known)
+        if not points and (not damaged or group != PLUGINS):
+            continue  # a stale copy without this group hides nothing
+        owner = _text(dist, "Name")
+        known = re.sub(r"[-_.]+", "-", owner).lower()
+        if known and known in seen:  # another copy, later on the path, that nothing imports
+            continue
+        seen.add(known)
+        if not points:  # the group is unknown; it is named once
+            points = [importlib.metadata.EntryPoint(known or "?", "entry_points.txt", group)]
+        version = _text(dist, "Version")
         for point in points:
-            owner, version = _text(dist, "name"), _text(dist, "version")
             made = Point(point.name, point.value, owner, version, group, damaged)
             found.setdefault((point.name, owner), made)
     return [found[key] for key in sorted(found)]
 
 
-def _name(dist: Any) -> str:
-    """The name of a distribution; ``dist.name`` parses the whole README in its metadata."""
+def _text(dist: Any, field: str) -> str:
+    """A field of the metadata; ``dist.name`` parses the whole README in it, at each call."""
     with suppress(Exception):
         head = (dist.read_text("METADATA") or dist.read_text("PKG-INFO")).partition("\n\n")[0]
-        return str(re.search(r"^Name:[ \t]*(\S+)[ \t]*$", head, re.MULTILINE)[1])  # type: ignore[index]
-    return _text(dist, "name")
-
-
-def _text(dist: Any, name: str) -> str:
+        found = re.search(rf"^{field}:[ \t]*(\S+)[ \t]*$", head, re.MULTILINE)
+        return str(found[1])  # type: ignore[index]
     try:
-        return str(getattr(dist, name) or "")
+        return str(getattr(dist, field.lower()) or "")
     except Exception:  # metadata that is missing or cannot be read
         return ""
 
