@@ -28,11 +28,10 @@ import numpy as np
 from PIL import Image
 
 import adframe
+from adframe.config.model import RunConfig
 
 # Everything that this file needs of the core and that is not public itself.
-from adframe.config.describe import schema_of
-from adframe.config.model import RunConfig
-from adframe.config.schema import model_of
+from adframe.config.schema import model_of, schema_of
 from adframe.registry.hookspecs import API, names
 from adframe.registry.loading import load_plugins
 from adframe.registry.registry import KINDS

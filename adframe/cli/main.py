@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from adframe._version import __version__
+from adframe.cli.collection import delay_first_collection
 from adframe.cli.parser import Help, Parser, fill, nearest_option, percent
 from adframe.engine.interrupt import Stop
 from adframe.errors import (
@@ -42,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         the exit status: 0 done, 2 the user's input is wrong, 130 or 143 interrupted, 1 all else.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    if argv is None:  # else the process is somebody else's
+        delay_first_collection()
     prepare_streams()
     stop = Stop(ends_process=True)
     with stop.watching(), status_lines(), thread_lines(error_line):

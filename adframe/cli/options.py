@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from adframe.config.bundled import bundled_configs
-from adframe.errors import ConfigError
 from adframe.io.paths import a_path
-from adframe.io.terminal import error_line
 
 if TYPE_CHECKING:
     from adframe.config.model import RunConfig
@@ -63,29 +61,24 @@ def completes(
 
 
 def load(arguments: argparse.Namespace) -> RunConfig:
-    """The config that the arguments name; wrong names are printed before torch is imported.
+    """The config that the arguments name; wrong names are refused before torch is imported.
 
     Raises:
-        ConfigError: every problem found that is not printed yet.
+        ConfigError: every wrong name, or every other problem of a config without any.
         UserError: a file cannot be read.
     """
     from adframe.config.compose import read_config
-    from adframe.config.messages import located, once
     from adframe.config.names import wrong_names
     from adframe.config.plugin_files import load_plugins_of
+    from adframe.config.where import located, once
 
     node, source = read_config(arguments.config, arguments.set)
     loaded = load_plugins_of(node, **of_plugins(arguments))
-    early: list[str] = []
     if wrong := once(wrong_names(node, loaded.registry), loaded.registry.plugins):
-        early = [str(problem) for problem in located(wrong, node).problems]
-        error_line("\n".join(early))
+        raise located(wrong, node)
     from adframe.config.model import validate_tree
 
-    try:
-        return validate_tree(node, source, arguments.plugin, loaded=loaded)
-    except ConfigError as error:
-        raise ConfigError(one for one in error.problems if str(one) not in early) from error
+    return validate_tree(node, source, arguments.plugin, loaded=loaded)
 
 
 def of_plugins(arguments: argparse.Namespace) -> dict[str, Any]:

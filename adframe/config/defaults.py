@@ -50,6 +50,12 @@ def check_defaults(model: type[BaseModel], who: str) -> dict[str, Any]:
     return {name: getattr(valid, name) for name in model.model_fields}
 
 
+def differ(given: dict[str, tuple[Any, Any]], valid: dict[str, Any]) -> bool:
+    """Whether a default is another value once it is validated, such as 1 for a ``float``."""
+    pairs = [(default, valid[key]) for key, (_, default) in given.items()]
+    return any(type(a) is not type(b) or a != b or repr(a) != repr(b) for a, b in pairs)
+
+
 def _plainly_held(value: Any) -> bool:
     """Whether YAML gives a value back for certain; the way through its text takes most time."""
     if isinstance(value, str):

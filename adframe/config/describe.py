@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from adframe.config.model import RunConfig
-from adframe.config.schema import Component, options_of
+from adframe.config.schema import Component, options_of, schema_of
 from adframe.config.sections import Decision, Exposure, Start, Term, Train, Validation
 from adframe.config.specs import USE_KIND_DEFAULT, plain
 from adframe.config.yaml_tree import to_yaml
@@ -205,15 +205,4 @@ def component_schema(model: type[BaseModel]) -> dict[str, Any]:
         if not field.is_required() and field.default is not USE_KIND_DEFAULT:
             default = plain(field.get_default(call_default_factory=True))
             schema["properties"][name]["default"] = default
-    return schema
-
-
-def schema_of(model: type[BaseModel]) -> dict[str, Any]:
-    """JSON Schema of a pydantic model; a nested component is marked ``x-adframe-kind``."""
-    import warnings
-
-    with warnings.catch_warnings():  # USE_KIND_DEFAULT has no JSON form
-        warnings.simplefilter("ignore")
-        schema = model.model_json_schema()
-    schema.setdefault("properties", {})
     return schema

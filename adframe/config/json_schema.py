@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from adframe.config.describe import component_schema, schema_of
+from adframe.config.describe import component_schema
 from adframe.config.model import RunConfig
-from adframe.config.schema import options_of
+from adframe.config.option_types import Settings
+from adframe.config.schema import options_of, schema_of
 from adframe.config.set_name import with_set_name
 from adframe.errors import PluginFault
 from adframe.registry.registry import KINDS, Registry
@@ -40,18 +41,18 @@ def json_schema(registry: Registry) -> dict[str, Any]:
 
 def _kind_schema(kind: str, registry: Registry, named: bool = False) -> dict[str, Any]:
     names, cases = [], []
+    title = component_schema(with_set_name(Settings))["properties"] if named else {}
     for entry in registry:
         if entry.kind != kind or entry.name in names:
             continue
         try:
-            model = options_of(entry)
-            model = with_set_name(model) if named else model
+            options = component_schema(options_of(entry))
         except PluginFault:
             continue
         names.append(entry.name)
-        options = component_schema(model)
         known = {"enum": [entry.name, entry.qualified]}
         options["properties"] = {"name": known, **options["properties"]}
+        options["properties"] |= {key: title[key] for key in title.keys() - options["properties"]}
         options.pop("required", None)  # they may come from a base config
         options.pop("title", None)
         when = {"properties": {"name": known}, "required": ["name"]}

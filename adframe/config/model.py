@@ -11,13 +11,13 @@ from annotated_types import Interval
 from pydantic import Field, PrivateAttr
 
 from adframe.config.compose import read_config
-from adframe.config.messages import as_written, located, once
 from adframe.config.plugin_files import load_plugins_of, plugin_files
 from adframe.config.scalars import scalar_of
 from adframe.config.schema import Component, validate
 from adframe.config.sections import Decision, Exposure, Section, Start, Term, Train, Validation
 from adframe.config.several import Optimizers, Scorers
 from adframe.config.specs import USE_KIND_DEFAULT, ComponentSpec, plain
+from adframe.config.where import as_written, located, once
 from adframe.config.yaml_tree import ConfigNode, escaped, parse, to_yaml
 from adframe.errors import ConfigError, KeyPath
 from adframe.io.paths import AnyPath, as_list

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
-from adframe.config.messages import located
+from adframe.config.where import located
 from adframe.config.yaml_tree import ConfigNode
 from adframe.errors import KeyPath, Problem
 from adframe.io.paths import AnyPath, why_no_file

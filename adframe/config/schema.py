@@ -10,6 +10,7 @@ from __future__ import annotations
 import types
 import warnings
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -26,7 +27,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
 from adframe import interfaces
-from adframe.config.defaults import check_defaults
+from adframe.config.defaults import check_defaults, differ
 from adframe.config.messages import nested, problems_of
 from adframe.config.option_types import Record, Settings, keys_of, translate, unpacked
 from adframe.config.set_name import Named, with_set_name
@@ -182,19 +183,33 @@ def _model(name: str, fields: dict[str, Any], who: str, base: type[BaseModel]) -
         without: Any = (..., USE_KIND_DEFAULT)
         held: dict[str, Any] = {key: (hint, default) for key, (hint, default) in fields.items()
                 if not any(default is none for none in without)}  # fmt: skip
-        valid = check_defaults(create_model(name, __base__=Settings, **held), who)
+        valid = check_defaults(first := create_model(name, __base__=Settings, **held), who)
         for key, value in valid.items():
             if not isinstance(fields[key][1], FieldInfo):
                 fields[key] = fields[key][0], value
-        model: type[BaseModel] = create_model(name, __base__=base, **fields)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model.model_json_schema()
+        # Most often the first model is that of all options: a second one takes as long again.
+        again = base is not Settings or len(held) < len(fields) or differ(held, valid)
+        model: type[BaseModel] = create_model(name, __base__=base, **fields) if again else first
+        _json_schema(model)
     except PluginFault:
         raise
     except Exception as error:  # annotations and defaults may do anything
         raise PluginFault(f"{who}: a type that no config can hold: {reason(error)}") from error
     return model
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """JSON Schema of a pydantic model; a nested component is marked ``x-adframe-kind``."""
+    schema = deepcopy(_json_schema(model))
+    schema.setdefault("properties", {})
+    return schema
+
+
+@cache
+def _json_schema(model: type[BaseModel]) -> dict[str, Any]:
+    with warnings.catch_warnings():  # USE_KIND_DEFAULT has no JSON form
+        warnings.simplefilter("ignore")
+        return model.model_json_schema()
 
 
 def _field(name: str, hint: Any, default: Any, who: str) -> tuple[Any, Any]:

@@ -12,8 +12,8 @@ from pydantic import Field
 
 from adframe.config.bundled import find_config
 from adframe.config.compose import compose, merge
-from adframe.config.messages import located
 from adframe.config.option_types import Settings
+from adframe.config.where import located
 from adframe.config.yaml_tree import ConfigNode
 from adframe.errors import Problem, UserError, did_you_mean
 from adframe.tables.files import validated

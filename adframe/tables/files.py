@@ -8,8 +8,9 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from adframe.config.bundled import bundled_configs, find_config
-from adframe.config.messages import located, problems_of
+from adframe.config.messages import problems_of
 from adframe.config.option_types import Settings
+from adframe.config.where import located
 from adframe.config.yaml_tree import ConfigNode
 from adframe.errors import UserError
 

@@ -8,8 +8,8 @@ from typing import Annotated
 from annotated_types import Interval
 
 from adframe.config.compose import compose
-from adframe.config.messages import located
 from adframe.config.option_types import Settings
+from adframe.config.where import located
 from adframe.errors import Problem
 from adframe.tables.files import validated
 

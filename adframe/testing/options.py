@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from adframe.config.describe import argument_docs, schema_of
-from adframe.config.schema import model_of, validate
+from adframe.config.describe import argument_docs
+from adframe.config.schema import model_of, schema_of, validate
 from adframe.errors import PluginFault
 from adframe.testing.subject import Subject
 

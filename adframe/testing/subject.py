@@ -10,8 +10,8 @@ from unittest import SkipTest
 
 import torch
 
-from adframe.config.describe import is_required, schema_of
-from adframe.config.schema import model_of, validate
+from adframe.config.describe import is_required
+from adframe.config.schema import model_of, schema_of, validate
 from adframe.config.specs import ComponentSpec
 from adframe.errors import ConfigError
 from adframe.registry.registry import Entry, Registry
