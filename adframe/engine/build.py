@@ -79,6 +79,8 @@ def assemble(
     with locating(config):
         assembly = construct(config)
         set_up(config, assembly, classes, image_size)
+        for observer in assembly.observers:  # a run does so when it attaches them
+            config.loaded.check_observer(observer)
         return assembly
 
 
@@ -132,8 +134,7 @@ def construct(config: RunConfig) -> Assembly:
     }
     scorers = [build(spec, "scorer", i) for i, spec in enumerate(config.scorer)]
     metrics = [build(spec, "metrics", i) for i, spec in enumerate(config.metrics)]
-    watching = [build(spec, "observers", i) for i, spec in enumerate(config.observers)]
-    observers = _observers(config, watching)
+    observers = [build(spec, "observers", i) for i, spec in enumerate(config.observers)]
     anomalies = judge.anomalies and build(judge.anomalies, "validation", "anomalies")
     judged_by = [build(spec, "validation", "outliers", i) for i, spec in enumerate(judge.outliers)]
     objective, losses = [], []
@@ -150,11 +151,7 @@ def construct(config: RunConfig) -> Assembly:
             count = len(backbone.widths)
             expect(schedule, returned.plan(schedule.stages(count, 0.0), count))
             expect(schedule, returned.plans(schedule.levels(count), count))
-    for index, scorer in enumerate(scorers):
-        if exposed is None and scorer is not None and scorer.needs_exposed:
-            name = config.scorer[index].entry.name
-            text = f"{name} needs known outliers; set exposure"
-            problems.append(Problem(("scorer", index), text))
+    problems += _unexposed(config, scorers)
     trained = exposed is not None and exposed.ratio > 0
     if trained and method is not None and not method.takes_exposed:
         name = config.method.entry.name
@@ -171,10 +168,12 @@ def construct(config: RunConfig) -> Assembly:
     )  # fmt: skip
 
 
-def _observers(config: RunConfig, built: list[Observer]) -> list[Observer]:
-    for observer in filter(None, built):  # None is one that could not be built
-        config.loaded.check_observer(observer)
-    return built
+def _unexposed(config: RunConfig, scorers: list[Scorer]) -> list[Problem]:
+    return [
+        Problem(("scorer", index), f"{spec.entry.name} needs known outliers; set exposure")
+        for index, (spec, scorer) in enumerate(zip(config.scorer, scorers, strict=True))
+        if config.exposure is None and scorer is not None and scorer.needs_exposed
+    ]
 
 
 def set_up(

@@ -11,8 +11,9 @@ from annotated_types import Gt, MinLen
 from pydantic import ValidationError
 
 from adframe.config.compose import set_node
-from adframe.config.messages import located, problems_of
+from adframe.config.messages import problems_of
 from adframe.config.option_types import Settings
+from adframe.config.where import located
 from adframe.config.yaml_tree import ConfigNode, read_file, to_yaml
 from adframe.errors import Problem, UserError
 
