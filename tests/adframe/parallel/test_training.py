@@ -11,6 +11,7 @@ from adframe.engine.checkpoint import load_state
 from adframe.engine.checkpointing import CheckpointManager
 from adframe.engine.runner import prepare
 from adframe.errors import Stopped, TrainingError
+from adframe.ops import contrastive
 from adframe.parallel.world import ALONE
 from adframe.testing.ranks import on_ranks
 from adframe_anogan import method as anogan
@@ -78,10 +79,12 @@ def check_equal(found, expected):
 
 @pytest.fixture
 def settled(monkeypatch):
-    """Undoes what ``trained`` changes."""
+    """Undoes what ``trained`` changes. Ranks share the pairs of small batches, too."""
     monkeypatch.setattr(train, "CheckpointManager", CheckpointManager)
+    monkeypatch.setattr(contrastive, "BLOCKED_FROM", 0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("double", "settled")
 @pytest.mark.parametrize(("first", "second"), [(2, 1), (1, 2)])
 def test_a_run_continues_with_another_number_of_ranks(first, second, toy, tmp_path):
