@@ -132,8 +132,7 @@ def construct(config: RunConfig) -> Assembly:
     }
     scorers = [build(spec, "scorer", i) for i, spec in enumerate(config.scorer)]
     metrics = [build(spec, "metrics", i) for i, spec in enumerate(config.metrics)]
-    watching = [build(spec, "observers", i) for i, spec in enumerate(config.observers)]
-    observers = _observers(config, watching)
+    observers = _checked(config, [build(o, "observers", i) for i, o in enumerate(config.observers)])
     anomalies = judge.anomalies and build(judge.anomalies, "validation", "anomalies")
     judged_by = [build(spec, "validation", "outliers", i) for i, spec in enumerate(judge.outliers)]
     objective, losses = [], []
@@ -171,7 +170,7 @@ def construct(config: RunConfig) -> Assembly:
     )  # fmt: skip
 
 
-def _observers(config: RunConfig, built: list[Observer]) -> list[Observer]:
+def _checked(config: RunConfig, built: list[Observer]) -> list[Observer]:
     for observer in filter(None, built):  # None is one that could not be built
         config.loaded.check_observer(observer)
     return built
