@@ -87,7 +87,9 @@ def main() -> int:
         with open(work / "log", "wb") as output:
             process = subprocess.Popen(words, stdout=output, stderr=output, start_new_session=True)
             wait(process, out, options.cells // 4)
-            pid, lost = next(item for item in starts(log)[::-1] if item[1] not in done(out))
+            while not (running := [each for each in starts(log) if each[1] not in done(out)]):
+                time.sleep(0.02)
+            pid, lost = running[-1]
             os.kill(pid, signal.SIGKILL)
             wait(process, out, options.cells // 2)
             process.kill()

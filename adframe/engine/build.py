@@ -79,8 +79,6 @@ def assemble(
     with locating(config):
         assembly = construct(config)
         set_up(config, assembly, classes, image_size)
-        for observer in assembly.observers:  # a run does so when it attaches them
-            config.loaded.check_observer(observer)
         return assembly
 
 
@@ -134,7 +132,7 @@ def construct(config: RunConfig) -> Assembly:
     }
     scorers = [build(spec, "scorer", i) for i, spec in enumerate(config.scorer)]
     metrics = [build(spec, "metrics", i) for i, spec in enumerate(config.metrics)]
-    observers = [build(spec, "observers", i) for i, spec in enumerate(config.observers)]
+    observers = _checked(config, [build(o, "observers", i) for i, o in enumerate(config.observers)])
     anomalies = judge.anomalies and build(judge.anomalies, "validation", "anomalies")
     judged_by = [build(spec, "validation", "outliers", i) for i, spec in enumerate(judge.outliers)]
     objective, losses = [], []
@@ -151,7 +149,11 @@ def construct(config: RunConfig) -> Assembly:
             count = len(backbone.widths)
             expect(schedule, returned.plan(schedule.stages(count, 0.0), count))
             expect(schedule, returned.plans(schedule.levels(count), count))
-    problems += _unexposed(config, scorers)
+    for index, scorer in enumerate(scorers):
+        if exposed is None and scorer is not None and scorer.needs_exposed:
+            name = config.scorer[index].entry.name
+            text = f"{name} needs known outliers; set exposure"
+            problems.append(Problem(("scorer", index), text))
     trained = exposed is not None and exposed.ratio > 0
     if trained and method is not None and not method.takes_exposed:
         name = config.method.entry.name
@@ -168,12 +170,10 @@ def construct(config: RunConfig) -> Assembly:
     )  # fmt: skip
 
 
-def _unexposed(config: RunConfig, scorers: list[Scorer]) -> list[Problem]:
-    return [
-        Problem(("scorer", index), f"{spec.entry.name} needs known outliers; set exposure")
-        for index, (spec, scorer) in enumerate(zip(config.scorer, scorers, strict=True))
-        if config.exposure is None and scorer is not None and scorer.needs_exposed
-    ]
+def _checked(config: RunConfig, built: list[Observer]) -> list[Observer]:
+    for observer in filter(None, built):  # None is one that could not be built
+        config.loaded.check_observer(observer)
+    return built
 
 
 def set_up(
