@@ -33,7 +33,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2.functional import pil_to_tensor
 
 import adframe
-from adframe.data import decode
+from adframe.data import ahead
 from adframe.data.lazy import iter_batches
 
 BATCH = 256
@@ -66,11 +66,11 @@ def write(folder: Path, count: int) -> list[Path]:
 
 def by_threads(paths: list[Path]) -> torch.Tensor:
     """``read_images`` with the threads that it uses for files that are not tiny."""
-    tiny, decode.TINY = decode.TINY, 0
+    tiny, ahead.TINY = ahead.TINY, 0
     try:
         return adframe.read_images(paths)
     finally:
-        decode.TINY = tiny
+        ahead.TINY = tiny
 
 
 def main() -> None:

@@ -23,7 +23,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from adframe.data.decode import RULES, ImageError, attempt, decoded, report_unreadable
+from adframe.data.ahead import attempt, decoded, report_unreadable
+from adframe.data.decode import RULES, ImageError
 from adframe.data.reading import ReadAs
 from adframe.errors import UserError
 from adframe.io.atomic import atomic_write

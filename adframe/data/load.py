@@ -11,8 +11,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from adframe.data.ahead import decoded
 from adframe.data.cache import mapped
-from adframe.data.decode import decoded
 from adframe.data.lazy import Pixels
 from adframe.data.masks import RegionLike, as_region
 from adframe.data.on_demand import on_demand

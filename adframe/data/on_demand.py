@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from adframe.data.decode import ImageError, attempt, decoded
+from adframe.data.ahead import attempt, decoded
+from adframe.data.decode import ImageError
 from adframe.data.lazy import LazyImages, as_digests, digest_of
 from adframe.data.reading import ReadAs
 from adframe.data.workers import belong_to, watched_workers

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from adframe.config.model import RunConfig
+from adframe.data.ahead import report_unreadable
 from adframe.data.arrays import ImagesLike, listed, paths_of
-from adframe.data.decode import ImageError, report_unreadable
+from adframe.data.decode import ImageError
 from adframe.data.map_files import Explanation, Neighbour
 from adframe.data.prepare import prepared
 from adframe.data.reading import ReadAs

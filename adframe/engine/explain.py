@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adframe.data.decode import ImageError, attempt_all, each_read, read_twice
+from adframe.data.ahead import attempt_all, each_read
+from adframe.data.decode import ImageError, read_twice
 from adframe.data.map_files import Explanation, Neighbour
 from adframe.data.reading import ReadAs, undo
 from adframe.data.region import lowest_outside

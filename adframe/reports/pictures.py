@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from adframe.data.decode import ImageError, attempt
+from adframe.data.ahead import attempt
+from adframe.data.decode import ImageError
 from adframe.data.map_files import Explanation, MapRange, overlay
 from adframe.data.reading import ReadAs
 from adframe.detector import Detector

@@ -350,7 +350,7 @@ def test_files_are_scored_block_by_block_and_bad_ones_do_not_end_it(
 
 def test_only_a_block_of_files_is_asked_for_ahead(folder, written, monkeypatch):
     monkeypatch.setattr("adframe.engine.explain.MOST_FILES", 3)
-    monkeypatch.setattr("adframe.data.decode.AT_ONCE", 3)
+    monkeypatch.setattr("adframe.data.ahead.AT_ONCE", 3)
     asked = []
     results = adframe.load(folder).score_files(asked.append(path) or path for path in written)
     next(results)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from adframe.data import decode
+from adframe.data import ahead
 from adframe.data.decode import ImageError
 from adframe.data.find import find_images
 from adframe.data.load import check_memory, open_images, read_images, readable_images
@@ -15,7 +15,7 @@ from adframe.errors import UserError
 @pytest.fixture(autouse=True, params=[0, 1 << 30], ids=["threads", "one thread"])
 def tiny(request, monkeypatch):
     """Both ways that files are decoded, whatever their size."""
-    monkeypatch.setattr(decode, "TINY", request.param)
+    monkeypatch.setattr(ahead, "TINY", request.param)
 
 
 def save(path, value, size=(4, 4)):

@@ -12,7 +12,7 @@ from PIL import Image
 
 import adframe
 from adframe.cli.main import main
-from adframe.data import decode, lazy, on_demand
+from adframe.data import ahead, lazy, on_demand
 from adframe.data.decode import ImageError
 from adframe.data.lazy import image_digests, subset
 from adframe.data.load import open_images, read_images
@@ -61,7 +61,7 @@ def test_batches_come_in_order_and_draw_nothing(paths, workers):
 def test_the_digests_are_those_of_the_pixels_and_taken_once(paths, monkeypatch):
     files, _ = open_images(paths, 8, workers=0)
     expected = image_digests(read_images(paths, 8)).tolist()
-    monkeypatch.setattr(decode, "read_image", lambda *_: pytest.fail("it was decoded"))
+    monkeypatch.setattr(ahead, "read_image", lambda *_: pytest.fail("it was decoded"))
     assert image_digests(files).tolist() == expected
     assert image_digests(subset(files, torch.tensor([7, 3]))).tolist() == [expected[7], expected[3]]
 

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 import adframe
-from adframe.data.decode import AS_IT_IS, ImageError, attempt, read_image, read_twice
+from adframe.data.ahead import attempt
+from adframe.data.decode import AS_IT_IS, ImageError, read_image, read_twice
 from adframe.data.masks import as_region
 from adframe.data.prepare import prepared
 from adframe.data.reading import ReadAs, undo

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from adframe.data import decode, lazy
+from adframe.data import ahead, lazy
 from adframe.data.lazy import LazyImages, image_digests, subset
 from adframe.data.load import open_images
 from adframe.engine.leaks import warn_of_leaks
@@ -53,7 +53,7 @@ def test_files_are_compared_however_they_are_read(tmp_path, monkeypatch, caplog,
     names = [path.name for path in paths]
     train = _images(subset(pixels, torch.tensor([0, 1, 4])), ["0", "1", "4"])
     test = _images(subset(pixels, torch.tensor([5, 4, 3, 1])), ["5", "4", "3", "1"])
-    monkeypatch.setattr(decode, "read_image", lambda *_: pytest.fail("it was decoded again"))
+    monkeypatch.setattr(ahead, "read_image", lambda *_: pytest.fail("it was decoded again"))
     warn_of_leaks(_trained(images=train), {"inliers": test, "all": _images(pixels, names)})
     assert [record.getMessage() for record in caplog.records] == [
         "2 of 4 test images of inliers are also images, such as 4",

@@ -72,7 +72,7 @@ def test_decoded_images_may_be_kept(data, tmp_path, monkeypatch):
     plain = data.make().load(seed=0)
     kept = data.make(cache=str(tmp_path / "cache"))
     kept.load(seed=0)
-    monkeypatch.setattr("adframe.data.decode.read_image", lambda *_: pytest.fail("it was decoded"))
+    monkeypatch.setattr("adframe.data.ahead.read_image", lambda *_: pytest.fail("it was decoded"))
     splits = kept.load(seed=0)
     for one, other in ((plain.train, splits.train), (plain.test, splits.test)):
         assert torch.equal(one.pixels, other.pixels)

@@ -32,7 +32,7 @@ def test_decoded_images_may_be_kept(tmp_path, monkeypatch):
     pixels = LSUNFix(tmp_path).outliers(seed=0).pixels
     kept = LSUNFix(tmp_path, cache=tmp_path / "cache")
     assert torch.equal(kept.outliers(seed=0).pixels, pixels)
-    monkeypatch.setattr("adframe.data.decode.read_image", lambda *_: pytest.fail("it was decoded"))
+    monkeypatch.setattr("adframe.data.ahead.read_image", lambda *_: pytest.fail("it was decoded"))
     assert torch.equal(kept.outliers(seed=0).pixels, pixels)
 
 
