@@ -9,6 +9,7 @@ from torch import Tensor
 from adframe.data.reading import ReadAs
 from adframe.data.region import lowest_outside
 from adframe.engine.collecting import Counter, noting
+from adframe.engine.counting import progress
 from adframe.engine.decision import decide
 from adframe.engine.fold import folded
 from adframe.engine.intervals import intervals
@@ -23,9 +24,9 @@ from adframe.engine.metrics import (
     joined,
     pixel_floor,
 )
-from adframe.engine.scoring import MapSink, by_view_spec, fit, score
+from adframe.engine.scoring import MapSink, fit, score
 from adframe.engine.state import Run
-from adframe.interfaces import Decision, Images, Method, Outcome, Report, Scored, count_variants
+from adframe.interfaces import Decision, Images, Method, Outcome, Report, Scored
 from adframe.registry.blame import out_of_memory
 from adframe.registry.registry import reason
 
@@ -81,7 +82,7 @@ def _all_scores(
 ) -> tuple[dict[str, list[Tensor]], list[Tensor] | None, list[Tensor] | None]:
     """Fit the scorers and score all images: the test sets, calibration and validation images."""
     method = folded(run.assembly.method, run.data.train.pixels.shape[1:])
-    scorers, seen = run.assembly.scorers, _progress(run, fitted)
+    scorers, seen = run.assembly.scorers, progress(run, fitted)
     if not fitted:
         parts = scorers, method, run.assembly.shifts, run.data.train, run.config.seed
         fit(*parts, run.exposed, seen, failures, run.world)
@@ -222,31 +223,3 @@ def _not_finite(scores: Mapping[str, Tensor], test_sets: Mapping[str, Images]) -
             image = test_sets[name].names[rows[0]]
             return f"{count} of {total} scores are not finite; {name}, {image}: {value}"
     return ""
-
-
-def count_views(run: Run, fitted: bool = False) -> int:
-    """Number of image views that an evaluation passes through the network."""
-    images = [*run.test_sets.values()]
-    images += [held for held in (run.calibration, run.labelled) if held is not None]
-    total = 0
-    for spec, alike in by_view_spec(run.assembly.scorers).items():
-        exposing = not fitted and any(run.assembly.scorers[index].needs_exposed for index in alike)
-        known = [run.exposed] if exposing and run.exposed is not None else []
-        if not fitted and any(run.assembly.scorers[index].needs_fit for index in alike):
-            known.append(run.data.train)
-        variants = count_variants(run.assembly.shifts) if spec.apply_shifts else 1
-        total += sum(map(len, [*images, *known])) * spec.views * variants
-    return total
-
-
-def _progress(run: Run, fitted: bool) -> Counter:
-    """Function that counts scored views and calls the hook ``adframe_progress``."""
-    total, done = count_views(run, fitted), 0
-
-    def count(views: int) -> None:
-        nonlocal done
-        done = min(done + views * run.world.size, total)  # others do as much
-        run.hook.adframe_progress(run=run, done=done, total=total)
-
-    count(0)
-    return count

@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 
 from adframe.config.model import RunConfig
-from adframe.engine.evaluate import count_views
+from adframe.engine.counting import count_views
 from adframe.engine.features import extract_features
 from adframe.engine.runner import prepare
 from adframe.engine.scoring import by_view_spec
