@@ -45,9 +45,9 @@ def make_plan(out: Path, paths: Iterable[Path], facts: dict[str, Any], size: int
     others = {entry.name for entry in out.iterdir()} - {LOCK, "plan"}
     if any(not atomic.is_temporary(name) for name in others):
         raise UserError(f"{out}: is not empty and holds no scores; choose another --out")
-    (out / "plan").mkdir(exist_ok=True)
     shards = images = 0
     for shards, (lines, length) in enumerate(_shards(each_source(paths), size), 1):
+        make_folders(out / "plan")
         atomic.write(_file(out, shards - 1), "".join(lines))
         images += length
     if not images:

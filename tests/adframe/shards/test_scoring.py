@@ -194,6 +194,7 @@ def test_sources_that_cannot_be_read_are_one_line(score, run, images, tmp_path, 
     }.items():
         assert score(tmp_path / name) == 2
         assert line in capsys.readouterr().err
+        assert not score.out.exists()
     parquet.write_table(pyarrow.table({"bytes": [b"x"]}), tmp_path / "b.parquet")
     words = ["score", str(run), str(tmp_path / "b.parquet")]
     assert main([*words, "--explain"]) == 2
