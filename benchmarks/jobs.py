@@ -1,4 +1,4 @@
-"""Whole jobs, beside what a user would run instead.
+"""Whole jobs, next to what a user would run instead.
 
 ``UniCon-HA`` trains and scores one class: ``adframe run unicon_ha/fast`` against
 ``plain_unicon_ha.py``, an ordinary PyTorch and torchvision script of the same step, on the same
