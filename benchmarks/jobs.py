@@ -129,18 +129,18 @@ def whole_jobs(folder: Path, epochs: int, seeds: int) -> list[list[str | float]]
 def neighbours(bank: int, queries: int, k: int) -> dict[str, Callable[[], np.ndarray]]:
     """Fit and score of both searches on the same features of width 128."""
     draw = torch.Generator().manual_seed(0)
-    known, asked = (normalize(torch.randn(n, 128, generator=draw)) for n in (bank, queries))
+    known, queried = (normalize(torch.randn(n, 128, generator=draw)) for n in (bank, queries))
     scorer_class = load_plugins().registry.get("scorer", "knn").load()
 
     def sklearn() -> np.ndarray:
         search = NearestNeighbors(n_neighbors=k, algorithm="brute", metric="cosine")
-        found, _ = search.fit(known.numpy()).kneighbors(asked.numpy())
+        found, _ = search.fit(known.numpy()).kneighbors(queried.numpy())
         return found.mean(1)
 
     def adframe() -> np.ndarray:
         scorer = scorer_class(k=k)
         scorer.fit({"features": known[:, None, None]})
-        return scorer.score({"features": asked[:, None, None]}).numpy()
+        return scorer.score({"features": queried[:, None, None]}).numpy()
 
     return {"scikit-learn": sklearn, "adframe": adframe}
 
