@@ -106,7 +106,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # unt
             assembly = construct(config)
             source = assembly.dataset
             items = listed(given)
-            whole = ReadAs(None, source.depth, source.fit, as_region(source.region))
+            part, draft = as_region(source.region), source.draft
+            whole = ReadAs(None, source.depth, source.fit, part, draft)
             reading = replace(whole, size=self.size or whole.result(*_size_of(items)))
             images = unlabelled(items, reading)
             pixels = images.pixels

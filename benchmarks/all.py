@@ -31,7 +31,7 @@ change from machine to machine and, on a shared machine, from run to run.
 ORDER = [
     "contrastive_loss", "ntxent", "augmentation", "hierarchical_step", "csi_step", "loop",
     "shared_loss", "optimizer", "precision", "batches", "scoring", "throughput", "reading",
-    "big_bank", "dense", "startup", "listing", "memory", "epoch", "jobs", "growth",
+    "draft", "big_bank", "dense", "startup", "listing", "memory", "epoch", "jobs", "growth",
 ]  # fmt: skip
 PACKAGES = [
     "torch", "torchvision", "scikit-learn", "pillow", "pytorch-metric-learning", "lightly",

@@ -19,7 +19,7 @@ from adframe.data.encoded import Encoded
 from adframe.data.formats import readable
 from adframe.data.image_errors import ImageError as ImageError
 from adframe.data.image_errors import naming
-from adframe.data.jpeg import MAX_PIXELS, plain_jpeg, plain_jpeg_file
+from adframe.data.jpeg import MAX_PIXELS, plain_jpeg, plain_jpeg_file, shrink_jpeg
 from adframe.data.modes import GreyRange, grey_range, to_rgb
 from adframe.data.reading import ReadAs
 from adframe.io.paths import AnyPath
@@ -51,6 +51,7 @@ def read_image(path: AnyPath | bytes, reading: ReadAs = AS_IT_IS) -> Tensor:
     if quickly is not None:
         return quickly
     with open_image(path) as opened:
+        shrink_jpeg(opened, reading)
         grey = grey_range(opened, reading.depth)
         if reading.keeps(opened.height, opened.width):
             pixels = plain_jpeg(opened)
@@ -118,6 +119,9 @@ def read_twice(path: AnyPath, reading: ReadAs) -> tuple[Tensor, Tensor]:
         ImageError: as for ``read_image``.
     """
     with open_image(path) as opened:
+        if shrink_jpeg(opened, reading):
+            whole = replace(AS_IT_IS, depth=reading.depth)
+            return read_image(path, reading), read_image(path, whole)
         grey = grey_range(opened, reading.depth)
         plain = plain_jpeg(opened)
         if plain is not None and reading.keeps(*plain.shape[1:]):

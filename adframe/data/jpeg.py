@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from PIL import ExifTags
 from PIL.ImageFile import ImageFile
 from torch import Tensor
 
@@ -19,6 +20,7 @@ from adframe.io.paths import AnyPath
 from adframe.io.read import open_regular
 
 _NOT_PLAIN = frozenset({"exif", "xmp", "adobe"})  # keys of Pillow's ``info``
+_ON_SIDE = (5, 6, 7, 8)  # EXIF turns that exchange height and width
 _RGB = 3  # torchvision's ImageReadMode
 _SUFFIXES = frozenset({".jpg", "jpeg"})
 _HEAD = 4096  # bytes in which the size of a plain file is
@@ -89,6 +91,18 @@ def plain_jpeg(image: ImageFile) -> Tensor | None:
         return decode(torch.frombuffer(bytearray(data), dtype=torch.uint8), _RGB) if whole else None
     except RuntimeError:
         return None  # Pillow gives the reason
+
+
+def shrink_jpeg(image: ImageFile, reading: ReadAs) -> bool:
+    """Let the decoder of a JPEG file halve a large picture; returns whether it will."""
+    if not reading.draft or image.format not in ("JPEG", "MPO"):
+        return False
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _ON_SIDE
+    before = image.size
+    least = reading.draft_size(*(before if turned else before[::-1]))
+    if least is not None:
+        image.draft(None, least if turned else least[::-1])
+    return image.size != before
 
 
 @cache

@@ -27,6 +27,7 @@ def read_images(
     depth: int | None = None,
     fit: Fit = "crop",
     region: RegionLike = None,
+    draft: bool = False,
 ) -> Tensor:
     """(N, 3, H, W) uint8 pixels of image files that share a size, or are resized to one.
 
@@ -42,12 +43,13 @@ def read_images(
             and right of a box in pixels of the file; or the file of a mask of the images' size, in
             which every value but 0 is in the region. The smallest box around the mask is cut out,
             and what it does not mark becomes grey (128).
+        draft: let the decoder of JPEG files halve large pictures before they are resized.
 
     Raises:
         ImageError: a file is unreadable; the first such is named, with how many there are.
         UserError: without ``size``, two files differ in size; or all do not fit in memory.
     """
-    return _in_memory(as_list(paths), _reading(size, depth, fit, region), False)[0]
+    return _in_memory(as_list(paths), _reading(size, depth, fit, region, draft), False)[0]
 
 
 def readable_images(
@@ -56,6 +58,7 @@ def readable_images(
     depth: int | None = None,
     fit: Fit = "crop",
     region: RegionLike = None,
+    draft: bool = False,
 ) -> tuple[Tensor, list[int]]:
     """Reads image files as ``read_images``, but skips unreadable files and logs a warning.
 
@@ -66,7 +69,7 @@ def readable_images(
         ImageError: no file is readable.
         UserError: as for ``read_images``.
     """
-    return _in_memory(as_list(paths), _reading(size, depth, fit, region), True)
+    return _in_memory(as_list(paths), _reading(size, depth, fit, region, draft), True)
 
 
 def open_images(
@@ -76,6 +79,7 @@ def open_images(
     depth: int | None = None,
     fit: Fit = "crop",
     region: RegionLike = None,
+    draft: bool = False,
     skip_unreadable: bool = False,
     cache: AnyPath | None = None,
     workers: int | Literal["auto"] | None = None,
@@ -83,7 +87,7 @@ def open_images(
     """Opens image files as pixels; also returns the index of each image in ``paths``.
 
     Args:
-        paths, size, depth, fit, region: as for ``read_images``.
+        paths, size, depth, fit, region, draft: as for ``read_images``.
         skip_unreadable: skip unreadable files with a warning, as ``readable_images`` does.
         cache: folder for a file with the decoded pixels. The file is mapped into memory, so images
             may be larger than memory.
@@ -93,7 +97,7 @@ def open_images(
     Raises:
         ImageError, UserError: as for ``read_images``; or the folder cannot be written.
     """
-    paths, reading = as_list(paths), _reading(size, depth, fit, region)
+    paths, reading = as_list(paths), _reading(size, depth, fit, region, draft)
     if cache is not None:
         return mapped(paths, reading, skip_unreadable, Path(cache))
     if workers is not None:
@@ -102,10 +106,12 @@ def open_images(
     return _in_memory(paths, reading, skip_unreadable)
 
 
-def _reading(size: Size | None, depth: int | None, fit: Fit, region: RegionLike) -> ReadAs:
+def _reading(
+    size: Size | None, depth: int | None, fit: Fit, region: RegionLike, draft: bool
+) -> ReadAs:
     if fit not in get_args(Fit):
         raise UserError(f"fit: must be one of {', '.join(get_args(Fit))}, not {fit!r}")
-    return ReadAs(size, depth, fit, as_region(region))
+    return ReadAs(size, depth, fit, as_region(region), draft)
 
 
 def _in_memory(

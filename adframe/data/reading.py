@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
@@ -12,6 +13,7 @@ from torch import Tensor
 from adframe.data.region import Region, lowest_outside
 
 Size = int | Sequence[int]  #: side of a square, or height and width, in pixels
+DRAFT = 3  # measured: benchmarks/draft.py
 Fit = Literal["crop", "squash", "pad"]  #: how an image of another shape is brought to a size
 
 
@@ -64,12 +66,15 @@ class ReadAs:
             central part of that shape, ``squash`` stretches the image, and ``pad`` shows all of
             it in the middle and repeats its edge around it.
         region: the part of each image that is read as if it were the whole one; None for all.
+        draft: whether the decoder of JPEG files may halve a large picture, once or several times,
+            before it is brought to size; not with a region, whose pixels are those of the file.
     """
 
     size: Size | None = None
     depth: int | None = None
     fit: Fit = "crop"
     region: Region | None = None
+    draft: bool = False
 
     @classmethod
     def of_facts(cls, size: Size, facts: Mapping[str, Any]) -> ReadAs:
@@ -84,13 +89,18 @@ class ReadAs:
     def facts(self) -> dict[str, Any]:
         """All but the size, as plain values for JSON."""
         region = {} if self.region is None else {"region": self.region.facts}
-        return {"depth": self.depth, "fit": self.fit, **region}
+        return {"depth": self.depth, "fit": self.fit, **region, **self._drafted}
+
+    @property
+    def _drafted(self) -> dict[str, bool]:
+        """Nothing without ``draft``, so that caches and facts stay those of older versions."""
+        return {"draft": True} if self.draft else {}
 
     @property
     def key(self) -> list[object]:
         """All that the pixels depend on, for the name of a file."""
         part = [] if self.region is None else [self.region.facts]
-        return [self.result(-1, -1), self.depth, self.fit, *part]
+        return [self.result(-1, -1), self.depth, self.fit, *part, *self._drafted]
 
     def keeps(self, height: int, width: int) -> bool:
         """Whether the result for an image of this height and width is the image itself."""
@@ -131,6 +141,18 @@ class ReadAs:
         else:
             columns = _inside(width, round(width * high / height), wide)
         return Placement(rows, columns)
+
+    def draft_size(self, height: int, width: int) -> tuple[int, int] | None:
+        """Height and width below which a decoder may not shrink an image; None for its own size.
+
+        Each pixel of the result keeps ``DRAFT`` pixels along a side, so that the filter of resizing
+        decides how it looks.
+        """
+        place = self.place(height, width)
+        shrink = min(place.rows.scale, place.columns.scale) / DRAFT
+        if not self.draft or self.size is None or self.region is not None or shrink < 2:
+            return None
+        return math.ceil(height / shrink), math.ceil(width / shrink)
 
     def share_seen(self, height: int, width: int) -> float:
         """Share of the pixels of an image, or of its region's box, that the result shows, 0..1."""

@@ -71,7 +71,8 @@ class Detector(Deciding, Adapting):
     @property
     def reading(self) -> ReadAs:
         """How files are read, as in training."""
-        return ReadAs(self.size[1:], self.dataset.depth, self.dataset.fit, self._region)
+        data = self.dataset
+        return ReadAs(self.size[1:], data.depth, data.fit, self._region, data.draft)
 
     @property
     def _form(self) -> Method:

@@ -84,6 +84,8 @@ class Dataset(ABC):
         region: the part of each image that is seen, as for ``read_images``: the file of a mask, or
             top, left, bottom, right of a box; None is all. The run reads the mask once, before the
             images, and a detector keeps it.
+        draft: whether the decoder of JPEG files may halve large pictures, as for ``read_images``;
+            ``score`` reads files likewise.
         set_per_class: whether the anomalies of its test split are a set of outliers for each class,
             such as each kind of defect, each with an AUROC. By default they are one set.
     """
@@ -93,6 +95,7 @@ class Dataset(ABC):
     depth: int | None = None
     fit: Fit = "crop"
     region: AnyPath | Sequence[int] | None = None
+    draft: bool = False
     set_per_class: bool = False
 
     @abstractmethod

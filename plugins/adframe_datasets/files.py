@@ -39,6 +39,8 @@ class FromFiles(Dataset):
             pixels, ``[top, left, bottom, right]``, or the file of a mask of the images' size, in
             which every value but 0 is in the region. The smallest box around the mask is cut out,
             and what it does not mark becomes grey. Nothing outside is seen or scored.
+        draft: [guess: false] Whether the decoder of JPEG files may halve large pictures, once or
+            several times, before they are resized. It is faster, and pixels differ a little.
     """
 
     cache: Path | None
@@ -53,6 +55,7 @@ class FromFiles(Dataset):
         depth: Depth = None,
         fit: Fit = "crop",
         region: Region = None,
+        draft: bool = False,
     ) -> None:
         """Stores the options of decoding.
 
@@ -67,6 +70,7 @@ class FromFiles(Dataset):
             raise ValueError("cache and workers exclude each other; set only one of them")
         self.size, self.workers, self.depth, self.fit = size, workers, depth, fit
         self.region = region.expanduser() if isinstance(region, Path) else region
+        self.draft = draft
         self.cache = None if cache is None else cache.expanduser()
 
     def decoded(self, paths: Sequence[str | Path]) -> tuple[Pixels, list[int]]:
@@ -77,6 +81,7 @@ class FromFiles(Dataset):
             depth=self.depth,
             fit=self.fit,
             region=self.region,
+            draft=self.draft,
             skip_unreadable=self.skip_unreadable,
             cache=self.cache,
             workers=self.workers,
@@ -119,6 +124,7 @@ class DecodeOptions(ClassOptions, total=False):
     workers: Workers
     depth: Depth
     region: Region
+    draft: bool
 
 
 class FileOptions(DecodeOptions, total=False):
@@ -139,7 +145,8 @@ class ClassedFiles(FromFiles, Classed):
         depth: Depth = None,
         fit: Fit = "crop",
         region: Region = None,
+        draft: bool = False,
         **options: Unpack[ClassOptions],
     ) -> None:
         Classed.__init__(self, root, **options)
-        self.decode_as(size, cache, workers, depth, fit, region)
+        self.decode_as(size, cache, workers, depth, fit, region, draft)

@@ -27,6 +27,7 @@ class Interpolated(Dataset):
     def __init__(self, of: Dataset) -> None:
         self.of = of
         self.depth, self.fit, self.region = of.depth, of.fit, of.region
+        self.draft = of.draft
 
     def load(self, seed: int) -> Splits:
         splits = self.of.load(seed)
