@@ -26,7 +26,7 @@ WRONG = [
     "train.epoch=3",
     "objective.0.wieght=2",
     "exposure.ration=2",
-    "validation={evry: 2, anomalies: rotaton}",
+    "validation={everyy: 2, anomalies: rotaton}",
     "observers=[{name: early_stopping, patiense: 2}]",
 ]
 
