@@ -27,7 +27,7 @@ SECTION_KEYS: dict[str, dict[str, str | None]] = {
         "false_alarms": None, "recall": None, "best_f1": None, "calibration": None,
         "validation": None,
     },
-    "validation": {"every": None, "share": None, "anomalies": "shift"},
+    "validation": {"every": None, "share": None, "anomalies": "shift", "outliers": "dataset"},
     "train": {
         "epochs": None, "batch_size": None, "drop_last": None, "precision": None, "compile": None,
         "device": None, "checkpoint_every": None, "clip": None,
