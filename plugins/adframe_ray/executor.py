@@ -91,7 +91,8 @@ class RayExecutor(Executor):
 
     def _most(self) -> int:
         """Tasks that Ray has at once: twice its cores, so that a cluster that can grow grows."""
-        resources: dict[str, float] = self.ray.cluster_resources()  # type: ignore[no-untyped-call]
+        ray: Any = self.ray  # untyped
+        resources: dict[str, float] = ray.cluster_resources()
         return max(2, 2 * int(resources.get("CPU", 1)))
 
     def _ended(self, done: Any) -> Ended:
