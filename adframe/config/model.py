@@ -29,7 +29,7 @@ class RunConfig(Section):
 
     seed: Annotated[int, Interval(ge=0, lt=2**63)] = 0
     """Decides every random number of the run: weights, order, augmentation, splits."""
-    dataset: Annotated[ComponentSpec, Component("dataset")]
+    dataset: Annotated[ComponentSpec, Component("dataset", named=True)]
     """Images of what is normal to train on, and images to test on."""
     outliers: list[Annotated[ComponentSpec, Component("dataset", named=True)]] = Field(
         default_factory=list

@@ -77,7 +77,7 @@ def _of_kind(node: ConfigNode, kind: str, path: KeyPath, registry: Registry) -> 
                 yield from _unknown(item, ["name", *options, *_MORE.get(path[0], ())], at)
 
 
-_MORE: dict[str | int, tuple[str, ...]] = {"outliers": ("set_name",)}
+_MORE: dict[str | int, tuple[str, ...]] = {"dataset": ("set_name",), "outliers": ("set_name",)}
 
 
 def _unknown(node: ConfigNode, known: Iterable[str], path: KeyPath) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from adframe.interfaces import Dataset
 
 def own_title(config: RunConfig) -> str:
     """Name of the test outliers of the data set itself."""
-    name = config.dataset.entry.name
+    name = config.dataset.set_name or config.dataset.entry.name
     return "outliers" if name == "inliers" else name  # which names the set of test inliers
 
 
@@ -26,6 +26,9 @@ def set_names(config: RunConfig, outliers: Sequence[Dataset | None]) -> list[str
         ConfigError: the config gives a name that another set has; not yet located.
     """
     taken, problems = ["inliers", own_title(config)], list[Problem]()
+    if config.dataset.set_name == "inliers":
+        text = "the normal test images are called 'inliers'"
+        problems.append(Problem(("dataset", "set_name"), text))
     for index, spec in enumerate(config.outliers):
         if spec.set_name in taken:
             text = f"another set is called {spec.set_name!r}, too"

@@ -185,9 +185,8 @@ def _has_test(layout: Layout) -> bool:
 
 
 def _dataset(found: Survey, side: int) -> dict[str, Any]:
-    layout = found.layout
-    names = dict(line.split() for line in _template("names.txt").splitlines())
-    options: dict[str, Any] = {"name": names[layout.kind]}
+    layout, lines = found.layout, _template("names.txt").splitlines()
+    options: dict[str, Any] = {"name": dict(map(str.split, lines))[layout.kind]}
     if layout.kind == "parts" and layout.products:
         options |= {"root": str(layout.root.parent), "category": layout.root.name}
     elif layout.kind == "split":
@@ -201,6 +200,8 @@ def _dataset(found: Survey, side: int) -> dict[str, Any]:
         options["masks"] = str(layout.masks)
     if found.bits is not None and found.bits < 16:
         options["depth"] = found.bits
+    if layout.kind != "parts" and layout.test.keys() - set(layout.normal):
+        options["set_name"] = "anomalies"
     if found.unreadable and layout.kind in ("folder", "split"):
         options["skip_unreadable"] = True
     return options

@@ -64,8 +64,8 @@ def test_what_is_no_name_is_refused(toy, folders, text, problem):
 
 
 def test_only_sets_of_outliers_have_names_and_a_near_word_is_found(toy, folders):
-    with pytest.raises(ConfigError, match=r"dataset\.set_name: unknown key"):
-        toy("dataset.set_name=x")
+    with pytest.raises(ConfigError, match=r"exposure\.dataset\.set_name: unknown key"):
+        toy(f"exposure.dataset={folders('x', 'dust')}")
     wrong = folders("x", "dust").replace("set_name", "setname")
     with pytest.raises(ConfigError, match=r"setname: unknown key; did you mean 'set_name'\?"):
         toy(f"outliers=[{wrong}]")
@@ -81,3 +81,19 @@ def test_a_name_is_in_the_results_and_in_the_config_of_the_run(toy, shapes, tmp_
     assert set(result["auroc"]) == {"image_folder", "all of it"}
     adframe.run(again, tmp_path / "run", resume=True)
     assert identity(toy(f"outliers=[{one.replace('all', 'none')}]")) != identity(again)
+
+
+def test_the_anomalies_of_the_data_set_itself_have_a_name(toy, folders, tmp_path):
+    config = toy("dataset.set_name=defects", f"outliers=[{folders('x')}]", "train.epochs=1")
+    assert _names(config) == ["x"]
+    report = adframe.run(toy("dataset.set_name=defects", "train.epochs=1"), tmp_path / "run")
+    assert set(report.auroc) == {"defects"}
+    again = load_config(tmp_path / "run" / "config.yaml")
+    assert again.dump()["dataset"]["set_name"] == "defects"
+
+
+@pytest.mark.parametrize("name", ["inliers", "dust"])
+def test_its_name_is_of_no_other_set(toy, folders, name):
+    config = toy(f"dataset.set_name={name}", f"outliers=[{folders('x', 'dust')}]")
+    with pytest.raises(ConfigError, match="set_name: .*called 'inliers'|another set is called"):
+        assemble(config)
