@@ -40,6 +40,7 @@ class Layout:
         masks: folder of the masks of all defects; None if one is missing.
         with_mask: number of test images of defects that have a mask.
         products: names of the products, if there are several; the layout is that of the first.
+        excluded: folders of ``folder`` that are no class: masks, and those without images.
     """
 
     kind: Kind
@@ -50,6 +51,7 @@ class Layout:
     masks: Path | None = None
     with_mask: int = 0
     products: list[str] = field(default_factory=list)
+    excluded: list[str] = field(default_factory=list)
 
     @property
     def title(self) -> str:
@@ -96,7 +98,8 @@ def layout_of(root: Path, normal: str | None = None) -> Layout:
     chosen = _normal(root, list(classes), normal)
     train = {chosen: classes.pop(chosen)}
     masks, count = _masks(root, root, classes)
-    return Layout("folder", root, [chosen], train, classes, masks, count)
+    excluded = sorted(set(names) - {chosen, *classes})
+    return Layout("folder", root, [chosen], train, classes, masks, count, excluded=excluded)
 
 
 def _split(root: Path, normal: str | None) -> Layout:

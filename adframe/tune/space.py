@@ -136,10 +136,19 @@ def _axis(key: str, item: ConfigNode) -> tuple[Axis | None, list[Problem]]:
     wrong = {
         "high": "must be above low" if varies.low >= varies.high else "",
         "low": "must be above 0 on a log scale" if varies.log and varies.low <= 0 else "",
-        "step": "has no use on a log scale" if varies.log and varies.step is not None else "",
+        "step": _wrong_step(varies),
     }
     problems = [Problem((name,), text) for name, text in wrong.items() if text]
     return Axis(key, varies, [item]), problems
+
+
+def _wrong_step(of: Range) -> str:
+    if of.step is None:
+        return ""
+    if of.log:
+        return "has no use on a log scale"
+    steps = (of.high - of.low) / of.step
+    return "" if abs(steps - round(steps)) < 1e-9 * max(1, steps) else "must lead from low to high"
 
 
 def changed(tree: ConfigNode, axes: Sequence[Axis], drawn: dict[str, Any]) -> ConfigNode:

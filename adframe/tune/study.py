@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from adframe.errors import UserError
 from adframe.io import atomic
-from adframe.io.atomic import read_json
+from adframe.io.atomic import is_temporary, read_json
+from adframe.io.locks import LOCK
 from adframe.tune.objective import Better
 from adframe.tune.space import Axis
 
@@ -61,6 +62,10 @@ class Study:
         path = self.folder / MEMORY
         if path.exists():
             self._restore(path)
+        elif any(_is_other(entry.name) for entry in self.folder.iterdir()):
+            raise UserError(
+                f"{self.folder}: is not empty and holds no search; choose another --out"
+            )
 
     def _restore(self, path: Path) -> None:
         found = read_json(path)
@@ -146,3 +151,8 @@ def import_optuna() -> Any:
         raise UserError("tune needs Optuna: pip install 'adframe[tune]'") from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna
+
+
+def _is_other(name: str) -> bool:
+    """Whether a name in a search's folder is none of a search that was killed at its start."""
+    return name != LOCK and not name.startswith("trial-") and not is_temporary(name)

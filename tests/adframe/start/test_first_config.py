@@ -4,6 +4,7 @@ import shlex
 import shutil
 
 import pytest
+from PIL import Image
 
 import adframe
 from adframe.cli.main import main
@@ -80,6 +81,21 @@ def test_a_class_of_any_name_is_data(name, shapes, tmp_path, quick):
     config = load_config(written.out)
     assert config.dataset.options["normal"] == name
     assert config.train.epochs == written.epochs == 60
+
+
+@pytest.mark.parametrize("masks", [8, 7])  # 7: one has none
+def test_masks_next_to_the_classes_are_no_class(masks, shapes, tmp_path):
+    shutil.copytree(shapes / "left", tmp_path / "in/good")
+    shutil.copytree(shapes / "dark", tmp_path / "in/dark")
+    (tmp_path / "in/empty").mkdir()
+    (tmp_path / "in/ground_truth/dark").mkdir(parents=True)
+    for file in sorted((tmp_path / "in/dark").iterdir())[:masks]:
+        to = tmp_path / "in/ground_truth/dark" / f"{file.stem}_mask.png"
+        Image.new("L", (16, 16), 255).save(to)
+    written = adframe.init(tmp_path / "in", tmp_path / "x.yaml")
+    report = adframe.run(load_config(written.out, [] if masks == 8 else ["metrics=[]"]))
+    (outcome,) = (of for name, of in report.outcomes.items() if name == "nearest_grid")
+    assert len(outcome.scores["image_folder"]) == 8
 
 
 @pytest.mark.parametrize("masks", [True, False])

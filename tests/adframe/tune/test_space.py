@@ -57,6 +57,8 @@ def test_what_is_drawn_is_put_into_the_config(space_of):
         ("a: {low: 2, high: 2}", "a.high: must be above low"),
         ("a: {low: 0, high: 2, log: true}", "a.low: must be above 0 on a log scale"),
         ("a: {low: 1, high: 2, log: true, step: 1}", "a.step: has no use on a log scale"),
+        ("a: {low: 8, high: 12, step: 7}", "a.step: must lead from low to high"),
+        ("a: {low: 0.1, high: 1.0, step: 0.2}", "a.step: must lead from low to high"),
         ("a: {low: 1, high: 2, step: 0}", "a.step: must be above 0"),
         ("a: {low: x, high: 2}", "a.low: must be a"),
         ("a: {choices: []}", "a.choices: "),

@@ -158,3 +158,15 @@ def test_without_optuna_one_line_names_the_extra(search, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert search(1) == 2
     assert capsys.readouterr().err == "tune needs Optuna: pip install 'adframe[tune]'\n"
+
+
+def test_a_folder_of_something_else_is_not_touched(search, tmp_path, capsys):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "000.png").write_bytes(b"x")
+    assert search(1, out="photos") == 2
+    assert (
+        "photos: is not empty and holds no search; choose another --out" in capsys.readouterr().err
+    )
+    assert not list(folder.glob("trial-*"))
+    assert not (folder / "tune.json").exists()
