@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from adframe.io.read import open_regular
 LISTS = (".txt", ".csv", *PARQUET)  #: endings of the names of files that list images
 AT_ONCE = 4096  # rows of a list in memory
 Source = Path | Rows
+
+logger = logging.getLogger("adframe")
 
 
 def each_source(paths: Iterable[Path]) -> Iterator[Source]:
@@ -63,9 +66,21 @@ def _listed(path: Path) -> Iterator[Source]:
         return
     with open_regular(path) as file:
         lines = (line.decode("utf-8-sig", "surrogateescape") for line in file)
-        for name in _column(path, lines) if suffix == ".csv" else map(_stripped, lines):
-            if name:
-                yield path.parent / name
+        if suffix == ".csv":
+            yield from _paths(path, _column(path, lines))
+        else:
+            yield from (path.parent / name for name in map(_stripped, lines) if name)
+
+
+def _paths(table: Path, names: Iterable[str | None]) -> Iterator[Path]:
+    empty = 0
+    for name in names:
+        if name:
+            yield table.parent / str(name)
+        else:
+            empty += 1
+    if empty:
+        logger.warning("%s: passed over %d rows without a path", table, empty)
 
 
 def _stripped(line: str) -> str:
@@ -91,7 +106,5 @@ def _of_parquet(path: Path) -> Iterator[Source]:
             return
         if PATH not in names:
             raise UserError(f"{path}: has no column '{PATH}' or '{BYTES}'")
-        for batch in file.iter_batches(AT_ONCE, columns=[PATH]):
-            for name in batch.column(0).to_pylist():
-                if name:
-                    yield path.parent / str(name)
+        batches = file.iter_batches(AT_ONCE, columns=[PATH])
+        yield from _paths(path, (name for batch in batches for name in batch.column(0).to_pylist()))

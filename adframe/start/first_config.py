@@ -195,8 +195,7 @@ def _dataset(found: Survey, side: int) -> dict[str, Any]:
         options["table" if layout.kind == "table" else "root"] = str(layout.root)
     if layout.kind != "parts" and layout.normal:
         options["normal"] = layout.normal[0]
-    options |= {"without": layout.excluded} if layout.excluded else {}
-    options["size"] = side
+    options |= {"size": side} | ({"without": layout.excluded} if layout.excluded else {})
     if layout.masks is not None and layout.kind != "parts":
         options["masks"] = str(layout.masks)
     if found.bits is not None and found.bits < 16:

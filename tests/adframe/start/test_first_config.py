@@ -95,7 +95,7 @@ def test_masks_next_to_the_classes_are_no_class(masks, shapes, tmp_path):
     written = adframe.init(tmp_path / "in", tmp_path / "x.yaml")
     report = adframe.run(load_config(written.out, [] if masks == 8 else ["metrics=[]"]))
     (outcome,) = (of for name, of in report.outcomes.items() if name == "nearest_grid")
-    assert len(outcome.scores["image_folder"]) == 8
+    assert len(outcome.scores["anomalies"]) == 8
 
 
 @pytest.mark.parametrize("masks", [True, False])
