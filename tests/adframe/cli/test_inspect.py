@@ -169,7 +169,6 @@ def errors(validator, text):
         ("outliers: [{name: cifar11}]", ["outliers", 0, "name"]),
         ("outliers: [{name: cifar10, set_name: a}, {name: cifar10, set_name: 1}]",
          ["outliers", 1, "set_name"]),
-        ("dataset: {name: cifar10, set_name: a}", ["dataset"]),
         ("train: {epochs: -1}", ["train", "epochs"]),
         ("traim: {epochs: 1}", []),
     ],
