@@ -7,7 +7,7 @@ import sys
 
 from adframe.cli import options
 from adframe.errors import Stopped, UserError
-from adframe.io.terminal import Screen, error_line
+from adframe.io.terminal import Screen, error_line, stopped_line
 from adframe.jobs.executors import executor
 from adframe.shards.plan import SHARD
 from adframe.shards.scoring import score_shards
@@ -33,8 +33,7 @@ def score_in_shards(arguments: argparse.Namespace) -> int:
             arguments.format or "csv", screen.line, **options.of_plugins(arguments),
         )  # fmt: skip
     except Stopped as stopped:
-        error_line(f"{str(stopped) or 'interrupted'}; the same command continues")
-        return stopped.status
+        return stopped_line(stopped)
     screen.line(f"written: {found.path}")
     if found.unreadable:
         error_line(

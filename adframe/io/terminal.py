@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
-from adframe.errors import one_line
+from adframe.errors import Stopped, one_line
 
 #: Control characters, marks that change the direction of text, and code points without UTF-8.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -117,6 +117,12 @@ def error_line(message: object) -> None:
     """Print one error on standard error, if that can be written."""
     with suppress(OSError, ValueError):
         Screen(sys.stderr).line(str(message), style="red")
+
+
+def stopped_line(stopped: Stopped) -> int:
+    """Print that a signal stopped a command that continues; returns its exit status."""
+    error_line(f"{str(stopped) or 'interrupted'}; the same command continues")
+    return stopped.status
 
 
 class _StatusLines(logging.Handler):

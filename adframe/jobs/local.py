@@ -55,10 +55,7 @@ class LocalExecutor(Executor):
                 for connection in wait(list(busy)):
                     worker, index = busy.pop(cast(Connection, connection))
                     ended: Ended | None = worker.end()
-                    if ended and ended.status in (
-                        "lost",
-                        "stopped",
-                    ):  # by a signal to it alone
+                    if ended and ended.status in ("lost", "stopped"):  # by a signal to it alone
                         worker.close()
                         worker = _Worker(self.count, worker.number)
                         if tries[index] < TRIES:

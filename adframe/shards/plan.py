@@ -12,10 +12,9 @@ from adframe.data.encoded import Rows
 from adframe.data.sources import Source, count, each_source
 from adframe.errors import UserError
 from adframe.io import atomic
-from adframe.io.atomic import read_json
-from adframe.io.locks import LOCK
 from adframe.io.paths import make_folders
 from adframe.io.read import open_regular
+from adframe.io.work_folder import earlier_work
 
 PLAN = "plan.json"  #: in the output folder; it is written last, so it marks a whole plan
 SHARD = 4096  # images
@@ -37,14 +36,11 @@ def make_plan(out: Path, paths: Iterable[Path], facts: dict[str, Any], size: int
         UserError: there are no images, a source cannot be read, or the folder holds other things.
     """
     path = out / PLAN
-    if path.exists():
-        known = read_json(path)
-        if not isinstance(known, dict) or any(known.get(key) != facts[key] for key in facts):
-            raise UserError(f"{out}: holds the scores of other work; choose another --out")
+    known = earlier_work(
+        path, facts, "scores", "the scores of other work", lambda name: name == "plan"
+    )
+    if known is not None:
         return known
-    others = {entry.name for entry in out.iterdir()} - {LOCK, "plan"}
-    if any(not atomic.is_temporary(name) for name in others):
-        raise UserError(f"{out}: is not empty and holds no scores; choose another --out")
     shards = images = 0
     for shards, (lines, length) in enumerate(_shards(each_source(paths), size), 1):
         make_folders(out / "plan")

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, overload
+from typing import Any, BinaryIO
 
+from adframe.data.masks import LazySequence
 from adframe.errors import Stopped, UserError
 from adframe.io.atomic import atomic_write
 from adframe.io.listing import reading_parquet
@@ -39,25 +40,6 @@ class Scored:
     unreadable: int
     path: Path
     unreadable_path: Path
-
-
-class Shards(Sequence[Job]):
-    """Jobs of the shards that are not done. A job is made when it is fetched."""
-
-    def __init__(self, job: ShardJob, numbers: Sequence[int]) -> None:
-        self.job, self.numbers = job, numbers
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    @overload
-    def __getitem__(self, index: int) -> Job: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Job]: ...
-    def __getitem__(self, index: int | slice) -> Job | Sequence[Job]:
-        if isinstance(index, slice):
-            return Shards(self.job, self.numbers[index])
-        return replace(self.job, number=self.numbers[index])
 
 
 def score_shards(
@@ -102,21 +84,27 @@ def score_shards(
         numbers = range(plan["shards"])
         left = [number for number in numbers if not file_of(out, number, form).exists()]
         job = ShardJob(run, sha256, out, -1, form, on_gpu, plugins, without, allow_code)
-        _work(Shards(job, left), plan, executor, report)
+        _work(job, left, plan, executor, report)
         return _merged(out, plan)
 
 
 def _work(
-    jobs: Shards, plan: dict[str, Any], executor: Executor, report: Callable[[str], None]
+    job: ShardJob,
+    left: Sequence[int],
+    plan: dict[str, Any],
+    executor: Executor,
+    report: Callable[[str], None],
 ) -> None:
-    done = plan["images"] - sum(length_of(plan, number) for number in jobs.numbers)
+    """Score the shards that are left; a job is made when it is fetched."""
+    jobs = LazySequence[Job](left, lambda number: replace(job, number=number))
+    done = plan["images"] - sum(length_of(plan, number) for number in left)
     before, start, failed = done, time.monotonic(), list[str]()
     last = start - EVERY
     with closing(executor.run(jobs)) as ends:
         for index, ended in ends:
             if ended is None:
                 continue
-            number = jobs.numbers[index]
+            number = left[index]
             if ended.status == "stopped":
                 raise Stopped(ended.number, ended.reason)
             if ended.status == "failed":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from adframe.errors import Stopped, UserError
 from adframe.io.paths import a_path
-from adframe.io.terminal import Screen, error_line
+from adframe.io.terminal import Screen, error_line, stopped_line
 from adframe.registry.loading import load_plugins
 
 if TYPE_CHECKING:
@@ -89,8 +89,7 @@ def run_grid(grid: Grid, where: str, as_json: bool) -> int:
     try:
         facts, failures = execute(grid, Screen(sys.stderr).line, executor(where))
     except Stopped as stopped:  # Ctrl-C or SIGTERM
-        error_line(f"{str(stopped) or 'interrupted'}; the same command continues")
-        return stopped.status
+        return stopped_line(stopped)
     if as_json:
         print(json.dumps(facts, indent=2))
     else:

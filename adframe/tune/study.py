@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import Any, Literal
 
 from adframe.errors import UserError
 from adframe.io import atomic
-from adframe.io.atomic import is_temporary, read_json
-from adframe.io.locks import LOCK
+from adframe.io.work_folder import earlier_work
 from adframe.tune.objective import Better
 from adframe.tune.space import Axis
 
@@ -60,18 +58,9 @@ class Study:
     def __post_init__(self) -> None:
         import_optuna()
         path = self.folder / MEMORY
-        if path.exists():
-            self._restore(path)
-        elif any(_is_other(entry.name) for entry in self.folder.iterdir()):
-            raise UserError(
-                f"{self.folder}: is not empty and holds no search; choose another --out"
-            )
-
-    def _restore(self, path: Path) -> None:
-        found = read_json(path)
-        facts = json.loads(json.dumps(self.facts))
-        if not isinstance(found, dict) or any(found.get(key) != facts[key] for key in facts):
-            raise UserError(f"{self.folder}: holds another search; choose another --out")
+        found = earlier_work(path, self.facts, "search", "another search", _is_trial)
+        if found is None:
+            return
         try:
             self.trials = [Trial(**each) for each in found["trials"]]
         except (KeyError, TypeError) as error:
@@ -153,6 +142,5 @@ def import_optuna() -> Any:
     return optuna
 
 
-def _is_other(name: str) -> bool:
-    """Whether a name in a search's folder is none of a search that was killed at its start."""
-    return name != LOCK and not name.startswith("trial-") and not is_temporary(name)
+def _is_trial(name: str) -> bool:
+    return name.startswith("trial-")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from adframe.cli import options
 from adframe.errors import Stopped, UserError
 from adframe.io.paths import a_path
-from adframe.io.terminal import Screen, error_line
+from adframe.io.terminal import Screen, error_line, stopped_line
 from adframe.tables.verb import on
 
 if TYPE_CHECKING:
@@ -81,8 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             search.search(study, make, arguments.trials, place, Screen(sys.stderr).line)
         except Stopped as stopped:  # Ctrl-C or SIGTERM
-            error_line(f"{str(stopped) or 'interrupted'}; the same command continues")
-            return stopped.status
+            return stopped_line(stopped)
         return _show(study, arguments.json)
 
 
