@@ -51,6 +51,8 @@ class Column(Settings):
     #: ``auroc`` or a metric: on all sets of the data set together, if a run has several. By default
     #: the mean AUROC over sets.
     metric: str | None = None
+    #: the last scorer of this name in a row's config; by default the first scorer of all.
+    scorer: str | None = None
     title: str | None = None
 
 
