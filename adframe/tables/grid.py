@@ -30,8 +30,10 @@ class Cell:
     seed: int
     config: RunConfig
     digest: str  #: of the whole config
+    settings: str  #: digest of the config without the place of the images
     folder: Path
     images: int  #: training images, as the table declares them
+    recorded: Mapping[str, Any] | None = None  #: the finished run in the ``table.json`` of others
 
     @property
     def name(self) -> str:
@@ -121,7 +123,7 @@ def make_grid(
             images = table.file.tasks[task.group].images
             images = min(images, budget.images.get(task.group, images))
             cells += [
-                _cell(name, task, config.model_copy(update={"seed": seed}), out, images)
+                _cell(name, task, config.model_copy(update={"seed": seed}), out, images, place)
                 for seed in chosen_seeds
             ]
     if problems:
@@ -167,12 +169,13 @@ def _source(table: Table, group: str, root: Path, need_data: bool) -> Source:
 _LATER = ("validation", "observers")
 
 
-def _cell(row: str, task: Task, config: RunConfig, out: Path, images: int) -> Cell:
+def _cell(row: str, task: Task, config: RunConfig, out: Path, images: int, root: str) -> Cell:
     facts = {key: value for key, value in config.dump().items() if value or key not in _LATER}
     text = json.dumps(facts, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    settings = text.replace(json.dumps(root)[1:-1], "{data}")
+    digest, elsewhere = (hashlib.sha256(of.encode()).hexdigest()[:12] for of in (text, settings))
     folder = out / row / task.name / f"{config.seed}-{digest}"
-    return Cell(row, task, config.seed, config, digest, folder, images)
+    return Cell(row, task, config.seed, config, digest, elsewhere, folder, images)
 
 
 def _select(names: Mapping[str, str], patterns: Sequence[str]) -> set[str]:

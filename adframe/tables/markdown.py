@@ -19,9 +19,10 @@ def markdown(facts: dict[str, Any]) -> str:
     lines += [""] if notes else []
     several = facts["tasks"] and len(facts["tasks"][0]["tasks"]) > 1
     if several:
-        for metric in dict.fromkeys(row["metric"] for row in facts["tasks"]):
-            rows = [row for row in facts["tasks"] if row["metric"] == metric]
-            lines += [f"## By task{f': {metric}' if metric else ''}", "", *_by_task(rows), ""]
+        for what in dict.fromkeys((row["metric"], row["scorer"]) for row in facts["tasks"]):
+            rows = [row for row in facts["tasks"] if (row["metric"], row["scorer"]) == what]
+            named = ", ".join(filter(None, what))
+            lines += [f"## By task{f': {named}' if named else ''}", "", *_by_task(rows), ""]
     failed = [run for run in facts["runs"] if run["status"] == "failed"]
     if failed:
         lines += ["## Failed", ""]

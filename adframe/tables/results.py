@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from adframe.engine.judge import scorer_names
 from adframe.engine.run_list import is_complete
 from adframe.errors import UserError
 from adframe.io.atomic import read_json
@@ -14,28 +15,18 @@ from adframe.tables.grid import Cell, Grid
 
 
 @dataclass(frozen=True)
-class Result:
-    """Result of a cell, with its status: ``done``, ``failed``, ``half-finished`` or ``to do``.
+class Judged:
+    """Figures of one scorer, 0..1.
 
     Attributes:
-        auroc: outlier set -> AUROC, 0..1; empty until done, and without outliers to test with.
-        images: number of training images; as the table declares it until the run has started.
+        auroc: outlier set -> AUROC; empty without outliers to test with.
+        mean_auroc: mean of ``auroc``.
         metrics: metric -> outlier set -> value; None where a run has none.
         pooled: ``auroc`` and each metric -> value on all sets of the data set together.
-        floor: mean AUROC of the nearest training image on raw pixels, by the cosine.
-        below_floor: whether raw pixels give a higher mean AUROC.
-        reason: why it failed.
     """
 
-    status: str
-    epochs: int
-    images: int
-    auroc: Mapping[str, float]
+    auroc: Mapping[str, float] = field(default_factory=dict)
     mean_auroc: float | None = None
-    seconds: float | None = None
-    floor: float | None = None
-    below_floor: bool = False
-    reason: str = ""
     metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     pooled: Mapping[str, float | None] = field(default_factory=dict)
 
@@ -55,29 +46,94 @@ class Result:
         values = [value for value in by_set.values() if value is not None]
         return statistics.fmean(values) if values and len(values) == len(by_set) else None
 
+    def json(self) -> dict[str, Any]:
+        """The fields as ``table.json`` holds them; ``judged`` reads them."""
+        return {
+            "auroc": dict(self.auroc),
+            "mean_auroc": self.mean_auroc,
+            "metrics": {name: dict(values) for name, values in self.metrics.items()},
+            "pooled": dict(self.pooled),
+        }
+
+
+def judged(facts: Mapping[str, Any]) -> Judged:
+    """Figures of a scorer from ``result.json`` or ``table.json``."""
+    known = ("auroc", "mean_auroc", "metrics", "pooled")
+    return Judged(**{name: facts[name] for name in known if name in facts})
+
+
+@dataclass(frozen=True)
+class Result:
+    """Result of a cell, with its status: ``done``, ``failed``, ``half-finished`` or ``to do``.
+
+    Attributes:
+        images: number of training images; as the table declares it until the run has started.
+        main: figures of the first scorer; without values until done.
+        scorers: component -> figures of the last scorer of that name, if it has not failed.
+        floor: mean AUROC of the nearest training image on raw pixels, by the cosine.
+        below_floor: whether raw pixels give a higher mean AUROC.
+        reason: why it failed.
+    """
+
+    status: str
+    epochs: int
+    images: int
+    main: Judged = field(default_factory=Judged)
+    scorers: Mapping[str, Judged] = field(default_factory=dict)
+    seconds: float | None = None
+    floor: float | None = None
+    below_floor: bool = False
+    reason: str = ""
+
+    def value(
+        self, outliers: str | None, metric: str | None = None, scorer: str | None = None
+    ) -> float | None:
+        """A figure in percent, on one set of outliers or on all; see ``Column``."""
+        of = self.main if scorer is None else self.scorers.get(scorer, Judged())
+        return of.value(outliers, metric)
+
 
 def read_result(cell: Cell, reason: str = "") -> Result:
-    """Result of a cell, from its folder. A damaged result counts as missing."""
+    """Result of a cell, from its folder or else as recorded. A damaged result counts as missing."""
     images = _json(cell, "environment.json").get("train_images", cell.images)
     found = _json(cell, "result.json")
     if is_complete(found):  # also if it failed before
+        by_name = found.get("scorers", {})
+        last = {
+            spec.entry.name: by_name.get(name)
+            for name, spec in zip(scorer_names(cell.config), cell.config.scorer, strict=True)
+        }
         return Result(
             "done",
             found.get("epochs", cell.config.train.epochs),
             images,
-            found.get("auroc", {}),
-            found["mean_auroc"],
+            judged(found),
+            {name: judged(of) for name, of in last.items() if of is not None},
             found.get("seconds"),
             found.get("floor", {}).get("cosine", {}).get("mean_auroc"),
             bool(found.get("below_floor")),
-            metrics=found.get("metrics", {}),
-            pooled=found.get("pooled", {}),
         )
+    if cell.recorded is not None:
+        return recorded_result(cell.recorded)
     epochs = cell.config.train.epochs
     if reason:
-        return Result("failed", epochs, images, {}, reason=reason)
+        return Result("failed", epochs, images, reason=reason)
     begun = (cell.folder / "config.yaml").exists()
-    return Result("half-finished" if begun else "to do", epochs, images, {})
+    return Result("half-finished" if begun else "to do", epochs, images)
+
+
+def recorded_result(run: Mapping[str, Any]) -> Result:
+    """Result of a finished run, from its entry in a ``table.json``."""
+    return Result(
+        "done",
+        run["epochs"],
+        run["images"],
+        judged(run),
+        {name: judged(of) for name, of in run["scorers"].items()},
+        run["seconds"],
+        run["floor"],
+        run["below_floor"],
+    )
 
 
 def _json(cell: Cell, name: str) -> dict[str, Any]:
@@ -123,14 +179,15 @@ def column_value(
     tasks: list[str],
     outliers: str | None,
     metric: str | None = None,
+    scorer: str | None = None,
 ) -> Value:
-    """Value of a row over these tasks and the seeds of the grid."""
+    """Value of a row over these tasks and the seeds of the grid; see ``Column``."""
     seeds, done, failed, runs = {}, 0, 0, 0
     for seed in grid.seeds:
         names = [f"{row}/{task}/{seed}" for task in tasks]
         of_seed = [results[name] for name in names if name in results]
         runs += len(names)
-        found = [result.value(outliers, metric) for result in of_seed]
+        found = [result.value(outliers, metric, scorer) for result in of_seed]
         values = [value for value in found if value is not None]
         done += sum(result.status == "done" for result in of_seed)
         failed += sum(result.status == "failed" for result in of_seed)

@@ -52,12 +52,11 @@ def _run(cell: Cell, result: Result) -> dict[str, Any]:
         "status": result.status,
         "folder": str(cell.folder),
         "config": cell.digest,
+        "settings": cell.settings,
         "epochs": result.epochs,
         "images": result.images,
-        "auroc": dict(result.auroc),
-        "mean_auroc": result.mean_auroc,
-        "metrics": {name: dict(values) for name, values in result.metrics.items()},
-        "pooled": dict(result.pooled),
+        **result.main.json(),
+        "scorers": {name: judged.json() for name, judged in result.scorers.items()},
         "floor": result.floor,
         "below_floor": result.below_floor,
         "seconds": result.seconds,
@@ -101,6 +100,7 @@ class _View:
             "id": name,
             "title": column.title if column and column.title else heading,
             "metric": column.metric if column else None,
+            "scorer": column.scorer if column else None,
             "tasks": used,
             "of": len(own),
             "stand_in": bool(set(used) - set(own)),
@@ -137,7 +137,8 @@ class _View:
         tasks = column["tasks"] if row in self.file.rows else []
         known = self.file.columns.get(column["id"])
         outliers = known.outliers if known and not column["stand_in"] else None
-        value = column_value(self.grid, self.results, row, tasks, outliers, column["metric"])
+        which = outliers, column["metric"], column["scorer"]
+        value = column_value(self.grid, self.results, row, tasks, *which)
         return {
             "mean": value.mean,
             "sd": value.sd,
@@ -148,15 +149,17 @@ class _View:
         }
 
     def by_task(self) -> list[dict[str, Any]]:
-        """Values of each row by task, over all sets of outliers; for each metric of the columns."""
+        """Values of each row by task, over all sets of outliers; for each figure of the columns."""
         names = list(dict.fromkeys(cell.task.name for cell in self.grid.cells))
-        metrics = dict.fromkeys(column.metric for column in self.file.columns.values())
+        used = [column for name, column in self.file.columns.items() if name in self.grid.used]
+        figures = dict.fromkeys((column.metric, column.scorer) for column in used)
         found = []
-        for metric in metrics:
+        for metric, scorer in figures:
+            what = {"metric": metric, "scorer": scorer}
             alone: list[dict[str, Any]] = [
-                {"id": "", "tasks": [name], "stand_in": False, "metric": metric} for name in names
+                {"id": "", "tasks": [name], "stand_in": False, **what} for name in names
             ]
             for row in self.file.rows:
                 tasks = {c["tasks"][0]: self.ours(row, c) for c in alone}
-                found.append({"row": row, "metric": metric, "tasks": tasks})
+                found.append({"row": row, **what, "tasks": tasks})
         return found

@@ -34,6 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N-1, not the budget's")
     parser.add_argument("--out", type=a_path, metavar="DIR", help="folder (runs/TABLE-BUDGET)")
+    parser.add_argument(
+        "--recorded",
+        type=a_path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="table.json of another folder: finished runs that need not run here",
+    )
     on(parser)
     parser.add_argument("--dry-run", action="store_true", help="print cells and cost, run none")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -54,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     from adframe.tables.definition import read_table
     from adframe.tables.files import find_table
     from adframe.tables.grid import make_grid
+    from adframe.tables.recorded import with_recorded
 
     if arguments.seeds is not None and arguments.seeds < 1:
         raise UserError("--seeds: at least 1")
@@ -72,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.plugin,
         need_data=not arguments.dry_run,
     )
+    grid = with_recorded(grid, arguments.recorded)
     if arguments.dry_run:
         return _dry_run(grid, arguments.json)
     return run_grid(grid, arguments.on, arguments.json)

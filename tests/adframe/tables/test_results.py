@@ -9,6 +9,7 @@ from adframe.engine.report import result_json
 from adframe.interfaces import Outcome, Report
 from adframe.tables.markdown import markdown
 from adframe.tables.results import read_result
+from adframe.tables.summary import summary
 
 
 def _write(cell, auroc, failed=None):
@@ -102,3 +103,30 @@ def test_a_set_of_outliers_that_a_run_lacks_is_a_dash(table_file, pretend, tmp_p
     facts = json.loads((tmp_path / "out/table.json").read_text())
     row = next(line for line in markdown(facts).splitlines() if line.startswith("| plain "))
     assert row.split("|")[5].strip().startswith("- / 80.0")
+
+
+def test_a_column_may_show_another_scorer(grid_of, table_file):
+    text = table_file.read_text()
+    two = "[{name: nearest_cosine}, {name: knn}, {name: knn, k: 2}]"
+    text = text.replace("epochs: 1}}}\n  part", f"epochs: 1}}, scorer: {two}}}}}\n  part")
+    text = text.replace(
+        "  mean: {tasks: [shapes]}",
+        "  mean: {tasks: [shapes]}\n  near: {tasks: [left], scorer: knn}\n"
+        "  none: {tasks: [left], scorer: kde}",
+    )
+    table_file.write_text(text)
+    grid = grid_of(table_file)
+    values = {"nearest_cosine": 0.5, "knn": 0.625, "knn_2": 0.75}
+    for cell in grid.chosen:
+        outcomes = {name: Outcome({"odd": of}, {}) for name, of in values.items()}
+        _save(cell, Report(outcomes, {}, 1.0, 1, cell.folder))
+    facts = summary(grid, {})
+    cells = {cell["column"]: cell["mean"] for cell in facts["parts"][-1]["rows"][0]["cells"]}
+    assert cells == {"near": 75, "none": None}
+    shown = markdown(facts)
+    assert "## By task: knn" in shown
+    assert facts["runs"][0]["scorers"]["knn"]["auroc"] == {"odd": 0.75}
+    for cell in grid.chosen[:1]:  # one whose last has failed: not the one before it
+        outcomes = {name: Outcome({"odd": 0.5}, {}) for name in list(values)[:2]}
+        _save(cell, Report(outcomes, {}, 1.0, 1, cell.folder, {"knn_2": "not finite"}))
+        assert read_result(cell).value(None, None, "knn") is None
