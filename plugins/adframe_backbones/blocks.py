@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from adframe.ops import recomputed
 
-#: Bytes of an input from which ``recompute`` is on by default: a choice. Feature maps of small
-#: images stay, since then weights and images take as much memory.
-LARGE = 192 << 20
+#: Values of an input from which ``recompute`` is on by default, in float32 and in bfloat16: a
+#: choice. Feature maps of small images stay, since then weights and images take as much memory.
+LARGE = 50_000_000
 
 
 def conv3x3(channels_in: int, channels: int, stride: int = 1) -> nn.Conv2d:
@@ -110,9 +110,9 @@ def in_turn(blocks: nn.Sequential, features: Tensor, recompute: bool | None) -> 
 def recomputes(wanted: bool | None, inputs: Tensor, channels: int) -> bool:
     """Whether to recompute maps of so many channels and the size of the input.
 
-    None stands for yes on a CPU, from 192 MiB on.
+    None stands for yes on a CPU, from 50 million values on.
     """
     if wanted is None:
-        size = inputs.numel() * inputs.element_size() * channels / inputs.shape[1]
-        wanted = size >= LARGE and inputs.device.type == "cpu"
+        values = inputs.numel() * channels / inputs.shape[1]
+        wanted = values >= LARGE and inputs.device.type == "cpu"
     return wanted and torch.is_grad_enabled()

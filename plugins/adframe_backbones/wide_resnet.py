@@ -43,9 +43,9 @@ class WideResNet(Backbone):
         initialisation: [inferred: fan_in in GEOM's code, fan_out in GOAD's and iDECODe's] First
             weights of convolutions: He's normal distribution, which counts outputs or inputs, or
             PyTorch's default.
-        recompute: [guess: from 192 MiB a map on, on a CPU] Keeps only the input of each block in
-            memory while training, and computes the rest again in the backward pass. For large
-            images: a third of the memory, for a third more time. The values are the same.
+        recompute: [guess: from 50 million values a map on, on a CPU] Keeps only the input of each
+            block in memory while training, and computes the rest again in the backward pass. For
+            large images: a third of the memory, for a third more time. The values are the same.
     """
 
     def __init__(
