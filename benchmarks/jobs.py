@@ -5,6 +5,8 @@
 files, to the same number of steps. Each job is a process tree: start, decoding, training, scoring,
 workers included. Seeds take turns. CPU seconds and AUROC, mean and standard deviation over seeds.
 
+Where the CPU has bfloat16 instructions, also ``adframe run`` with ``train.precision=bf16``.
+
 ``kNN`` fits and scores the same features, with scikit-learn's brute force by cosine.
 
 With ``--data FOLDER`` (train/CLASS and test/CLASS, as CIFAR-10 in JPEG files) the images are those
@@ -26,12 +28,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pairs
 import torch
 from PIL import Image
+from precision import native
 from sklearn.neighbors import NearestNeighbors
 from torch.nn.functional import normalize
 
@@ -91,10 +95,11 @@ def plain(folder: Path, epochs: int, seed: int) -> tuple[float, float, int]:
     return cpu, float(found[2]), int(found[1])
 
 
-def ours(folder: Path, epochs: int, seed: int) -> tuple[float, float, int]:
+def ours(folder: Path, epochs: int, seed: int, precision: str = "fp32") -> tuple[float, float, int]:
     """CPU seconds, AUROC and steps of ``adframe run unicon_ha/fast``."""
     data = f"{{name: image_folder, root: {folder}/train, test_root: {folder}/test, normal: good}}"
     settings = [f"dataset={data}", f"train.epochs={epochs}", f"seed={seed}", "train.device=cpu"]
+    settings.append(f"train.precision={precision}")
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-m", "adframe", "run", "unicon_ha/fast", "--out", out]
         cpu, _ = run([*command, *(word for each in settings for word in ("--set", each))])
@@ -113,10 +118,13 @@ def _numbers(value: object, key: str) -> list[float]:
 
 def whole_jobs(folder: Path, epochs: int, seeds: int) -> list[list[str | float]]:
     """Rows of the table of trained jobs."""
-    found: dict[str, list[tuple[float, float, int]]] = {"plain PyTorch": [], "adframe": []}
+    contenders = {"plain PyTorch": plain, "adframe": ours}
+    if native() != "none":
+        contenders["adframe, bf16"] = partial(ours, precision="bf16")
+    found: dict[str, list[tuple[float, float, int]]] = {name: [] for name in contenders}
     for seed in range(seeds):
-        found["plain PyTorch"].append(plain(folder, epochs, seed))
-        found["adframe"].append(ours(folder, epochs, seed))
+        for name, job in contenders.items():
+            found[name].append(job(folder, epochs, seed))
     (steps,) = {each[2] for rows in found.values() for each in rows}
     cpu = {name: statistics.median(each[0] for each in rows) for name, rows in found.items()}
     return [
