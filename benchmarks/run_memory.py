@@ -1,7 +1,7 @@
 """Peak memory of a whole run on large images, in both precisions, with and without ``recompute``.
 
 UniCon-HA at a quarter of the width, a batch of 8 images, one step, and its evaluation. Each row is
-an ``adframe run`` of its own on random images; the images themselves take little. CPU seconds are
+one ``adframe run`` on random images; the images themselves take little. CPU seconds are
 those of the whole run, on one thread.
 
     python benchmarks/run_memory.py [--side 256] [--precision fp32 bf16] [--recompute true false]
