@@ -91,7 +91,7 @@ def make_grid(
         UserError: no such budget or cell, no data, or a wrong config; a line for each problem.
     """
     budget = table.budget(budget_name)
-    _check_metrics(table, loaded)
+    _check_columns(table, loaded)
     chosen_seeds = budget.seeds if seeds is None else list(range(seeds))
     used = table.used(budget)
     names = {name for tasks in used.values() for name in tasks}
@@ -132,12 +132,14 @@ def make_grid(
     return Grid(table, budget_name, budget, chosen_seeds, used, sources, cells, chosen, out)
 
 
-def _check_metrics(table: Table, loaded: LoadedPlugins) -> None:
-    known = {"auroc", *loaded.registry.names("metric")}
+def _check_columns(table: Table, loaded: LoadedPlugins) -> None:
+    names = loaded.registry.names
+    known = {"metric": {"auroc", *names("metric")}, "scorer": {*names("scorer")}}
     for name, column in table.file.columns.items():
-        if column.metric is not None and column.metric not in known:
-            hint = did_you_mean(column.metric, known)
-            raise UserError(f"{table.name}: columns.{name}: no metric '{column.metric}'{hint}")
+        for kind, wanted in (("metric", column.metric), ("scorer", column.scorer)):
+            if wanted is not None and wanted not in known[kind]:
+                hint = did_you_mean(wanted, known[kind])
+                raise UserError(f"{table.name}: columns.{name}: no {kind} '{wanted}'{hint}")
 
 
 def _changed(tree: ConfigNode, changes: list[ConfigNode], root: str) -> ConfigNode:

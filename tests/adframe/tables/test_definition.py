@@ -96,10 +96,14 @@ def test_table_3_trains_a_detector_for_each_category_of_mvtec(tmp_path, grid_of)
         grid_of(find_table("table3"), "full", root=tmp_path / "bottle")
 
 
-def test_a_column_of_an_unknown_metric_is_refused(table_file, grid_of):
+@pytest.mark.parametrize(
+    ("kind", "wrong", "right"),
+    [("metric", "pixel_aurok", "pixel_auroc"), ("scorer", "nearest_cosin", "nearest_cosine")],
+)
+def test_a_column_of_an_unknown_component_is_refused(table_file, grid_of, kind, wrong, right):
     text = table_file.read_text()
-    table_file.write_text(text.replace("{tasks: [left]}", "{tasks: [left], metric: pixel_aurok}"))
-    line = "toys: columns.left: no metric 'pixel_aurok'; did you mean 'pixel_auroc'"
+    table_file.write_text(text.replace("{tasks: [left]}", f"{{tasks: [left], {kind}: {wrong}}}"))
+    line = f"toys: columns.left: no {kind} '{wrong}'; did you mean '{right}'"
     with pytest.raises(UserError, match=line):
         grid_of(table_file)
 
