@@ -1,9 +1,11 @@
 """Tests of the scripts in ``tools/``."""
 
+import json
 from pathlib import Path
 
 import check_configs
 import pytest
+import recorded_runs
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,3 +43,25 @@ def test_problems_end_with_status_1(tmp_path, capsys):
     (tmp_path / "x.yaml").write_text("seed: -1")
     assert check_configs.main([str(tmp_path)]) == 1
     assert "x.yaml:1: seed:" in capsys.readouterr().out
+
+
+def test_finished_runs_are_kept_one_a_line(tmp_path):
+    def table(name, *runs):
+        names = ("cell", "settings", "status", "mean_auroc")
+        facts = {"runs": [{**dict(zip(names, run, strict=True)), "folder": "x"} for run in runs]}
+        path = tmp_path / name
+        path.write_text(json.dumps(facts))
+        return path
+
+    one = table("one.json", ("b/c/0", "s", "done", 0.5), ("a/c/0", "s", "to do", None))
+    two = table("two.json", ("b/c/0", "s", "done", 0.75), ("a/c/0", "t", "done", 0.25))
+    out = tmp_path / "out.json"
+    recorded_runs.main(out, [one])
+    recorded_runs.main(out, [two])
+    _, *lines, _, _ = out.read_text().split("\n")
+    assert len(lines) == 2
+    runs = json.loads(out.read_text())["runs"]
+    assert [(run["cell"], run["mean_auroc"], run["folder"]) for run in runs] == [
+        ("a/c/0", 0.25, None),
+        ("b/c/0", 0.75, None),
+    ]
