@@ -47,7 +47,7 @@ def test_problems_end_with_status_1(tmp_path, capsys):
 
 def test_finished_runs_are_kept_one_a_line(tmp_path):
     def table(name, *runs):
-        names = ("cell", "settings", "status", "mean_auroc")
+        names = ("cell", "config", "status", "mean_auroc")
         facts = {"runs": [{**dict(zip(names, run, strict=True)), "folder": "x"} for run in runs]}
         path = tmp_path / name
         path.write_text(json.dumps(facts))

@@ -18,7 +18,7 @@ def main(out: Path, tables: list[Path]) -> None:
     for path in [*([out] if out.exists() else []), *tables]:
         for run in json.loads(path.read_text(encoding="utf-8"))["runs"]:
             if run["status"] == "done":
-                found[run["cell"], run["settings"]] = {**run, "folder": None}
+                found[run["cell"], run["config"]] = {**run, "folder": None}
     lines = ",\n".join(json.dumps(found[key]) for key in sorted(found))
     out.write_text(f'{{"runs": [\n{lines}\n]}}\n', encoding="utf-8")
 

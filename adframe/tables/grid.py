@@ -30,7 +30,7 @@ class Cell:
     seed: int
     config: RunConfig
     digest: str  #: of the whole config
-    settings: str  #: digest of the config without the place of the images
+    settings: Mapping[str, Any]  #: values of the config; ``{data}`` is the folder of the images
     folder: Path
     images: int  #: training images, as the table declares them
     recorded: Mapping[str, Any] | None = None  #: the finished run in the ``table.json`` of others
@@ -49,6 +49,7 @@ class Grid:
         used: column -> its tasks at this budget.
         sources: task group -> layout of its data.
         chosen: the cells of ``cells`` to run.
+        root: folder of the images, absolute.
     """
 
     table: Table
@@ -60,6 +61,7 @@ class Grid:
     cells: list[Cell]
     chosen: list[Cell]
     out: Path
+    root: str
 
 
 def make_grid(
@@ -129,7 +131,7 @@ def make_grid(
     if problems:
         raise UserError("\n".join(problems))
     chosen = [cell for cell in cells if cell.name in wanted]
-    return Grid(table, budget_name, budget, chosen_seeds, used, sources, cells, chosen, out)
+    return Grid(table, budget_name, budget, chosen_seeds, used, sources, cells, chosen, out, place)
 
 
 def _check_columns(table: Table, loaded: LoadedPlugins) -> None:
@@ -171,13 +173,23 @@ def _source(table: Table, group: str, root: Path, need_data: bool) -> Source:
 _LATER = ("validation", "observers")
 
 
-def _cell(row: str, task: Task, config: RunConfig, out: Path, images: int, root: str) -> Cell:
+def settings_of(config: RunConfig, root: str) -> dict[str, Any]:
+    """Values of a config, as JSON holds them; ``{data}`` stands for the folder of the images."""
+    found: dict[str, Any] = json.loads(_text(config).replace(json.dumps(root)[1:-1], "{data}"))
+    return found
+
+
+def _text(config: RunConfig) -> str:
     facts = {key: value for key, value in config.dump().items() if value or key not in _LATER}
-    text = json.dumps(facts, sort_keys=True)
-    settings = text.replace(json.dumps(root)[1:-1], "{data}")
-    digest, elsewhere = (hashlib.sha256(of.encode()).hexdigest()[:12] for of in (text, settings))
+    return json.dumps(facts, sort_keys=True)
+
+
+def _cell(row: str, task: Task, config: RunConfig, out: Path, images: int, root: str) -> Cell:
+    text = _text(config)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     folder = out / row / task.name / f"{config.seed}-{digest}"
-    return Cell(row, task, config.seed, config, digest, elsewhere, folder, images)
+    settings = settings_of(config, root)
+    return Cell(row, task, config.seed, config, digest, settings, folder, images)
 
 
 def _select(names: Mapping[str, str], patterns: Sequence[str]) -> set[str]:

@@ -52,7 +52,7 @@ def _run(cell: Cell, result: Result) -> dict[str, Any]:
         "status": result.status,
         "folder": str(cell.folder),
         "config": cell.digest,
-        "settings": cell.settings,
+        "settings": dict(cell.settings) if result.status == "done" else None,
         "epochs": result.epochs,
         "images": result.images,
         **result.main.json(),

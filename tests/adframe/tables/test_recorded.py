@@ -2,10 +2,13 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
 from adframe.cli.main import main
+from adframe.tables.files import find_table
+from adframe.tables.recorded import with_recorded
 from adframe.tables.results import read_result
 
 RUN = ("reproduce", "--data")
@@ -79,6 +82,8 @@ def test_a_run_of_the_folder_itself_counts_before_a_recorded_one(
         '{"runs": [{"status": "done"}]}',
         '{"runs": [{"status": "done", "cell": "a/b/0", "settings": "x", "epochs": 1, "images": 2,'
         ' "scorers": 3, "seconds": 1, "floor": 0.5, "below_floor": false}]}',
+        '{"runs": [{"status": "done", "cell": "a/b/0", "settings": {}, "epochs": 1, "images": 2,'
+        ' "mean_auroc": "high", "scorers": {}, "seconds": 1, "floor": 0.5, "below_floor": false}]}',
     ],
 )
 def test_a_file_that_is_no_table_is_one_line(
@@ -110,3 +115,34 @@ def test_a_recorded_result_has_all_figures(table_file, grid_of, pretend, tmp_pat
     assert run["mean_auroc"] == 0.75
     assert run["scorers"][names[0]]["pooled"] == {"auroc": 0.125}
     assert read_result(cell).status == "to do"
+
+
+def test_options_that_are_newer_than_a_run_must_have_their_default(
+    table_file, pretend, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert _run(table_file, tmp_path, "there") == 0
+    facts = json.loads((tmp_path / "there/table.json").read_text())
+    for run in facts["runs"]:
+        del run["settings"]["backbone"]["stem"]  # as if the option were new
+    (tmp_path / "old.json").write_text(json.dumps(facts))
+    pretend.clear()
+    assert _run(table_file, tmp_path, "here", "--recorded", "old.json") == 0
+    assert not pretend
+    for run in facts["runs"]:
+        del run["settings"]["backbone"]["width"]  # the toys have another than the default
+    (tmp_path / "old.json").write_text(json.dumps(facts))
+    assert _run(table_file, tmp_path, "third", "--recorded", "old.json") == 0
+    assert len(pretend) == 8
+
+
+def test_the_recorded_runs_of_the_repository_fit_its_tables(grid_of, tmp_path):
+    (tmp_path / "test/airplane").mkdir(parents=True)  # the layout of image files
+    folder = Path(__file__).parents[3] / "docs/results/recorded"
+    for path in folder.glob("*.json"):
+        name, _, budget = path.stem.partition("-")
+        grid = grid_of(find_table(name), budget)
+        runs = {run["cell"] for run in json.loads(path.read_text())["runs"]}
+        cells = with_recorded(grid, [path]).cells
+        assert {cell.name for cell in cells if cell.recorded} == runs
+        assert runs
