@@ -41,10 +41,6 @@ from torch.nn.functional import normalize
 
 from adframe.registry.loading import load_plugins
 
-CROPS = (
-    "{name: nearest_cosine, views: 10, augmentation: {name: simclr, scale: [0.54, 0.54], "
-    "jitter_probability: 0, grayscale_probability: 0}}"
-)
 HERE = Path(__file__).parent
 PARTS = {"train/good": 1, "test/good": 0.2, "test/bad": 0.2}  # images of each, as shares
 
@@ -103,7 +99,7 @@ def ours(folder: Path, epochs: int, seed: int, precision: str = "fp32") -> tuple
     """CPU seconds, AUROC and steps of ``adframe run unicon_ha/fast``."""
     data = f"{{name: image_folder, root: {folder}/train, test_root: {folder}/test, normal: good}}"
     settings = [f"dataset={data}", f"train.epochs={epochs}", f"seed={seed}", "train.device=cpu"]
-    settings += [f"train.precision={precision}", f"scorer={CROPS}"]  # scored as the script scores
+    settings += [f"train.precision={precision}", f"scorer={pairs.CROPS}"]  # as the script scores
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-m", "adframe", "run", "unicon_ha/fast", "--out", out]
         cpu, _ = run([*command, *(word for each in settings for word in ("--set", each))])

@@ -27,6 +27,12 @@ torch.set_num_threads(1)
 
 Contenders = Mapping[str, Callable[[], Any]]
 
+#: The score of UniCon-HA's configs, for ``--set scorer=...``.
+CROPS = (
+    "{name: nearest_cosine, views: 10, augmentation: {name: simclr, scale: [0.54, 0.54], "
+    "jitter_probability: 0, grayscale_probability: 0}}"
+)
+
 
 def arguments(doc: str, *extra: str) -> argparse.Namespace:
     """Reads the command line of a benchmark: ``--quick``, ``--peak``, and ``extra`` flags."""

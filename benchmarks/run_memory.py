@@ -4,7 +4,7 @@ UniCon-HA at a quarter of the width, a batch of 8 images, one step, and its eval
 one ``adframe run`` on random images; the images themselves take little. CPU seconds are
 those of the whole run, on one thread.
 
-    python benchmarks/run_memory.py [--side 256] [--precision fp32 bf16] [--recompute true false]
+    python benchmarks/run_memory.py [--side 256] [--precision fp32 bf16] [--recompute null false]
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adframe.config.bundled import find_config, shown
 from adframe.config.compose import compose, set_node
@@ -19,6 +19,9 @@ from adframe.errors import KeyPath, UserError, did_you_mean
 from adframe.io.paths import expand_user
 from adframe.registry.loading import LoadedPlugins
 from adframe.tables.definition import Budget, Source, Table, Task
+
+if TYPE_CHECKING:
+    from adframe.tables.results import RecordedRun
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Cell:
     settings: Mapping[str, Any]  #: values of the config; ``{data}`` is the folder of the images
     folder: Path
     images: int  #: training images, as the table declares them
-    recorded: Mapping[str, Any] | None = None  #: the finished run in the ``table.json`` of others
+    recorded: RecordedRun | None = None  #: the finished run in another ``table.json``
 
     @property
     def name(self) -> str:
@@ -175,8 +178,19 @@ _LATER = ("validation", "observers")
 
 def settings_of(config: RunConfig, root: str) -> dict[str, Any]:
     """Values of a config, as JSON holds them; ``{data}`` stands for the folder of the images."""
-    found: dict[str, Any] = json.loads(_text(config).replace(json.dumps(root)[1:-1], "{data}"))
+    found: dict[str, Any] = below(json.loads(_text(config)), root, "{data}")
     return found
+
+
+def below(values: Any, folder: str, other: str) -> Any:
+    """Values of JSON, with another folder in each path that is or lies below ``folder``."""
+    if isinstance(values, dict):
+        return {key: below(value, folder, other) for key, value in values.items()}
+    if isinstance(values, list):
+        return [below(value, folder, other) for value in values]
+    if isinstance(values, str) and (values == folder or values.startswith(f"{folder}/")):
+        return other + values[len(folder) :]
+    return values
 
 
 def _text(config: RunConfig) -> str:

@@ -69,9 +69,13 @@ def _in_part(column: dict[str, Any]) -> bool:
 def _figures(facts: dict[str, Any]) -> str:
     """What the columns show: ``AUROC``, or each column's figure if one names another."""
     columns = [column for part in facts["parts"] for column in part["columns"]]
-    if not any(column["metric"] for column in columns):
+    if not any(column["metric"] or column["scorer"] for column in columns):
         return "AUROC"
-    named = [f"{column['title']}: {column['metric'] or 'mean AUROC'}" for column in columns]
+    named = [
+        f"{column['title']}: {column['metric'] or 'mean AUROC'}"
+        f"{' of ' + column['scorer'] if column['scorer'] else ''}"
+        for column in columns
+    ]
     return f"Figures ({', '.join(named)})"
 
 

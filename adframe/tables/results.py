@@ -5,7 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Ge, Interval
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from adframe.engine.judge import scorer_names
 from adframe.engine.run_list import is_complete
@@ -13,10 +16,12 @@ from adframe.errors import UserError
 from adframe.io.atomic import read_json
 from adframe.tables.grid import Cell, Grid
 
+Share = Annotated[float, Interval(ge=0, le=1)]
+Values = Mapping[str, float | None]
 
-@dataclass(frozen=True)
-class Judged:
-    """Figures of one scorer, 0..1.
+
+class Judged(BaseModel):
+    """Figures of one scorer, 0..1, as ``result.json`` and ``table.json`` hold them.
 
     Attributes:
         auroc: outlier set -> AUROC; empty without outliers to test with.
@@ -25,10 +30,12 @@ class Judged:
         pooled: ``auroc`` and each metric -> value on all sets of the data set together.
     """
 
-    auroc: Mapping[str, float] = field(default_factory=dict)
-    mean_auroc: float | None = None
-    metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
-    pooled: Mapping[str, float | None] = field(default_factory=dict)
+    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
+
+    auroc: Mapping[str, Share]
+    mean_auroc: Share | None
+    metrics: Mapping[str, Values] = Field(default_factory=dict)
+    pooled: Values = Field(default_factory=dict)
 
     def value(self, outliers: str | None, metric: str | None = None) -> float | None:
         """A figure in percent, on one set of outliers or on all; see ``Column``."""
@@ -36,7 +43,7 @@ class Judged:
         return None if value is None else 100 * value
 
     def _figure(self, outliers: str | None, metric: str | None) -> float | None:
-        by_set = self.auroc if metric in (None, "auroc") else self.metrics.get(metric, {})
+        by_set: Values = self.auroc if metric in (None, "auroc") else self.metrics.get(metric, {})
         if outliers is not None:
             return by_set.get(outliers)
         if metric is None:
@@ -46,20 +53,23 @@ class Judged:
         values = [value for value in by_set.values() if value is not None]
         return statistics.fmean(values) if values and len(values) == len(by_set) else None
 
-    def json(self) -> dict[str, Any]:
-        """The fields as ``table.json`` holds them; ``judged`` reads them."""
-        return {
-            "auroc": dict(self.auroc),
-            "mean_auroc": self.mean_auroc,
-            "metrics": {name: dict(values) for name, values in self.metrics.items()},
-            "pooled": dict(self.pooled),
-        }
+
+#: Of a run that is not done.
+NOTHING = Judged(auroc={}, mean_auroc=None)
 
 
-def judged(facts: Mapping[str, Any]) -> Judged:
-    """Figures of a scorer from ``result.json`` or ``table.json``."""
-    known = ("auroc", "mean_auroc", "metrics", "pooled")
-    return Judged(**{name: facts[name] for name in known if name in facts})
+class RecordedRun(Judged):
+    """A finished run in a ``table.json``; the figures of ``Judged`` are of the first scorer."""
+
+    cell: str
+    config: str
+    settings: dict[str, Any]
+    epochs: Annotated[int, Ge(0)]
+    images: Annotated[int, Ge(0)]
+    scorers: Mapping[str, Judged]
+    seconds: float | None
+    floor: Share | None
+    below_floor: bool
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,7 @@ class Result:
         images: number of training images; as the table declares it until the run has started.
         main: figures of the first scorer; without values until done.
         scorers: component -> figures of the last scorer of that name, if it has not failed.
+        recorded: whether it is that of another folder.
         floor: mean AUROC of the nearest training image on raw pixels, by the cosine.
         below_floor: whether raw pixels give a higher mean AUROC.
         reason: why it failed.
@@ -78,18 +89,19 @@ class Result:
     status: str
     epochs: int
     images: int
-    main: Judged = field(default_factory=Judged)
+    main: Judged = NOTHING
     scorers: Mapping[str, Judged] = field(default_factory=dict)
     seconds: float | None = None
     floor: float | None = None
     below_floor: bool = False
     reason: str = ""
+    recorded: bool = False
 
     def value(
         self, outliers: str | None, metric: str | None = None, scorer: str | None = None
     ) -> float | None:
         """A figure in percent, on one set of outliers or on all; see ``Column``."""
-        of = self.main if scorer is None else self.scorers.get(scorer, Judged())
+        of = self.main if scorer is None else self.scorers.get(scorer, NOTHING)
         return of.value(outliers, metric)
 
 
@@ -98,23 +110,25 @@ def read_result(cell: Cell, reason: str = "") -> Result:
     images = _json(cell, "environment.json").get("train_images", cell.images)
     found = _json(cell, "result.json")
     if is_complete(found):  # also if it failed before
-        by_name = found.get("scorers", {})
-        last = {
-            spec.entry.name: by_name.get(name)
-            for name, spec in zip(scorer_names(cell.config), cell.config.scorer, strict=True)
-        }
-        return Result(
-            "done",
-            found.get("epochs", cell.config.train.epochs),
-            images,
-            judged(found),
-            {name: judged(of) for name, of in last.items() if of is not None},
-            found.get("seconds"),
-            found.get("floor", {}).get("cosine", {}).get("mean_auroc"),
-            bool(found.get("below_floor")),
-        )
-    if cell.recorded is not None:
-        return recorded_result(cell.recorded)
+        try:
+            main, scorers = Judged.model_validate(found), _last_scorers(cell, found)
+        except ValidationError:
+            pass
+        else:
+            return Result(
+                "done",
+                found.get("epochs", cell.config.train.epochs),
+                images,
+                main,
+                scorers,
+                found.get("seconds"),
+                found.get("floor", {}).get("cosine", {}).get("mean_auroc"),
+                bool(found.get("below_floor")),
+            )
+    run = cell.recorded
+    if run is not None:
+        facts = run.epochs, run.images, run, run.scorers, run.seconds, run.floor, run.below_floor
+        return Result("done", *facts, recorded=True)
     epochs = cell.config.train.epochs
     if reason:
         return Result("failed", epochs, images, reason=reason)
@@ -122,18 +136,17 @@ def read_result(cell: Cell, reason: str = "") -> Result:
     return Result("half-finished" if begun else "to do", epochs, images)
 
 
-def recorded_result(run: Mapping[str, Any]) -> Result:
-    """Result of a finished run, from its entry in a ``table.json``."""
-    return Result(
-        "done",
-        run["epochs"],
-        run["images"],
-        judged(run),
-        {name: judged(of) for name, of in run["scorers"].items()},
-        run["seconds"],
-        run["floor"],
-        run["below_floor"],
-    )
+def _last_scorers(cell: Cell, found: dict[str, Any]) -> dict[str, Judged]:
+    """Component -> figures of the last scorer of that name, from ``result.json``."""
+    by_name = _BY_NAME.validate_python(found.get("scorers", {}))
+    last = {
+        spec.entry.name: by_name.get(name)
+        for name, spec in zip(scorer_names(cell.config), cell.config.scorer, strict=True)
+    }
+    return {name: of for name, of in last.items() if of is not None}
+
+
+_BY_NAME = TypeAdapter(dict[str, Judged])
 
 
 def _json(cell: Cell, name: str) -> dict[str, Any]:

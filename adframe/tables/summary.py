@@ -8,7 +8,7 @@ from typing import Any
 from adframe._version import __version__
 from adframe.tables.grid import Cell, Grid
 from adframe.tables.published import Figures, Part
-from adframe.tables.results import Result, column_value, read_result
+from adframe.tables.results import Judged, Result, column_value, read_result
 
 
 def summary(grid: Grid, failures: Mapping[str, str]) -> dict[str, Any]:
@@ -50,13 +50,13 @@ def _run(cell: Cell, result: Result) -> dict[str, Any]:
     return {
         "cell": cell.name,
         "status": result.status,
-        "folder": str(cell.folder),
+        "folder": None if result.recorded else str(cell.folder),
         "config": cell.digest,
         "settings": dict(cell.settings) if result.status == "done" else None,
         "epochs": result.epochs,
         "images": result.images,
-        **result.main.json(),
-        "scorers": {name: judged.json() for name, judged in result.scorers.items()},
+        **result.main.model_dump(include=set(Judged.model_fields)),
+        "scorers": {name: of.model_dump() for name, of in result.scorers.items()},
         "floor": result.floor,
         "below_floor": result.below_floor,
         "seconds": result.seconds,

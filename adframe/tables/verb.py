@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare TABLE and the options for budget, cells, data and output."""
     parser.add_argument("table", metavar="TABLE", help="table1 ... table6, or a table file")
     parser.add_argument(
-        "--budget", default="smoke", metavar="NAME", help="smoke, short or full (smoke)"
+        "--budget", default="smoke", metavar="NAME", help="smoke, short, full or another (smoke)"
     )
     parser.add_argument(
         "--only", action="append", default=[], metavar="CELL", help="ROW[/TASK[/SEED]], with *"
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.plugin,
         need_data=not arguments.dry_run,
     )
-    grid = with_recorded(grid, arguments.recorded)
+    grid = with_recorded(grid, arguments.recorded, Screen(sys.stderr).line)
     if arguments.dry_run:
         return _dry_run(grid, arguments.json)
     return run_grid(grid, arguments.on, arguments.json)
@@ -117,11 +117,11 @@ def _dry_run(grid: Grid, as_json: bool) -> int:
 
     costs, rows = Costs(), []
     for cell in grid.chosen:
-        size = grid.table.file.tasks[cell.task.group].size
+        size, result = grid.table.file.tasks[cell.task.group].size, read_result(cell)
         passes = costs.passes(cell.config, cell.images, size)
         facts = {
             "cell": cell.name,
-            "status": read_result(cell).status,
+            "status": "recorded" if result.recorded else result.status,
             "epochs": cell.config.train.epochs,
             "images": cell.images,
             "view_passes": passes,
@@ -136,7 +136,7 @@ def _dry_run(grid: Grid, as_json: bool) -> int:
         [*(str(facts[key]) for key in head[:4]), _passes(facts["view_passes"])] for facts, _ in rows
     ]
     show_table(screen, head, lines)
-    left = [passes for facts, passes in rows if facts["status"] != "done"]
+    left = [passes for facts, passes in rows if facts["status"] not in ("done", "recorded")]
     whole = _passes(sum(passes for _, passes in rows))
     screen.line(f"{len(rows)} cells, {whole} view passes; to do: {len(left)}, {_passes(sum(left))}")
     screen.line(

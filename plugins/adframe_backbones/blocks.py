@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from adframe.ops import recomputed
 
-#: Values of an input from which ``recompute`` is on by default, in float32 and in bfloat16: a
-#: choice. Feature maps of small images stay, since then weights and images take as much memory.
+#: Values of a feature map from which ``recompute`` is on by default, in float32 and in bfloat16: a
+#: choice. Maps of small images stay, since then weights and images take as much memory.
 LARGE = 50_000_000
 
 

@@ -40,8 +40,8 @@ class ResNet(Backbone):
             of convolutions: He's normal distribution, which counts outputs or inputs, or PyTorch's
             default.
         recompute: [guess: from 50 million values a map on, on a CPU] Keeps only the input of each
-            block in memory while training, and computes the rest again in the backward pass. For
-            large images: a third of the memory, for a third more time. The values are the same.
+            block in memory while training, and computes the rest again in the backward pass. The
+            values are the same. A step takes about half the memory, and up to a third more time.
     """
 
     block: ClassVar[type[BasicBlock | Bottleneck]]

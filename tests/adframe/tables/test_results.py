@@ -75,6 +75,17 @@ def test_half_a_result_is_not_done(grid_of, table_file, text):
     assert read_result(cell).status == "half-finished"
 
 
+@pytest.mark.parametrize(
+    "scorers", [3, [], "x", {"nearest": 3}, {"nearest": {"auroc": 3}}, {"nearest": {"auroc": {}}}]
+)
+def test_damaged_scorers_are_no_result(grid_of, table_file, scorers):
+    cell = grid_of(table_file).chosen[0]
+    _write(cell, {"odd": 0.5})
+    path = cell.folder / "result.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"scorers": scorers}))
+    assert read_result(cell).status == "half-finished"
+
+
 def test_a_cell_without_auroc_is_a_dash_and_is_not_run_again(
     grid_of, table_file, pretend, tmp_path, capsys
 ):
@@ -125,6 +136,7 @@ def test_a_column_may_show_another_scorer(grid_of, table_file):
     assert cells == {"near": 75, "none": None}
     shown = markdown(facts)
     assert "## By task: knn" in shown
+    assert "near: mean AUROC of knn" in shown
     assert facts["runs"][0]["scorers"]["knn"]["auroc"] == {"odd": 0.75}
     for cell in grid.chosen[:1]:  # one whose last has failed: not the one before it
         outcomes = {name: Outcome({"odd": 0.5}, {}) for name in list(values)[:2]}
