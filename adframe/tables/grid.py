@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adframe.config.bundled import find_config, shown
 from adframe.config.compose import compose, set_node
@@ -19,9 +19,7 @@ from adframe.errors import KeyPath, UserError, did_you_mean
 from adframe.io.paths import expand_user
 from adframe.registry.loading import LoadedPlugins
 from adframe.tables.definition import Budget, Source, Table, Task
-
-if TYPE_CHECKING:
-    from adframe.tables.results import RecordedRun
+from adframe.tables.judged import RecordedRun
 
 
 @dataclass(frozen=True)

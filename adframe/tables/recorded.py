@@ -14,7 +14,7 @@ from adframe.config.yaml_tree import escaped, parse, to_yaml
 from adframe.errors import UserError
 from adframe.io.atomic import read_json
 from adframe.tables.grid import Cell, Grid, below, settings_of
-from adframe.tables.results import RecordedRun
+from adframe.tables.judged import RecordedRun
 
 
 def with_recorded(grid: Grid, paths: Sequence[Path], report: Callable[[str], None]) -> Grid:

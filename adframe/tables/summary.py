@@ -7,8 +7,9 @@ from typing import Any
 
 from adframe._version import __version__
 from adframe.tables.grid import Cell, Grid
+from adframe.tables.judged import Judged
 from adframe.tables.published import Figures, Part
-from adframe.tables.results import Judged, Result, column_value, read_result
+from adframe.tables.results import Result, column_value, read_result
 
 
 def summary(grid: Grid, failures: Mapping[str, str]) -> dict[str, Any]:
