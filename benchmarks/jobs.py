@@ -71,8 +71,8 @@ def copy(data: Path, name: str, folder: Path, count: int) -> None:
                 shutil.copyfile(file, folder / part / f"{source.name}-{file.name}")
 
 
-def run(command: list[str]) -> tuple[float, str]:
-    """CPU seconds of a process and all that it starts, and what it prints."""
+def run(command: list[str]) -> tuple[float, float, str]:
+    """CPU seconds of a process and all that it starts, MiB of the largest, and what it prints."""
     alone = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     with tempfile.TemporaryFile() as out:
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=alone)
@@ -82,14 +82,14 @@ def run(command: list[str]) -> tuple[float, str]:
         text = out.read().decode()
     if process.returncode:
         raise SystemExit(f"{' '.join(command)}\n{text}")
-    return usage.ru_utime + usage.ru_stime, text
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, text
 
 
 def plain(folder: Path, epochs: int, seed: int) -> tuple[float, float, int]:
     """CPU seconds, AUROC and steps of the plain script."""
     script = str(HERE / "plain_unicon_ha.py")
     given = [str(folder), "--epochs", str(epochs), "--seed", str(seed)]
-    cpu, text = run([sys.executable, script, *given])
+    cpu, _, text = run([sys.executable, script, *given])
     found = re.search(r"steps (\d+) AUROC ([\d.]+)", text)
     assert found is not None, text
     return cpu, float(found[2]), int(found[1])
@@ -102,7 +102,7 @@ def ours(folder: Path, epochs: int, seed: int, precision: str = "fp32") -> tuple
     settings += [f"train.precision={precision}", f"scorer={pairs.CROPS}"]  # as the script scores
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-m", "adframe", "run", "unicon_ha/fast", "--out", out]
-        cpu, _ = run([*command, *(word for each in settings for word in ("--set", each))])
+        cpu, _, _ = run([*command, *(word for each in settings for word in ("--set", each))])
         result = json.loads((Path(out) / "result.json").read_text(encoding="utf-8"))
     auroc = _numbers(result, "mean_auroc")[0]
     return cpu, auroc, epochs * (len([*(folder / "train/good").iterdir()]) // 8)
