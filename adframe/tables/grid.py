@@ -31,7 +31,6 @@ class Cell:
     seed: int
     config: RunConfig
     digest: str  #: of the whole config
-    settings: Mapping[str, Any]  #: values of the config; ``{data}`` is the folder of the images
     folder: Path
     images: int  #: training images, as the table declares them
     recorded: RecordedRun | None = None  #: the finished run in another ``table.json``
@@ -126,7 +125,7 @@ def make_grid(
             images = table.file.tasks[task.group].images
             images = min(images, budget.images.get(task.group, images))
             cells += [
-                _cell(name, task, config.model_copy(update={"seed": seed}), out, images, place)
+                _cell(name, task, config.model_copy(update={"seed": seed}), out, images)
                 for seed in chosen_seeds
             ]
     if problems:
@@ -196,12 +195,10 @@ def _text(config: RunConfig) -> str:
     return json.dumps(facts, sort_keys=True)
 
 
-def _cell(row: str, task: Task, config: RunConfig, out: Path, images: int, root: str) -> Cell:
-    text = _text(config)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+def _cell(row: str, task: Task, config: RunConfig, out: Path, images: int) -> Cell:
+    digest = hashlib.sha256(_text(config).encode()).hexdigest()[:12]
     folder = out / row / task.name / f"{config.seed}-{digest}"
-    settings = settings_of(config, root)
-    return Cell(row, task, config.seed, config, digest, settings, folder, images)
+    return Cell(row, task, config.seed, config, digest, folder, images)
 
 
 def _select(names: Mapping[str, str], patterns: Sequence[str]) -> set[str]:

@@ -47,14 +47,15 @@ def with_recorded(grid: Grid, paths: Sequence[Path], report: Callable[[str], Non
 
 
 def _fits(run: RecordedRun, cell: Cell, root: str) -> bool:
-    if run.config == cell.digest or run.settings == cell.settings:
+    settings = settings_of(cell.config, root)
+    if run.config == cell.digest or run.settings == settings:
         return True
     try:
         node = parse(to_yaml(escaped(below(run.settings, "{data}", root))), cell.name)
         config = validate_tree(node, cell.name, loaded=cell.config.loaded)
     except (UserError, RecursionError):
         return False
-    return settings_of(config, root) == cell.settings
+    return settings_of(config, root) == settings
 
 
 def _runs(path: Path) -> list[RecordedRun]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from adframe._version import __version__
-from adframe.tables.grid import Cell, Grid
+from adframe.tables.grid import Cell, Grid, settings_of
 from adframe.tables.judged import Judged
 from adframe.tables.published import Figures, Part
 from adframe.tables.results import Result, column_value, read_result
@@ -39,7 +39,7 @@ def summary(grid: Grid, failures: Mapping[str, str]) -> dict[str, Any]:
         "published": published and {"source": published.source, "protocol": published.protocol},
         "parts": view.parts(),
         "tasks": view.by_task(),
-        "runs": [_run(cell, results[cell.name]) for cell in grid.cells],
+        "runs": [_run(cell, results[cell.name], grid.root) for cell in grid.cells],
     }
 
 
@@ -47,13 +47,13 @@ def _values(numbers: Iterable[int]) -> list[int]:
     return sorted(set(numbers))
 
 
-def _run(cell: Cell, result: Result) -> dict[str, Any]:
+def _run(cell: Cell, result: Result, root: str) -> dict[str, Any]:
     return {
         "cell": cell.name,
         "status": result.status,
         "folder": None if result.recorded else str(cell.folder),
         "config": cell.digest,
-        "settings": dict(cell.settings) if result.status == "done" else None,
+        "settings": settings_of(cell.config, root) if result.status == "done" else None,
         "epochs": result.epochs,
         "images": result.images,
         **result.main.model_dump(include=set(Judged.model_fields)),
