@@ -15,7 +15,6 @@ from torch.nn.functional import normalize
 from adframe.data.lazy import iter_chunks
 from adframe.data.masks import LazySequence
 from adframe.engine import returned
-from adframe.engine.features import MAX_ROWS_PER_PASS
 from adframe.engine.returned import expect
 from adframe.interfaces import Images, Metric, Outcome, Scored
 from adframe.ops.nearest import COLUMNS, topk_cosine
@@ -24,6 +23,7 @@ from adframe.registry.registry import name_of
 logger = logging.getLogger("adframe")
 
 MAX_FLOAT_BYTES = 256 << 20  # bytes of float images that the pixel floor compares at once
+TEST_ROWS = 128  # test images at once: more copies are made of them than of training images
 
 
 def auroc(scores: dict[str, Tensor]) -> dict[str, float]:
@@ -100,7 +100,8 @@ def pixel_floor(train: Images, test_sets: dict[str, Images]) -> dict[str, Outcom
     """
 
     def unit(rows: Tensor) -> Tensor:
-        return normalize(rows - rows.mean(1, keepdim=True))
+        centred = rows - rows.mean(1, keepdim=True)
+        return normalize(centred, out=centred)
 
     def floats(images: Images, rows: int) -> Iterator[Tensor]:
         fit = max(1, MAX_FLOAT_BYTES // (4 * images.pixels.shape[1:].numel()))
@@ -112,7 +113,7 @@ def pixel_floor(train: Images, test_sets: dict[str, Images]) -> dict[str, Outcom
         units = unit(bank)
         for name, images in test_sets.items():
             start = 0
-            for block in floats(images, MAX_ROWS_PER_PASS):
+            for block in floats(images, TEST_ROWS):
                 rows = slice(start, start := start + len(block))
                 for of, found in (
                     (cosine[name], 1 - topk_cosine(unit(block), units)[:, 0]),

@@ -35,7 +35,7 @@ def early_gradient(loss: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
     return result
 
 
-def recomputed(module: nn.Module, inputs: Tensor) -> Tensor:
+def recomputed(module: nn.Module, inputs: Tensor, **options: Any) -> Tensor:
     """Calls a module and keeps only its input; the backward pass calls it again.
 
     Values, gradients and buffers are the same as without, such as the running statistics of batch
@@ -44,13 +44,14 @@ def recomputed(module: nn.Module, inputs: Tensor) -> Tensor:
     Args:
         module: from a tensor to a tensor.
         inputs: its input.
+        options: further arguments of the module.
     """
 
     def contexts() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
         return nullcontext(), _unchanged(module)
 
     call = cast(Callable[..., Any], checkpoint)
-    result: Tensor = call(module, inputs, use_reentrant=False, context_fn=contexts)
+    result: Tensor = call(module, inputs, use_reentrant=False, context_fn=contexts, **options)
     return result
 
 

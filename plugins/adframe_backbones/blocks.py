@@ -51,11 +51,14 @@ class BasicBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(planes)
         self.downsample = downsample
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """The block of (N, channels_in, H, W) floating-point maps."""
+    def forward(self, maps: Tensor, recompute: bool = False) -> Tensor:
+        """The block of (N, channels_in, H, W) floating-point maps.
+
+        With ``recompute``, rectified maps are not kept for the backward pass.
+        """
         shortcut = maps if self.downsample is None else self.downsample(maps)
-        out = self.relu(self.bn1(self.conv1(maps)))
-        out = self.bn2(self.conv2(out))
+        out = self.conv1(maps)
+        out = self.bn2(after(self.bn1, self.relu, self.conv2, out, recompute))
         out += shortcut
         rectified: Tensor = self.relu(out)
         return rectified
@@ -86,15 +89,45 @@ class Bottleneck(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.downsample = downsample
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """The block of (N, channels_in, H, W) floating-point maps."""
+    def forward(self, maps: Tensor, recompute: bool = False) -> Tensor:
+        """The block of (N, channels_in, H, W) floating-point maps.
+
+        With ``recompute``, rectified maps are not kept for the backward pass.
+        """
         shortcut = maps if self.downsample is None else self.downsample(maps)
-        out = self.relu(self.bn1(self.conv1(maps)))
-        out = self.relu(self.bn2(self.conv2(out)))
-        out = self.bn3(self.conv3(out))
+        out = self.conv1(maps)
+        out = after(self.bn1, self.relu, self.conv2, out, recompute)
+        out = self.bn3(after(self.bn2, self.relu, self.conv3, out, recompute))
         out += shortcut
         rectified: Tensor = self.relu(out)
         return rectified
+
+
+def after(
+    first: nn.Module, then: nn.Module, conv: nn.Module, maps: Tensor, recompute: bool
+) -> Tensor:
+    """``conv(then(first(maps)))``; with ``recompute`` only ``maps`` are kept while training.
+
+    For what costs little next to a convolution: the convolution itself is not computed again.
+    """
+    if recompute:
+        return recomputed(nn.Sequential(first, then, conv), maps)
+    result: Tensor = conv(then(first(maps)))
+    return result
+
+
+class Opening(nn.Module):
+    """The stem of a network and its first block, of which ``recomputed`` keeps only the images."""
+
+    def __init__(self, stem: nn.Module, block: nn.Module) -> None:
+        super().__init__()
+        self.stem = stem
+        self.block = block
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The block's output for (N, 3, H, W) normalised images."""
+        result: Tensor = self.block(recomputed(self.stem, images), recompute=True)
+        return result
 
 
 def in_turn(blocks: nn.Sequential, features: Tensor, recompute: bool | None) -> Tensor:
@@ -103,7 +136,7 @@ def in_turn(blocks: nn.Sequential, features: Tensor, recompute: bool | None) -> 
         result: Tensor = blocks(features)
         return result
     for block in blocks:
-        features = recomputed(block, features)
+        features = recomputed(block, features, recompute=True)
     return features
 
 

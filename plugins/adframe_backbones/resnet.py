@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from adframe.interfaces import Backbone
 from adframe.ops import recomputed
 
-from .blocks import BasicBlock, Bottleneck, in_turn, recomputes
+from .blocks import BasicBlock, Bottleneck, Opening, in_turn, recomputes
 from .preprocess import HALF, Deviation, Initialisation, Mean, Preprocess, Side, initialise
 
 Width = Annotated[float, Interval(gt=0, le=8)]
@@ -93,15 +93,17 @@ class ResNet(Backbone):
         return {name: of for name, of in weights.items() if not name.startswith("fc.")}
 
     def forward(self, images: Tensor, depth: int | None = None) -> list[Tensor]:
-        stages = [self.layer1, self.layer2, self.layer3, self.layer4][:depth]
         images, stem = self.preprocess(images), [self.conv1, self.bn1, self.relu, self.maxpool]
         channels = self.conv1.out_channels // self.conv1.stride[0] ** 2
         if self.training and recomputes(self.recompute, images, channels):
-            features = recomputed(nn.Sequential(*stem), images)
+            first, *further = self.layer1
+            features = recomputed(Opening(nn.Sequential(*stem), first), images)
+            stages = [nn.Sequential(*further), self.layer2, self.layer3, self.layer4]
         else:
             features = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+            stages = [self.layer1, self.layer2, self.layer3, self.layer4]
         maps = []
-        for stage in stages:
+        for stage in stages[:depth]:
             features = in_turn(stage, features, self.recompute)
             maps.append(features)
         return maps

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from adframe.interfaces import Backbone
 
-from .blocks import in_turn
+from .blocks import after, in_turn
 from .preprocess import HALF, Deviation, Initialisation, Mean, Preprocess, Side, initialise
 from .resnet import _Shortcut as Shortcut
 
@@ -107,11 +107,11 @@ class _Block(nn.Module):
         if stride != 1 or channels_in != channels:
             self.shortcut = Shortcut(channels_in, channels, 1, stride=stride, bias=False)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, recompute: bool = False) -> Tensor:
         activated = self.norm1(features)
         # If the shape changes, the shortcut also starts from the activated map.
         kept = features if self.shortcut is None else self.shortcut(activated)
-        out: Tensor = self.conv2(self.dropout(self.norm2(self.conv1(activated))))
+        out = after(self.norm2, self.dropout, self.conv2, self.conv1(activated), recompute)
         return kept + out
 
 

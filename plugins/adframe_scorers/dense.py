@@ -18,6 +18,7 @@ from adframe.ops import centres
 from .places import PlaceOptions, Places
 
 Stage = Annotated[int, Interval(ge=1)]
+MOST = 32  # cells along the longer side, unless a scorer is given another number
 PLAIN = "the inner scorer must read 'features' of the image as it is"
 
 
@@ -88,8 +89,9 @@ class FeatureMap(Places):
 
     Args:
         stages: [published: 2 and 3 in PatchCore] Stages of the backbone whose maps are joined.
-        grid: [guess: 32] Cells along the longer side of an image. Finer maps are averaged, coarser
-            ones interpolated.
+        grid: [published: those of the finest stage in PatchCore] Cells along the longer side of an
+            image; by default those of the finest stage, at most 32 (a guess). Finer maps are
+            averaged, coarser ones interpolated.
         around: [published: 3 in PatchCore] Side of the square of positions that is averaged in each
             stage's map, before it is brought to the grid; an odd number.
         sigma: [published: 4 pixels at a side of 224 in PatchCore] Standard deviation in pixels of
@@ -99,7 +101,7 @@ class FeatureMap(Places):
     def __init__(
         self,
         stages: list[Stage] | None = None,
-        grid: Annotated[int, Interval(ge=1, le=256)] = 32,
+        grid: Annotated[int, Interval(ge=1, le=256)] | None = None,
         around: Annotated[int, Interval(ge=1, le=9)] = 3,
         **options: Unpack[PlaceOptions],
     ) -> None:
@@ -139,19 +141,22 @@ def smoothing(size: Sequence[int]) -> float:
     return 4 / 224 * max(size)
 
 
-def cells_of(features: Features, stages: Sequence[int], grid: int, around: int) -> Tensor:
+def cells_of(features: Features, stages: Sequence[int], grid: int | None, around: int) -> Tensor:
     """Feature maps of several stages, joined on one grid of cells.
 
     Args:
         features: what the scorer requested.
         stages: stages whose maps are joined.
-        grid: cells along the longer side of an image.
+        grid: cells along the longer side of an image; None for those of the finest stage, at most
+            ``MOST``.
         around: side of the square of positions that is averaged first; odd.
 
     Returns:
         (N, views, shifts, D, rows, columns).
     """
     size = features["size"][0].tolist()
+    if grid is None:
+        grid = min(MOST, max(max(features[f"stage_{stage}"].shape[-2:]) for stage in stages))
     height, width = (max(1, round(grid * side / max(size))) for side in size)
     shape = height, width
     found = []

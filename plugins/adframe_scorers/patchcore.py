@@ -48,7 +48,7 @@ class PatchCore(FeatureMap):
     def __init__(
         self,
         stages: list[Stage] | None = None,
-        grid: Annotated[int, Interval(ge=1, le=256)] = 32,
+        grid: Annotated[int, Interval(ge=1, le=256)] | None = None,
         around: Annotated[int, Interval(ge=1, le=9)] = 3,
         share: Share = 1.0,
         coreset: Share = 0.1,
@@ -76,7 +76,8 @@ class PaDiM(MapScorer):
     Args:
         stages: [published: 1, 2 and 3] Stages of the backbone whose maps are joined.
         columns: [published: 100 for ResNet-18] Number of channels that are kept, drawn at random.
-        grid: [guess: 32] Cells along the longer side of an image. The paper has 56.
+        grid: [published: those of the finest stage, 56] Cells along the longer side of an image; by
+            default those of the finest stage, at most 32 (a guess).
         ridge: [published: 0.01] Added to the variances.
         limit: [guess: 1000] Largest number of training images to fit on, the first ones.
         sigma: [published: 4 pixels at a side of 224] Standard deviation in pixels of the Gaussian
@@ -87,7 +88,7 @@ class PaDiM(MapScorer):
         self,
         stages: list[Stage] | None = None,
         columns: Count = 100,
-        grid: Annotated[int, Interval(ge=1, le=128)] = 32,
+        grid: Annotated[int, Interval(ge=1, le=128)] | None = None,
         ridge: Positive = 0.01,
         limit: Count = 1000,
         sigma: Positive | None = None,

@@ -104,10 +104,12 @@ class Places(MapScorer):
 
     def _chosen(self, features: Features, region: int) -> dict[str, Tensor]:
         """Places in and around a region; of these, the share that ``coreset`` keeps."""
-        rows = self._around(features["place"], region)
-        chosen = {name: values[rows] for name, values in features.items()}
+        chosen = dict(features)
+        if self.regions > 1:
+            rows = self._around(features["place"], region)
+            chosen = {name: values[rows] for name, values in features.items()}
         if self.coreset < 1:
-            count = max(1, round(self.coreset * len(rows)))
+            count = max(1, round(self.coreset * len(chosen["place"])))
             kept = coreset(chosen["features"].flatten(1), count)
             chosen = {name: values[kept] for name, values in chosen.items()}
         return chosen

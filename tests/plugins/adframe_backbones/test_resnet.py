@@ -124,11 +124,13 @@ def test_deeper_ones_equal_torchvisions_with_their_state_dict(
     assert ours(width=0.125).widths == [8 * expansion * 2**stage for stage in range(4)]
 
 
-def test_recomputed_maps_have_the_same_gradients_and_statistics():
-    images, found = torch.rand(2, 3, 16, 16), []
+@pytest.mark.parametrize("stem", ["small", "large"])
+@pytest.mark.parametrize("network", [ResNet18, ResNet50])
+def test_recomputed_maps_have_the_same_gradients_and_statistics(network, stem):
+    images, found = torch.rand(2, 3, 32, 32), []
     for recompute in (False, True):
         torch.manual_seed(0)
-        net = ResNet18(0.125, recompute=recompute)
+        net = network(0.125, stem=stem, recompute=recompute)
         net(images)[-1].square().sum().backward()
         found.append([*(p.grad for p in net.parameters()), *net.buffers()])
     assert all(map(torch.equal, *found))

@@ -101,11 +101,12 @@ def test_a_depth_that_makes_no_blocks_is_refused(depth: int) -> None:
         WideResNet(depth=depth)
 
 
-def test_recomputed_maps_have_the_same_gradients_and_statistics():
+@pytest.mark.parametrize("options", [{}, {"dropout": 0.3}, {"official_code": True}])
+def test_recomputed_maps_have_the_same_gradients_and_statistics(options):
     images, found = torch.rand(2, 3, 16, 16), []
     for recompute in (False, True):
         torch.manual_seed(0)
-        net = WideResNet(10, 1.0, recompute=recompute)
+        net = WideResNet(10, 1.0, recompute=recompute, **options)
         net(images)[-1].square().sum().backward()
         found.append([*(p.grad for p in net.parameters()), *net.buffers()])
     assert all(map(torch.equal, *found))

@@ -91,6 +91,20 @@ def test_a_map_does_not_depend_on_other_images(method, make):
     assert torch.allclose(torch.cat(kept), torch.cat([maps[3:4], maps[2:9]]), atol=1e-6)
 
 
+@pytest.mark.parametrize(("finest", "cells"), [(6, (6, 4)), (40, (32, 24))])
+def test_the_grid_is_that_of_the_finest_stage_up_to_a_limit(finest, cells):
+    high, wide = finest, finest * cells[1] // cells[0]
+    features = {
+        "size": torch.tensor([[8 * high, 8 * wide]]),
+        "stage_2": torch.rand(1, 1, 1, 3, high, wide),
+        "stage_3": torch.rand(1, 1, 1, 5, high // 2, wide // 2),
+    }
+    for scorer in (PatchCore(), PatchCore(grid=cells[0])):
+        outputs, rows, columns = scorer.places(features)
+        assert outputs["features"].shape == (1, 1, 1, 8, *cells)
+        assert (len(rows), len(columns)) == cells
+
+
 def test_a_strange_window_lights_up_where_it_is(method):
     train = noise(8, 0) // 8 + 100
     test = train[:2].clone()
