@@ -23,7 +23,7 @@ from adframe.registry.registry import name_of
 logger = logging.getLogger("adframe")
 
 MAX_FLOAT_BYTES = 256 << 20  # bytes of float images that the pixel floor compares at once
-TEST_ROWS = 128  # test images at once: more copies are made of them than of training images
+TEST_ROWS = 128  # test images at once: fewer, since each block of them is copied
 
 
 def auroc(scores: dict[str, Tensor]) -> dict[str, float]:
