@@ -130,6 +130,7 @@ def make_grid(
             ]
     if problems:
         raise UserError("\n".join(problems))
+    _check_scorers(table, used, cells)
     chosen = [cell for cell in cells if cell.name in wanted]
     return Grid(table, budget_name, budget, chosen_seeds, used, sources, cells, chosen, out, place)
 
@@ -142,6 +143,14 @@ def _check_columns(table: Table, loaded: LoadedPlugins) -> None:
             if wanted is not None and wanted not in known[kind]:
                 hint = did_you_mean(wanted, known[kind])
                 raise UserError(f"{table.name}: columns.{name}: no {kind} '{wanted}'{hint}")
+
+
+def _check_scorers(table: Table, used: Mapping[str, list[str]], cells: Sequence[Cell]) -> None:
+    for name, tasks in used.items():
+        scorer = table.file.columns[name].scorer
+        of = [cell.config.scorer for cell in cells if cell.task.name in tasks]
+        if scorer and of and not any(spec.entry.name == scorer for specs in of for spec in specs):
+            raise UserError(f"{table.name}: columns.{name}: no row has the scorer '{scorer}'")
 
 
 def _changed(tree: ConfigNode, changes: list[ConfigNode], root: str) -> ConfigNode:

@@ -51,6 +51,24 @@ class Judged(BaseModel):
 NOTHING = Judged(auroc={}, mean_auroc=None)
 
 
+class Floor(BaseModel):
+    """What raw pixels reach, by one measure."""
+
+    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
+
+    mean_auroc: Share | None
+
+
+class FinishedRun(Judged):
+    """A finished run in its ``result.json``; the figures of ``Judged`` are of the first scorer."""
+
+    scorers: Mapping[str, Judged] = Field(default_factory=dict)
+    epochs: Annotated[int, Ge(0)] | None = None
+    seconds: float | None = None
+    floor: Mapping[str, Floor] = Field(default_factory=dict)
+    below_floor: bool = False
+
+
 class RecordedRun(Judged):
     """A finished run in a ``table.json``; the figures of ``Judged`` are of the first scorer."""
 

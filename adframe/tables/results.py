@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from adframe.engine.judge import scorer_names
 from adframe.engine.run_list import is_complete
 from adframe.errors import UserError
 from adframe.io.atomic import read_json
 from adframe.tables.grid import Cell, Grid
-from adframe.tables.judged import NOTHING, Judged
+from adframe.tables.judged import NOTHING, FinishedRun, Judged
 
 
 @dataclass(frozen=True)
@@ -52,24 +52,15 @@ class Result:
 
 def read_result(cell: Cell, reason: str = "") -> Result:
     """Result of a cell, from its folder or else as recorded. A damaged result counts as missing."""
-    images = _json(cell, "environment.json").get("train_images", cell.images)
-    found = _json(cell, "result.json")
-    if is_complete(found):  # also if it failed before
-        try:
-            main, scorers = Judged.model_validate(found), _last_scorers(cell, found)
-        except ValidationError:
-            pass
-        else:
-            return Result(
-                "done",
-                found.get("epochs", cell.config.train.epochs),
-                images,
-                main,
-                scorers,
-                found.get("seconds"),
-                found.get("floor", {}).get("cosine", {}).get("mean_auroc"),
-                bool(found.get("below_floor")),
-            )
+    images = _json(cell, "environment.json").get("train_images")
+    if not isinstance(images, int):
+        images = cell.images
+    done = _finished(cell)
+    if done is not None:  # also if it failed before
+        epochs = cell.config.train.epochs if done.epochs is None else done.epochs
+        floor = done.floor["cosine"].mean_auroc if "cosine" in done.floor else None
+        last = _last_scorers(cell, done)
+        return Result("done", epochs, images, done, last, done.seconds, floor, done.below_floor)
     run = cell.recorded
     if run is not None:
         facts = run.epochs, run.images, run, run.scorers, run.seconds, run.floor, run.below_floor
@@ -81,17 +72,19 @@ def read_result(cell: Cell, reason: str = "") -> Result:
     return Result("half-finished" if begun else "to do", epochs, images)
 
 
-def _last_scorers(cell: Cell, found: dict[str, Any]) -> dict[str, Judged]:
-    """Component -> figures of the last scorer of that name, from ``result.json``."""
-    by_name = _BY_NAME.validate_python(found.get("scorers", {}))
-    last = {
-        spec.entry.name: by_name.get(name)
-        for name, spec in zip(scorer_names(cell.config), cell.config.scorer, strict=True)
-    }
+def _finished(cell: Cell) -> FinishedRun | None:
+    found = _json(cell, "result.json")
+    try:
+        return FinishedRun.model_validate(found) if is_complete(found) else None
+    except ValidationError:
+        return None
+
+
+def _last_scorers(cell: Cell, done: FinishedRun) -> dict[str, Judged]:
+    """Component -> figures of the last scorer of that name."""
+    names = zip(scorer_names(cell.config), cell.config.scorer, strict=True)
+    last = {spec.entry.name: done.scorers.get(name) for name, spec in names}
     return {name: of for name, of in last.items() if of is not None}
-
-
-_BY_NAME = TypeAdapter(dict[str, Judged])
 
 
 def _json(cell: Cell, name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import pytest
 
 from adframe.cli.main import main
 from adframe.engine.report import result_json
+from adframe.errors import UserError
 from adframe.interfaces import Outcome, Report
 from adframe.tables.markdown import markdown
 from adframe.tables.results import read_result
@@ -122,8 +123,7 @@ def test_a_column_may_show_another_scorer(grid_of, table_file):
     text = text.replace("epochs: 1}}}\n  part", f"epochs: 1}}, scorer: {two}}}}}\n  part")
     text = text.replace(
         "  mean: {tasks: [shapes]}",
-        "  mean: {tasks: [shapes]}\n  near: {tasks: [left], scorer: knn}\n"
-        "  none: {tasks: [left], scorer: kde}",
+        "  mean: {tasks: [shapes]}\n  near: {tasks: [left], scorer: knn}",
     )
     table_file.write_text(text)
     grid = grid_of(table_file)
@@ -133,7 +133,7 @@ def test_a_column_may_show_another_scorer(grid_of, table_file):
         _save(cell, Report(outcomes, {}, 1.0, 1, cell.folder))
     facts = summary(grid, {})
     cells = {cell["column"]: cell["mean"] for cell in facts["parts"][-1]["rows"][0]["cells"]}
-    assert cells == {"near": 75, "none": None}
+    assert cells == {"near": 75}
     shown = markdown(facts)
     assert "## By task: knn" in shown
     assert "near: mean AUROC of knn" in shown
@@ -142,3 +142,30 @@ def test_a_column_may_show_another_scorer(grid_of, table_file):
         outcomes = {name: Outcome({"odd": 0.5}, {}) for name in list(values)[:2]}
         _save(cell, Report(outcomes, {}, 1.0, 1, cell.folder, {"knn_2": "not finite"}))
         assert read_result(cell).value(None, None, "knn") is None
+
+
+def test_a_column_of_a_scorer_that_no_row_has_is_refused(grid_of, table_file):
+    text = table_file.read_text()
+    mean = "  mean: {tasks: [shapes]}"
+    table_file.write_text(text.replace(mean, f"{mean}\n  near: {{tasks: [left], scorer: kde}}"))
+    with pytest.raises(UserError, match="columns.near: no row has the scorer 'kde'"):
+        grid_of(table_file)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"floor": 3},
+        {"floor": {"cosine": 3}},
+        {"floor": {"cosine": {"mean_auroc": "x"}}},
+        {"epochs": "many"},
+        {"seconds": []},
+        {"below_floor": "yes"},
+    ],
+)
+def test_a_damaged_fact_is_no_result(grid_of, table_file, changes):
+    cell = grid_of(table_file).chosen[0]
+    _write(cell, {"odd": 0.5})
+    path = cell.folder / "result.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    assert read_result(cell).status == "half-finished"
