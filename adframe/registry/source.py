@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -21,45 +20,121 @@ def summaries(module: str) -> dict[str, str]:
 
 
 def options_in_source(target: str | type) -> list[str] | None:
-    """Options of the constructor that a class, ``module:Class``, writes itself.
+    """Options of the constructor of a class, ``module:Class``, and of those that it passes on.
 
     Returns:
-        None if they must be imported: it is inherited, decorated, or passes options on.
+        None if they must be imported: the constructor is decorated, or a name in its source leads
+        nowhere.
     """
     if not isinstance(target, str):
         return None
     module, _, name = target.partition(":")
-    node = _classes(module).get(name)
+    return _options(module, name)
+
+
+def _options(module: str, name: str) -> list[str] | None:
+    place, node = _definition(module, name)
     if node is None or node.decorator_list or node.keywords:
         return None
-    made = [each for each in node.body if getattr(each, "name", "") == "__init__"]
+    made = [each for each in node.body if "__init__" in _bound(each)]
+    if not made and len(node.bases) == 1 and isinstance(node.bases[0], ast.Name):
+        return _options(place, node.bases[0].id)
     if len(made) != 1 or not isinstance(made[0], ast.FunctionDef) or made[0].decorator_list:
         return None
     given = made[0].args
-    if given.vararg or given.kwarg or given.posonlyargs or not given.args:
+    if given.vararg or given.posonlyargs or not given.args:
         return None
-    return [each.arg for each in (*given.args[1:], *given.kwonlyargs)]
+    passed = _keys_of(place, given.kwarg.annotation) if given.kwarg else []
+    own = [each.arg for each in (*given.args[1:], *given.kwonlyargs)]
+    return None if passed is None else own + passed
+
+
+def _bound(node: ast.stmt) -> str:
+    """The name that a statement of a class defines; of other statements than definitions, all."""
+    return getattr(node, "name", "") or ast.unparse(node)
+
+
+def _keys_of(module: str, annotation: ast.expr | None) -> list[str] | None:
+    """Keys of ``Unpack[SomeTypedDict]``."""
+    if not isinstance(annotation, ast.Subscript) or not isinstance(annotation.slice, ast.Name):
+        return None
+    unpacks = ast.unparse(annotation.value).rpartition(".")[2] == "Unpack"
+    return _keys(module, annotation.slice.id) if unpacks else None
+
+
+def _keys(module: str, name: str) -> list[str] | None:
+    if name == "TypedDict":
+        return []
+    place, node = _definition(module, name)
+    if node is None or not node.bases:
+        return None
+    found: list[str] = []
+    for base in node.bases:
+        more = _keys(place, base.id) if isinstance(base, ast.Name) else None
+        if more is None:
+            return None
+        found += more
+    fields = (each for each in node.body if isinstance(each, ast.AnnAssign))
+    return found + [ast.unparse(each.target) for each in fields]
+
+
+def _definition(module: str, name: str, most: int = 8) -> tuple[str, ast.ClassDef | None]:
+    """Where a class of this name in a module is defined, after at most so many imports of it."""
+    if name in _classes(module):
+        return module, _classes(module)[name]
+    imports = (node for node in _parsed(module).body if isinstance(node, ast.ImportFrom))
+    for node in imports if most else ():
+        for each in node.names:
+            if name == (each.asname or each.name):
+                return _definition(_imported(module, node), each.name, most - 1)
+    return module, None
+
+
+def _imported(module: str, node: ast.ImportFrom) -> str:
+    """The module that is imported from; without a name if it lies above the package."""
+    if not node.level:
+        return node.module or ""
+    package = module.split(".")
+    package = package[: len(package) - node.level + _is_package(module)]
+    return ".".join([*package, *([node.module] if node.module else [])])
+
+
+def _classes(module: str) -> dict[str, ast.ClassDef]:
+    return {node.name: node for node in _parsed(module).body if isinstance(node, ast.ClassDef)}
 
 
 @cache
-def _classes(module: str) -> dict[str, ast.ClassDef]:
-    """Classes of a module by name; empty if its source cannot be read."""
+def _parsed(module: str) -> ast.Module:
+    """A module; without statements if its source cannot be read."""
     try:
-        with prints_to_stderr():  # a package may be imported to find the module
-            code = ast.parse(module_source(module))
+        with prints_to_stderr():
+            return ast.parse(module_source(module))
     except BaseException as error:  # a listing omits modules that cannot be read
         if stops(error):
             raise
-        return {}
-    return {node.name: node for node in code.body if isinstance(node, ast.ClassDef)}
+        return ast.Module([], [])
 
 
 def module_source(module: str) -> bytes:
-    """Source of a module, found without importing its packages if they are plain folders."""
+    """Source of a module, found without importing its packages; empty if there is none."""
+    place = _place(module)
+    return place.read_bytes() if place else b""
+
+
+def _is_package(module: str) -> bool:
+    """Whether a module is the ``__init__.py`` of a folder."""
+    place = _place(module)
+    return place is not None and place.name == "__init__.py"
+
+
+def _place(module: str) -> Path | None:
     root, *parts = module.split(".")
     spec = getattr(sys.modules.get(root), "__spec__", None) or importlib.util.find_spec(root)
+    if not parts:
+        return Path(spec.origin) if spec and spec.origin else None
     for folder in (spec and spec.submodule_search_locations) or ():
-        with suppress(OSError), open(f"{folder}/{'/'.join(parts)}.py", "rb") as file:
-            return file.read()
-    spec = importlib.util.find_spec(module)
-    return Path(spec.origin).read_bytes() if spec and spec.origin else b""
+        file = Path(folder, *parts)
+        for place in (file.with_suffix(".py"), file / "__init__.py"):
+            if place.is_file():
+                return place
+    return None
