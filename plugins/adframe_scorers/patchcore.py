@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import torch
@@ -104,8 +103,10 @@ class PaDiM(MapScorer):
         return ViewSpec(outputs=(), stages=tuple(self.stages))
 
     def collect(self, features: Features) -> Features:
-        cells = self._cells(features)
-        return {"cells": cells[features["index"] < self.limit]}
+        cells = self._joined(features)
+        channels = self._channels(cells.shape[1])
+        rows = features["index"] < self.limit
+        return {"cells": cells[rows][:, channels], "channels": channels.expand(int(rows.sum()), -1)}
 
     def fit(self, features: Features) -> None:
         cells = features["cells"].double()  # (N, D, rows, columns)
@@ -115,21 +116,24 @@ class PaDiM(MapScorer):
         spread_of = centred.mT @ centred / max(1, rows.shape[1] - 1)
         spread_of.diagonal(dim1=1, dim2=2).add_(self.ridge)
         inverse = torch.linalg.cholesky(spread_of).inverse()
+        self.channels = features["channels"][0]  # (D,)
         self.mean = mean[:, 0].float()  # (places, D)
         self.whiten = inverse.float()  # (places, D, D)
 
     def maps(self, features: Features) -> Tensor:
-        cells = self._cells(features)
+        cells = self._joined(features)[:, self.channels]
         rows = cells.flatten(2).permute(2, 0, 1) - self.mean[:, None]
         distance: Tensor = (rows @ self.whiten.mT).square().sum(2).sqrt()  # (places, N)
-        grid: Tensor = distance.T.reshape(len(cells), *cells.shape[-2:])
+        grid: Tensor = distance.T.reshape(-1, *cells.shape[-2:])
         size: list[int] = features["size"][0].tolist()
         down, across = map(centres, grid.shape[1:], size)
         return spread_scores(grid, down, across, size, self.sigma or smoothing(size))
 
-    def _cells(self, features: Features) -> Tensor:
-        """The channels that are kept, (N, D, rows, columns)."""
-        cells = cells_of(features, self.stages, self.grid, around=1)[:, 0, 0]
+    def _joined(self, features: Features) -> Tensor:
+        """All channels, (N, channels, rows, columns)."""
+        return cells_of(features, self.stages, self.grid, around=1)[:, 0, 0]
+
+    def _channels(self, count: int) -> Tensor:
+        """The channels that are kept, in ascending order."""
         generator = torch.Generator().manual_seed(0)
-        order: Sequence[int] = torch.randperm(cells.shape[1], generator=generator).tolist()
-        return cells[:, sorted(order[: self.columns])]
+        return torch.randperm(count, generator=generator)[: self.columns].sort().values

@@ -23,6 +23,7 @@ KINDS = {
     "true_shift": ROTATED,
     "random": ["scorer={name: nearest_cosine, augmentation: simclr, views: 2}"],
     "patchcore": ["scorer={name: patchcore, grid: 4, coreset: 0.5, around: 1}"],
+    "padim": ["scorer={name: padim, columns: 4, grid: 4}"],
 }
 
 
@@ -77,6 +78,7 @@ def run_torch(file, given):
         ("true_shift", "torch", run_torch),
         ("random", "onnx", run_onnx),
         ("patchcore", "onnx", run_onnx),
+        ("padim", "onnx", run_onnx),
     ],
 )
 def test_the_file_scores_as_the_detector_does(kind, to, run, load, images, tmp_path):
@@ -102,7 +104,7 @@ def test_the_file_scores_as_the_detector_does(kind, to, run, load, images, tmp_p
     else:
         with pytest.raises(UserError, match="no threshold"):
             read.decide(images)
-    if kind == "patchcore":
+    if kind in ("patchcore", "padim"):
         maps = [found.map for _, found in detector.explain_files(some)]
         np.testing.assert_allclose(outputs["maps"], maps, atol=1e-4)
 

@@ -145,7 +145,7 @@ def test_padim_is_the_mahalanobis_distance_at_each_place(method):
     scorer = PaDiM([1, 2], columns=3, grid=4, sigma=0.1)
     _, maps = maps_of(scorer, method, train, test)
     blocks = extract_features(method, [], torch.cat([train, test]), scorer.view_spec(), 0)
-    cells = torch.cat([scorer._cells(block) for block in blocks]).double()
+    cells = torch.cat([scorer._joined(block) for block in blocks])[:, scorer.channels].double()
     for row in range(cells.shape[2]):
         bank = cells[:12, :, row, 1]
         spread_of = torch.cov(bank.T) + 0.01 * torch.eye(3)
