@@ -181,7 +181,10 @@ def _to_onnx(
             )
             model = made.model_proto
     except Exception as error:  # of the exporter, for an operation that ONNX does not have
-        raise UserError(f"cannot be exported to ONNX: {reason(error)}") from error
+        first: BaseException = error
+        while first.__cause__ is not None:  # the last one only says at which step it was
+            first = first.__cause__
+        raise UserError(f"cannot be exported to ONNX: {reason(first)}; try --to torch") from error
     onnx.helper.set_model_props(model, {KEY: json.dumps(facts)})
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString())

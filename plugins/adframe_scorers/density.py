@@ -69,17 +69,19 @@ class GaussianDensity(VectorScorer):
         spread.diagonal().add_(self.ridge)
         self.mean = rows.double().mean(0)
         try:
-            self.factor: Tensor = torch.linalg.cholesky(spread)
+            factor = torch.linalg.cholesky(spread)
         except RuntimeError as error:
             raise UserError(
                 "the covariance of the features is singular; try a larger ridge"
             ) from error
+        unit = torch.eye(len(factor)).to(factor)
+        self.whiten: Tensor = torch.linalg.solve_triangular(factor, unit, upper=False)
 
     def score(self, features: Features) -> Tensor:
         centred = unit_rows(features, self.output).double() - self.mean
-        white: Tensor = torch.linalg.solve_triangular(self.factor, centred.T, upper=False)
-        log_volume = self.factor.diagonal().log().sum() + len(self.mean) * math.log(2 * math.pi) / 2
-        return (white.square().sum(0) / 2 + log_volume).float()
+        white = centred @ self.whiten.T
+        log_volume = len(self.mean) * math.log(2 * math.pi) / 2 - self.whiten.diagonal().log().sum()
+        return (white.square().sum(1) / 2 + log_volume).float()
 
 
 def scale(rows: Tensor) -> Tensor:

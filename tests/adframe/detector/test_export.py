@@ -23,6 +23,7 @@ KINDS = {
     "true_shift": ROTATED,
     "random": ["scorer={name: nearest_cosine, augmentation: simclr, views: 2}"],
     "patchcore": ["scorer={name: patchcore, grid: 4, coreset: 0.5, around: 1}"],
+    "gaussian_density": ["scorer={name: gaussian_density, ridge: 0.01}"],
     "padim": ["scorer={name: padim, columns: 4, grid: 4}"],
 }
 
@@ -79,6 +80,7 @@ def run_torch(file, given):
         ("random", "onnx", run_onnx),
         ("patchcore", "onnx", run_onnx),
         ("padim", "onnx", run_onnx),
+        ("gaussian_density", "onnx", run_onnx),
     ],
 )
 def test_the_file_scores_as_the_detector_does(kind, to, run, load, images, tmp_path):
@@ -155,6 +157,18 @@ def test_a_scorer_that_computes_with_the_network_is_refused(load, images, tmp_pa
     ) as caught:
         export(knn, tmp_path / "x", images=images)
     assert "adframe evaluate RUN --set scorer=knn" in str(caught.value)
+
+
+@pytest.mark.slow
+def test_an_operation_that_onnx_lacks_is_named(load, images, tmp_path, monkeypatch):
+    knn = load("knn")
+    monkeypatch.setattr(
+        knn.scorers[0],
+        "score",
+        lambda of: torch.cdist(of["features"][:, 0, 0], torch.eye(32))[:, 0],
+    )
+    with pytest.raises(UserError, match=r"to ONNX: .*aten._cdist_forward.*; try --to torch$"):
+        export(knn, tmp_path / "x", "onnx", images)
 
 
 def test_an_augmentation_that_no_graph_holds_is_named(load, images, tmp_path, monkeypatch, capfd):
