@@ -84,7 +84,8 @@ def test_options_that_only_python_knows_are_not_read_from_the_source(tmp_path, m
     (tmp_path / "hidden_options.py").write_text(HIDDEN)
     monkeypatch.syspath_prepend(tmp_path)
     found = {name: options_in_source(f"hidden_options:{name}") for name in "ABCDEFGH"}
-    assert found == dict.fromkeys("AB", ["a", "b"]) | dict.fromkeys("CDEFGH")
+    known = {key: ["a", "b"] for key in "AB"}
+    assert found == known | dict.fromkeys("CDEFGH")
 
 
 def test_wrong_names_are_those_that_validation_finds(loaded):
