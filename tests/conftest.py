@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import venv
@@ -26,7 +27,12 @@ settings.load_profile("everywhere")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Where pytest-xdist runs, a worker and the processes it starts take one core each."""
+    """Where pytest-xdist runs, a worker and the processes it starts take one core each.
+
+    A shell starts background jobs with SIGINT ignored, and tests send it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         torch.set_num_threads(1)

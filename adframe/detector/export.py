@@ -182,7 +182,7 @@ def _to_onnx(
             model = made.model_proto
     except Exception as error:  # of the exporter, for an operation that ONNX does not have
         first: BaseException = error
-        while first.__cause__ is not None:  # the last one only says at which step it was
+        while first.__cause__ is not None:  # the last one names the step only
             first = first.__cause__
         raise UserError(f"cannot be exported to ONNX: {reason(first)}; try --to torch") from error
     onnx.helper.set_model_props(model, {KEY: json.dumps(facts)})

@@ -168,7 +168,7 @@ def test_no_more_than_a_part_is_asked_for_at_once(toy, monkeypatch):
     )
     monkeypatch.setattr("adframe.engine.features.MAX_ROWS_PER_PASS", 4)
     monkeypatch.setattr("adframe.engine.metrics.COLUMNS", 4)
-    monkeypatch.setattr("adframe.engine.metrics.MAX_ROWS_PER_PASS", 4)
+    monkeypatch.setattr("adframe.engine.metrics.TEST_ROWS", 4)
     monkeypatch.setattr("adframe.engine.features.MIN_BATCH", 2)
     monkeypatch.setattr("adframe.engine.monitor.SAMPLE", 4)
     monkeypatch.setattr("adframe.engine.datasets.SAMPLE", 4)
