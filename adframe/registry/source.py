@@ -29,7 +29,10 @@ def options_in_source(target: str | type) -> list[str] | None:
     if not isinstance(target, str):
         return None
     module, _, name = target.partition(":")
-    return _options(module, name)
+    try:
+        return _options(module, name)
+    except RecursionError:  # modules that import from each other
+        return None
 
 
 def _options(module: str, name: str) -> list[str] | None:
@@ -50,8 +53,10 @@ def _options(module: str, name: str) -> list[str] | None:
 
 
 def _bound(node: ast.stmt) -> str:
-    """The name that a statement of a class defines; of other statements than definitions, all."""
-    return getattr(node, "name", "") or ast.unparse(node)
+    """``__init__`` if a statement of a class may define that."""
+    name = getattr(node, "name", None)
+    defines = "__init__" in ast.unparse(node) if name is None else name == "__init__"
+    return "__init__" if defines else ""
 
 
 def _keys_of(module: str, annotation: ast.expr | None) -> list[str] | None:
@@ -74,12 +79,21 @@ def _keys(module: str, name: str) -> list[str] | None:
         if more is None:
             return None
         found += more
-    fields = (each for each in node.body if isinstance(each, ast.AnnAssign))
-    return found + [ast.unparse(each.target) for each in fields]
+    for each in node.body:
+        if isinstance(each, ast.AnnAssign):
+            found.append(ast.unparse(each.target))
+        elif not isinstance(each, ast.Expr | ast.Pass):  # fields under a condition
+            return None
+    return found
 
 
 def _definition(module: str, name: str, most: int = 8) -> tuple[str, ast.ClassDef | None]:
-    """Where a class of this name in a module is defined, after at most so many imports of it."""
+    """Where a class of this name in a module is defined, after at most so many imports of it.
+
+    None if the module binds the name more than once, or may change its constructor later.
+    """
+    if not _is_plain(module, name):
+        return module, None
     if name in _classes(module):
         return module, _classes(module)[name]
     imports = (node for node in _parsed(module).body if isinstance(node, ast.ImportFrom))
@@ -88,6 +102,23 @@ def _definition(module: str, name: str, most: int = 8) -> tuple[str, ast.ClassDe
             if name == (each.asname or each.name):
                 return _definition(_imported(module, node), each.name, most - 1)
     return module, None
+
+
+def _is_plain(module: str, name: str) -> bool:
+    bound = 0
+    for node in ast.walk(_parsed(module)):
+        if isinstance(node, ast.Attribute) and node.attr == "__init__":
+            if not isinstance(node.ctx, ast.Load):
+                return False
+        elif isinstance(node, ast.Name):
+            if node.id in ("setattr", "exec"):
+                return False
+            bound += node.id == name and not isinstance(node.ctx, ast.Load)
+        elif isinstance(node, ast.alias):
+            bound += (node.asname or node.name) == name
+        else:
+            bound += getattr(node, "name", None) == name
+    return bound == 1
 
 
 def _imported(module: str, node: ast.ImportFrom) -> str:
@@ -134,7 +165,7 @@ def _place(module: str) -> Path | None:
         return Path(spec.origin) if spec and spec.origin else None
     for folder in (spec and spec.submodule_search_locations) or ():
         file = Path(folder, *parts)
-        for place in (file.with_suffix(".py"), file / "__init__.py"):
+        for place in (file / "__init__.py", file.with_suffix(".py")):
             if place.is_file():
                 return place
     return None

@@ -57,7 +57,34 @@ class Decorated(Base):
     def __init__(a: int) -> None:
         pass
 """,
-    "circle": "from .circle import Round",
+    "circle": "from .circle import Round\nfrom .other import B\nclass A(B): ...",
+    "other": "from .circle import A\nclass B(A): ...",
+    "shadow": "from .base import Base\nclass Base(Base): ...",
+    "method": """
+from .base import Base
+class Sub(Base):
+    def _old__init__(self, z: int) -> None: ...
+""",
+    "rebound": "from .base import Base\nclass Sub(Base): ...\nSub = print(Sub)",
+    "fallback": """
+from .base import Base
+try:
+    from .derived import Passes as Base
+except ImportError:
+    pass
+class Sub(Base): ...
+""",
+    "assigned": "from .base import Base\nclass Sub(Base): ...\nSub.__init__ = print",
+    "condition": """
+from typing import TypedDict, Unpack
+from .base import Base
+class Options(TypedDict):
+    a: int
+    if True:
+        b: int
+class Sub(Base):
+    def __init__(self, **options: Unpack[Options]) -> None: ...
+""",
 }
 
 
@@ -86,6 +113,13 @@ def package(tmp_path, monkeypatch):
         ("derived:Decorated", None),
         ("derived:NoClass", None),
         ("circle:Round", None),
+        ("circle:A", None),
+        ("shadow:Base", None),
+        ("method:Sub", ["a", "b"]),
+        ("rebound:Sub", None),
+        ("fallback:Sub", None),
+        ("assigned:Sub", None),
+        ("condition:Sub", None),
     ],
 )
 def test_options_are_followed_through_imports(package, name, options):
