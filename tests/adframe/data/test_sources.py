@@ -12,8 +12,8 @@ def _table(path, names):
         path.write_text("path,label\n" + "".join(f"{name or ''},0\n" for name in names))
     else:
         arrow = pytest.importorskip("pyarrow")
-
-        arrow.parquet.write_table(arrow.table({"path": names}), path)
+        parquet = pytest.importorskip("pyarrow.parquet")
+        parquet.write_table(arrow.table({"path": names}), path)
     return path
 
 
