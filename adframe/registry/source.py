@@ -115,7 +115,7 @@ def _is_plain(module: str, name: str) -> bool:
                 return False
             bound += node.id == name and not isinstance(node.ctx, ast.Load)
         elif isinstance(node, ast.alias):
-            bound += (node.asname or node.name) == name
+            bound += (node.asname or node.name) in (name, "*")
         else:
             bound += getattr(node, "name", None) == name
     return bound == 1

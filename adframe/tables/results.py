@@ -53,7 +53,7 @@ class Result:
 def read_result(cell: Cell, reason: str = "") -> Result:
     """Result of a cell, from its folder or else as recorded. A damaged result counts as missing."""
     images = _json(cell, "environment.json").get("train_images")
-    if not isinstance(images, int):
+    if type(images) is not int or images < 0:
         images = cell.images
     done = _finished(cell)
     if done is not None:  # also if it failed before
@@ -74,10 +74,18 @@ def read_result(cell: Cell, reason: str = "") -> Result:
 
 def _finished(cell: Cell) -> FinishedRun | None:
     found = _json(cell, "result.json")
-    try:
-        return FinishedRun.model_validate(found) if is_complete(found) else None
-    except ValidationError:
+    if not is_complete(found):
         return None
+    try:
+        return FinishedRun.model_validate(found)
+    except ValidationError as error:
+        wrong = {each["loc"][0] for each in error.errors()}
+    if not wrong <= _FACTS:
+        return None
+    return FinishedRun.model_validate({k: v for k, v in found.items() if k not in wrong})
+
+
+_FACTS = {"epochs", "seconds", "floor", "below_floor"}  # without one of these a run is still done
 
 
 def _last_scorers(cell: Cell, done: FinishedRun) -> dict[str, Judged]:

@@ -163,9 +163,12 @@ def test_a_column_of_a_scorer_that_no_row_has_is_refused(grid_of, table_file):
         {"below_floor": "yes"},
     ],
 )
-def test_a_damaged_fact_is_no_result(grid_of, table_file, changes):
+def test_a_run_with_a_damaged_fact_is_done(grid_of, table_file, changes):
     cell = grid_of(table_file).chosen[0]
     _write(cell, {"odd": 0.5})
     path = cell.folder / "result.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-    assert read_result(cell).status == "half-finished"
+    result = read_result(cell)
+    assert (result.status, result.value(None)) == ("done", 50)
+    (name,) = changes
+    assert getattr(result, name) in (None, False, cell.config.train.epochs)
