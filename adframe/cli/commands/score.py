@@ -158,6 +158,8 @@ def _explained(
         return
     if not isinstance(scorer, MapScorer):
         raise UserError(f"{name_of(scorer)} gives no maps; train with a scorer that does")
+    if arguments.run.is_file():
+        raise UserError(f"{arguments.run}: holds no range of maps; name its run folder for --maps")
     folder: Path = arguments.maps
     _check_maps(folder, files)
     scale = scale_of(arguments.run / "result.json")
