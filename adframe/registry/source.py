@@ -39,7 +39,7 @@ def _options(module: str, name: str) -> list[str] | None:
     place, node = _definition(module, name)
     if node is None or node.decorator_list or node.keywords:
         return None
-    made = [each for each in node.body if "__init__" in _bound(each)]
+    made = [each for each in node.body if _may_construct(each)]
     if not made and len(node.bases) == 1 and isinstance(node.bases[0], ast.Name):
         return _options(place, node.bases[0].id)
     if len(made) != 1 or not isinstance(made[0], ast.FunctionDef) or made[0].decorator_list:
@@ -52,11 +52,10 @@ def _options(module: str, name: str) -> list[str] | None:
     return None if passed is None else own + passed
 
 
-def _bound(node: ast.stmt) -> str:
-    """``__init__`` if a statement of a class may define that."""
+def _may_construct(node: ast.stmt) -> bool:
+    """Whether a statement of a class may define ``__init__``."""
     name = getattr(node, "name", None)
-    defines = "__init__" in ast.unparse(node) if name is None else name == "__init__"
-    return "__init__" if defines else ""
+    return "__init__" in ast.unparse(node) if name is None else name == "__init__"
 
 
 def _keys_of(module: str, annotation: ast.expr | None) -> list[str] | None:
@@ -105,6 +104,7 @@ def _definition(module: str, name: str, most: int = 8) -> tuple[str, ast.ClassDe
 
 
 def _is_plain(module: str, name: str) -> bool:
+    """Whether a module binds a name exactly once and sets no attribute ``__init__`` of a class."""
     bound = 0
     for node in ast.walk(_parsed(module)):
         if isinstance(node, ast.Attribute) and node.attr == "__init__":
